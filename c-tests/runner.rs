@@ -1,0 +1,2 @@
+//! (written in its own commit)
+fn main() {}

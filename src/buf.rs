@@ -1,0 +1,51 @@
+//! Memory that belongs to the C caller, handed to the kernel and never dereferenced here.
+//!
+//! The kernel checks the addresses itself (`EFAULT`), so a NULL or dangling pointer is an error code and
+//! not undefined behaviour, as long as no Rust reference is made of it.
+
+/// Caller's memory that may be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    ptr: *const u8,
+    len: usize,
+}
+
+/// Caller's memory that may be overwritten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    ptr: *mut u8,
+    len: usize,
+}
+
+impl Source {
+    /// # Safety
+    /// Memory at `ptr` that is mapped stays so, and is not written by others, while the value is in use.
+    pub(crate) unsafe fn new(ptr: *const u8, len: usize) -> Source {
+        Source { ptr, len }
+    }
+
+    pub(crate) fn ptr(self) -> *const u8 {
+        self.ptr
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+}
+
+impl Target {
+    /// # Safety
+    /// Memory at `ptr` that is mapped and writable for the process may be overwritten, up to `len` bytes,
+    /// while the value is in use.
+    pub(crate) unsafe fn new(ptr: *mut u8, len: usize) -> Target {
+        Target { ptr, len }
+    }
+
+    pub(crate) fn ptr(self) -> *mut u8 {
+        self.ptr
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+}

@@ -1,0 +1,25 @@
+//! No panic leaves the library.
+
+use nix::errno::Errno;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `f`. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
+/// `on_panic` with errno `ENOTRECOVERABLE` instead of a dead process.
+pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
+        Errno::ENOTRECOVERABLE.set();
+        on_panic
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_code() {
+        assert_eq!(guard(-3, || -> i64 { panic!("on purpose") }), -3);
+        assert_eq!(Errno::last(), Errno::ENOTRECOVERABLE);
+        assert_eq!(guard(-3, || 7), 7);
+    }
+}

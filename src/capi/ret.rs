@@ -1,0 +1,55 @@
+//! libowfat's return conventions. errno is written last, so that nothing in between can overwrite it.
+
+use crate::outcome::{Outcome, Stop};
+use nix::errno::Errno;
+use std::ffi::c_int;
+
+/// 1 for success, 0 with errno for failure: `io_fd`, `io_pipe`, `iob_add*`, `iom_init`.
+pub(crate) fn one_or_zero(r: Result<(), Errno>) -> c_int {
+    match r {
+        Ok(()) => 1,
+        Err(e) => {
+            e.set();
+            0
+        }
+    }
+}
+
+/// The value, or -1 with errno: `io_waituntil2`, `io_receivefd`, `iom_add`.
+pub(crate) fn or_minus_one(r: Result<i64, Errno>) -> i64 {
+    r.unwrap_or_else(|e| {
+        e.set();
+        -1
+    })
+}
+
+/// Bytes moved, -1 with `EAGAIN` for "not ready", -3 with errno for errors: all that transfers.
+pub(crate) fn moved(r: Outcome) -> i64 {
+    match r {
+        Ok(n) => i64::try_from(n).unwrap_or(i64::MAX),
+        Err(Stop::Again) => {
+            Errno::EAGAIN.set();
+            -1
+        }
+        Err(Stop::Failed(e)) => {
+            e.set();
+            -3
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_errno() {
+        assert_eq!(one_or_zero(Ok(())), 1);
+        assert_eq!((one_or_zero(Err(Errno::EMFILE)), Errno::last()), (0, Errno::EMFILE));
+        assert_eq!(or_minus_one(Ok(5)), 5);
+        assert_eq!((or_minus_one(Err(Errno::EPROTO)), Errno::last()), (-1, Errno::EPROTO));
+        assert_eq!(moved(Ok(0)), 0);
+        assert_eq!((moved(Err(Stop::Again)), Errno::last()), (-1, Errno::EAGAIN));
+        assert_eq!((moved(Err(Stop::Failed(Errno::EPIPE))), Errno::last()), (-3, Errno::EPIPE));
+    }
+}

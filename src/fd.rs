@@ -1,0 +1,46 @@
+//! Descriptor numbers that have passed the border check.
+
+use nix::errno::Errno;
+
+/// A descriptor number in the range that the kernel uses. It need not be open: the kernel judges that.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Fd(i32);
+
+impl Fd {
+    /// Checks an `int64` from C. A number outside `0..=INT_MAX` can be no descriptor: `EBADF`, before
+    /// its low half could reach the kernel as somebody else's number.
+    pub(crate) fn new(d: i64) -> Result<Fd, Errno> {
+        match i32::try_from(d) {
+            Ok(n) if n >= 0 => Ok(Fd(n)),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    pub(crate) fn raw(self) -> i32 {
+        self.0
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The inverse of [`Fd::index`] for indices that came from a descriptor.
+    pub(crate) fn from_index(i: u32) -> Fd {
+        debug_assert!(i <= i32::MAX as u32);
+        Fd(i as i32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kernel_numbers_pass() {
+        assert_eq!(Fd::new(0).map(Fd::raw), Ok(0));
+        assert_eq!(Fd::new(i64::from(i32::MAX)).map(Fd::raw), Ok(i32::MAX));
+        for bad in [-1, i64::MIN, i64::from(i32::MAX) + 1, 1 << 32, i64::MAX] {
+            assert_eq!(Fd::new(bad), Err(Errno::EBADF), "{bad}");
+        }
+    }
+}

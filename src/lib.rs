@@ -1,0 +1,40 @@
+//! libowfat's io layer (`io_*`, `iob_*`, `iom_*`) behind the same C ABI.
+//!
+//! # Map
+//!
+//! ```text
+//! C caller ─raw args─▶ capi ─typed─▶ reactor ─interest change─▶ backend ─▶ kernel
+//!          ◀int, errno─      ◀Result─  table / ready / timer   ◀─events──
+//!                               │
+//!                               ├─▶ batch (io_batch: send, filter) ─▶ xfer (one try at moving bytes)
+//! mux (iom_*) stands beside the reactor and shares nothing with it
+//! ```
+//!
+//! A module uses only what is below it: `capi → reactor → (batch → xfer; ready, timer → table; backend)
+//! → vocabulary (fd, interest, time, outcome, buf, ctypes) → sys`.
+//!
+//! # Border rules
+//!
+//! * Only `capi` defines C names. Each function checks, converts, calls one Rust function and converts
+//!   back; the conventions for results are types in `capi::ret`.
+//! * No panic and no Rust reference crosses the border; a C callback runs with no lock held and no borrow
+//!   of library state alive, because callbacks call back into the library.
+//! * Memory that C may release comes from `malloc`; a descriptor of the caller is never closed by a drop.
+//! * `unsafe` lives in `capi` and `sys`, and where a C structure is viewed (`batch`, `mux`).
+
+mod backend;
+mod batch;
+mod buf;
+pub mod capi;
+pub mod ctypes;
+mod fd;
+mod interest;
+mod mux;
+mod outcome;
+mod reactor;
+mod ready;
+mod sys;
+mod table;
+mod time;
+mod timer;
+mod xfer;

@@ -1,0 +1,9 @@
+//! One try at moving bytes, files or descriptors. Nothing here knows about interest or readiness.
+
+pub(crate) mod blocking;
+pub(crate) mod fdpass;
+pub(crate) mod file;
+pub(crate) mod open;
+pub(crate) mod rw;
+pub(crate) mod sendfile;
+pub(crate) mod sigpipe;
