@@ -22,6 +22,7 @@
 //! * Memory that C may release comes from `malloc`; a descriptor of the caller is never closed by a drop.
 //! * `unsafe` lives in `capi` and `sys`, and where a C structure is viewed (`batch`, `mux`).
 
+mod array;
 mod backend;
 mod batch;
 mod buf;

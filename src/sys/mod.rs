@@ -1,0 +1,8 @@
+//! The few libc calls that nix lacks or wraps too narrowly for us, each small and argued.
+//!
+//! One file a concern: together they would be too long to read in one sitting.
+
+pub(crate) mod bytes;
+pub(crate) mod mem;
+pub(crate) mod message;
+pub(crate) mod mux;
