@@ -15,8 +15,8 @@ pub(crate) fn control(ctx: RawFd, op: c_int, fd: RawFd, events: u32, data: u64) 
 
 /// `epoll_wait` for one event: its bits and data, or `None` after `ms` milliseconds (-1 = no limit).
 ///
-/// The C library's own function is a cancellation point, and the unwinding of a cancelled thread must not
-/// meet a Rust frame. After the plain system call a cancelled thread sees `EINTR` and ends in its C code.
+/// The C library's own function is a cancellation point, and the unwinding of a cancelled thread ends the
+/// process when it meets a Rust frame. With the plain system call the thread is cancelled in its C code.
 pub(crate) fn next_event(ctx: RawFd, ms: c_int) -> Result<Option<(u32, u64)>, Errno> {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     let no_mask = null_mut::<libc::sigset_t>();
