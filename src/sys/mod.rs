@@ -10,4 +10,6 @@ pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mode;
 pub(crate) mod mux;
+pub(crate) mod path;
 pub(crate) mod poll;
+pub(crate) mod rights;
