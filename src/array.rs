@@ -31,14 +31,12 @@ pub(crate) fn start(x: &Array) -> *mut u8 {
     x.p.cast()
 }
 
-/// Where member `pos` lies, if it lies within the bytes in use.
+/// Where member `pos` lies, if it starts within the bytes in use. (libowfat's manual asks for the whole member
+/// to lie there, its code does not, and a program that mixes sizes may live on that.)
 pub(crate) fn get(x: &Array, member: u64, pos: i64) -> Option<*mut u8> {
     let from = span(member, pos).ok()?;
     let all = bytes(x)?;
-    if x.p.is_null() || from >= all || all - from < member {
-        return None;
-    }
-    Some(at(x, from))
+    (!x.p.is_null() && from < all).then(|| at(x, from))
 }
 
 /// Makes sure that member `pos` is allocated and in use, new bytes being 0, and says where it lies. The
@@ -115,6 +113,20 @@ pub(crate) fn contents(x: &Array) -> &[u8] {
     }
     // SAFETY: the bytes in use are initialised, and stay while `x` is borrowed.
     unsafe { slice::from_raw_parts(x.p.cast(), x.initialized as usize) }
+}
+
+/// Address and number of the bytes in use; `None` for a failed array.
+pub(crate) fn all(x: &Array) -> Option<(*const u8, u64)> {
+    bytes(x).map(|n| (start(x).cast_const(), n))
+}
+
+/// Address and number of the bytes `pos..stop`, if they are in use. No bytes at all can be had anywhere.
+pub(crate) fn part(x: &Array, pos: i64, stop: i64) -> Option<(*const u8, u64)> {
+    let (pos, stop) = (usize::try_from(pos).ok()?, usize::try_from(stop).ok()?);
+    if pos == stop {
+        return Some((ptr::null(), 0));
+    }
+    contents(x).get(pos..stop).map(|piece| (piece.as_ptr(), piece.len() as u64))
 }
 
 /// Frees the block and leaves an empty array.
@@ -261,14 +273,26 @@ mod tests {
     fn get_stays_inside() {
         let mut x = of(b"0123456");
         assert_eq!(get(&x, 3, 1).map(|p| p.addr() - x.p.addr()), Some(3));
+        assert_eq!(get(&x, 3, 2).map(|p| p.addr() - x.p.addr()), Some(6));
         for (member, pos) in
-            [(3, 2), (1, 7), (1, -1), (8, 0), (u64::MAX, 1), (1 << 63, 2), (1 << 32, 1 << 32)]
+            [(3, 3), (1, 7), (1, -1), (8, 1), (u64::MAX, 1), (1 << 63, 2), (1 << 32, 1 << 32)]
         {
             assert_eq!(get(&x, member, pos), None, "{member} {pos}");
         }
         assert_eq!(get(&x, 0, i64::MAX), Some(start(&x)));
         reset(&mut x);
         assert_eq!(get(&x, 0, 0), None);
+    }
+
+    #[test]
+    fn a_part_ends_with_the_bytes_in_use() {
+        let mut x = of(b"0123");
+        assert_eq!(part(&x, 1, 4).map(|(p, n)| (p.addr() - x.p.addr(), n)), Some((1, 3)));
+        for (pos, stop) in [(0, 5), (3, 2), (-1, 2), (-5, -5), (0, i64::MAX)] {
+            assert_eq!(part(&x, pos, stop), None, "{pos} {stop}");
+        }
+        assert_eq!(part(&x, 9, 9), Some((ptr::null(), 0)));
+        reset(&mut x);
     }
 
     #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! `malloc` memory: what C may `free`, and what C `malloc`ed.
+//! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use nix::errno::Errno;
 use std::ptr::NonNull;
@@ -25,4 +25,24 @@ pub(crate) unsafe fn free(p: *mut u8) {
     // SAFETY: the caller's promise is what free(3) asks for.
     unsafe { libc::free(p.cast()) };
     Errno::set_raw(saved);
+}
+
+/// A copy of what `p` points to; `None` for NULL. Alignment does not matter.
+///
+/// # Safety
+/// `p` is NULL or points to a `T`.
+pub(crate) unsafe fn load<T: Copy>(p: *const T) -> Option<T> {
+    // SAFETY: by the contract above.
+    (!p.is_null()).then(|| unsafe { p.read_unaligned() })
+}
+
+/// Overwrites what `p` points to; NULL is left alone. Alignment does not matter.
+///
+/// # Safety
+/// `p` is NULL or points to room for a `T`.
+pub(crate) unsafe fn store<T: Copy>(p: *mut T, value: T) {
+    if !p.is_null() {
+        // SAFETY: by the contract above.
+        unsafe { p.write_unaligned(value) };
+    }
 }
