@@ -6,3 +6,4 @@ pub(crate) mod bytes;
 pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mux;
+pub(crate) mod signal;
