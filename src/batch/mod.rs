@@ -201,3 +201,5 @@ fn empty(headroom: usize) -> IoBatch {
     IoBatch { b, bytesleft: 0, next: 0, bufs: 0, files: 0 }
 }
 
+#[cfg(test)]
+mod tests;

@@ -282,7 +282,11 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
-    guard((), || if let Ok(batch) = unsafe { Batch::new(b) } { batch.reset() });
+    guard((), || {
+        if let Ok(batch) = unsafe { Batch::new(b) } {
+            batch.reset()
+        }
+    });
 }
 
 /// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. NULL: nothing.
@@ -306,7 +310,11 @@ pub unsafe extern "C" fn iob_free(b: *mut IoBatch) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
     // SAFETY: the C caller's promise.
-    guard((), || if let Ok(batch) = unsafe { Batch::new(b) } { prefetch::prefetch(batch, bytes) });
+    guard((), || {
+        if let Ok(batch) = unsafe { Batch::new(b) } {
+            prefetch::prefetch(batch, bytes)
+        }
+    });
 }
 
 /// The bytes that are queued and not yet sent; 0 for NULL.

@@ -52,6 +52,16 @@ impl Gather {
         self.bytes
     }
 
+    #[cfg(test)]
+    /// Copies what the list names, for tests whose buffers are alive.
+    pub(crate) fn contents(&self) -> Vec<u8> {
+        // SAFETY: as for the kernel, but here the test vouches that the memory can be read.
+        self.list()
+            .iter()
+            .flat_map(|v| unsafe { slice::from_raw_parts(v.iov_base.cast(), v.iov_len) }.to_vec())
+            .collect()
+    }
+
     fn list(&self) -> &[libc::iovec] {
         // SAFETY: `push` wrote the first `len` elements.
         unsafe { slice::from_raw_parts(self.iov.as_ptr().cast(), self.len) }
@@ -143,13 +153,7 @@ pub(crate) fn push_held(s: Fd) {
         // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
         // TCP's own timer.
         unsafe {
-            libc::setsockopt(
-                s.raw(),
-                libc::IPPROTO_TCP,
-                libc::TCP_CORK,
-                ptr::from_ref(&corked).cast(),
-                len,
-            )
+            libc::setsockopt(s.raw(), libc::IPPROTO_TCP, libc::TCP_CORK, ptr::from_ref(&corked).cast(), len)
         };
     }
 }

@@ -159,16 +159,14 @@ pub(crate) fn forget(d: Fd) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::memfd::{MFdFlags, memfd_create};
     use std::fs::File;
     use std::io::Write;
     use std::os::fd::AsRawFd;
 
-    /// An unlinked file of `n` bytes that start with `first`.
+    /// A file of `n` bytes that start with `first`.
     fn file(n: usize, first: u8) -> (File, Fd) {
-        // SAFETY: a literal path; the result is checked by `write_all`.
-        let raw = unsafe { libc::open(c"/tmp".as_ptr(), libc::O_TMPFILE | libc::O_RDWR, 0o600) };
-        // SAFETY: just opened, nobody else owns it.
-        let mut f = unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(raw) };
+        let mut f = File::from(memfd_create(c"window", MFdFlags::empty()).unwrap());
         let bytes: Vec<u8> = (0..n).map(|i| (i as u8).wrapping_mul(7).wrapping_add(first)).collect();
         f.write_all(&bytes).unwrap();
         let fd = Fd::new(i64::from(f.as_raw_fd())).unwrap();

@@ -17,7 +17,10 @@ pub(crate) fn send_bytes(s: Fd, bytes: &[u8]) -> Result<usize, Errno> {
 }
 
 /// Sockets are what nearly all descriptors are here, so they do not pay for the question.
-fn or_write(sent: Result<usize, Errno>, write: impl FnOnce() -> Result<usize, Errno>) -> Result<usize, Errno> {
+fn or_write(
+    sent: Result<usize, Errno>,
+    write: impl FnOnce() -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
     match sent {
         Err(Errno::ENOTSOCK) => {
             sigpipe::arrange();
