@@ -1,1 +1,2 @@
-//! (written in its own commit)
+//! (being written on the batch branch)
+pub(crate) fn arrange() {}
