@@ -16,7 +16,7 @@ static long resident_bytes(void) {
 }
 
 int main(int argc, char** argv) {
-  int count = argc > 1 ? atoi(argv[1]) : 10000, ends[2], first;
+  int count = argc > 1 ? atoi(argv[1]) : 10000, ends[2], *idle;
   struct rlimit limit;
   long before;
 
@@ -27,9 +27,10 @@ int main(int argc, char** argv) {
   if (!io_fd(ends[0])) return 2;
   io_wantread(ends[0]);
   io_check();
-  first = dup(ends[0]);
-  for (int i = 1; i < count; ++i)
-    if (dup(ends[0]) != first + i) {
+  idle = calloc((size_t)count, sizeof *idle);
+  if (!idle) return 2;
+  for (int i = 0; i < count; ++i)
+    if ((idle[i] = dup(ends[0])) == -1) {
       perror("idle: dup");
       return 2;
     }
@@ -37,11 +38,11 @@ int main(int argc, char** argv) {
   before = resident_bytes();
   before = resident_bytes(); /* the first reading has paid for stdio */
   for (int i = 0; i < count; ++i) {
-    if (!io_fd(first + i)) {
+    if (!io_fd(idle[i])) {
       perror("idle: io_fd");
       return 2;
     }
-    io_wantread(first + i);
+    io_wantread(idle[i]);
   }
   io_check();
   if (io_canread() != -1) return 2;
