@@ -101,7 +101,7 @@ for _ in {1..20}; do
 	if kill -0 "$tracker" 2>/dev/null; then break; fi
 done
 url=http://127.0.0.1:$port
-announce="info_hash=$escaped&peer_id=-demo000-------------&port=1001&uploaded=0&downloaded=0&left=0&compact=1"
+announce="info_hash=$escaped&peer_id=-demo000------------&port=1001&uploaded=0&downloaded=0&left=0&compact=1"
 await curl -sS --max-time 5 --fail "$url/scrape?info_hash=$escaped"
 grep -q "$stage/lib/libowfat_io.so" "/proc/$tracker/maps" || fail "opentracker does not have the library mapped"
 # The white list is read by a thread of its own: until then the answer is a refusal.
