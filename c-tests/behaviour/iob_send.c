@@ -117,7 +117,7 @@ TEST(K2_a_lone_buffer_leaves_at_once) {
   }
 }
 
-TEST(K2_the_last_buffer_leaves_at_once) {
+TEST(S3_11_the_last_buffer_leaves_at_once) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "head"), 1);

@@ -95,7 +95,8 @@ TEST(D21_S3_10_a_short_sendfile_leaves_other_descriptors_alone) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-/* The filter for io_mmapwritefile. */
+/* The filter for io_mmapwritefile. The target need not be a descriptor. */
+static int64 target = -5;
 static struct { const char *at; uint64 n; } offers[64];
 static int64 answers[64];
 static int calls, answer_count, answer_errno = EAGAIN;
@@ -103,7 +104,7 @@ static char first;
 
 static int64 filter(int64 s, const void *bytes, uint64 n) {
   int64 k = calls < answer_count ? answers[calls] : (int64)n;
-  CHECK(s == -5 && n > 0 && calls < 64);
+  CHECK(s == target && n > 0 && calls < 64);
   offers[calls].at = bytes;
   offers[calls++].n = n;
   first = *(const char *)bytes;
@@ -121,42 +122,42 @@ static void answer(int count, const int64 *list) {
 
 TEST(S3_10_pieces_end_at_64_kib_boundaries) {
   int64 f = t_tmpfile(200000);
-  CHECK_INT(io_mmapwritefile(-5, f, 10, 150000, filter), 150000);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 150000, filter), 150000);
   CHECK_INT(calls, 3);
   CHECK_INT(offers[0].n, 65526);
   CHECK_INT(offers[1].n, 65536);
   CHECK_INT(offers[2].n, 150000 - 65526 - 65536);
-  CHECK_INT(io_mmapwritefile(-5, f, 10, 0, filter), 0);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 0, filter), 0);
   CHECK_INT(calls, 3);
 }
 
 TEST(S3_10_the_filters_answers) {
   int64 f = t_tmpfile(200000);
   ANSWER(65536, 100);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 150000, filter), 65636);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65636);
   ANSWER(0);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 150000, filter), 0);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 0);
   ANSWER(65536, -1);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 150000, filter), 65536);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65536);
   ANSWER(-1);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 150000, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), -1);
   CHECK_ERRNO(EAGAIN);
   ANSWER(-3);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 150000, filter), -3);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), -3);
   answer_errno = EIO;
   ANSWER(-1);
-  REFUSED(io_mmapwritefile(-5, f, 0, 150000, filter), EIO);
+  REFUSED(io_mmapwritefile(target, f, 0, 150000, filter), EIO);
   ANSWER(INT64_MAX);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 100, filter), 100);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 100, filter), 100);
 }
 
 TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   ANSWER(65526, -1, -1, 5, -1);
-  CHECK_INT(io_mmapwritefile(-5, f, 10, 100000, filter), 65526);
-  CHECK_INT(io_mmapwritefile(-5, f, 65536, 34474, filter), -1);
-  CHECK_INT(io_mmapwritefile(-5, f, 65536, 34474, filter), 5);
-  CHECK_INT(io_mmapwritefile(-5, f, 65541, 34469, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 100000, filter), 65526);
+  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), 5);
+  CHECK_INT(io_mmapwritefile(target, f, 65541, 34469, filter), -1);
   CHECK_INT(calls, 5);
   CHECK(offers[1].at == offers[2].at && offers[2].at == offers[3].at);
   CHECK_INT(offers[1].n, 34474);
@@ -166,33 +167,35 @@ TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
 }
 
 TEST(D18_S3_10_a_closed_file_is_forgotten) {
-  int64 f = t_tmpfile(1000), g;
+  int64 d[2], f = t_tmpfile(1000), g;
+  b_tcp(d);
+  target = d[0];
   ANSWER(-1, -1);
-  CHECK_INT(io_mmapwritefile(-5, f, 0, 1000, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 1000, filter), -1);
   CHECK_INT(first, t_byte(0));
   io_close(f);
   g = t_tmpfile(0);
   CHECK_INT(g, f);
   CHECK_INT(write((int)g, "xxxx", 4), 4);
-  CHECK_INT(io_mmapwritefile(-5, g, 0, 4, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, g, 0, 4, filter), -1);
   CHECK_INT(first, 'x');
 }
 
 TEST(D16_Q6_S3_10_the_end_of_the_file) {
   int64 f = t_tmpfile(100);
-  CHECK_INT(io_mmapwritefile(-5, f, 40, 4096, filter), 60);
+  CHECK_INT(io_mmapwritefile(target, f, 40, 4096, filter), 60);
   CHECK_INT(offers[0].n, 60);
-  REFUSED(io_mmapwritefile(-5, f, 100, 4096, filter), EIO);
+  REFUSED(io_mmapwritefile(target, f, 100, 4096, filter), EIO);
   CHECK_INT(calls, 1);
 }
 
 TEST(T33_S3_10_mmapwritefile_errors) {
   int64 p[2], f = t_tmpfile(100);
   t_pipe(p);
-  REFUSED(io_mmapwritefile(-5, -1, 0, 10, filter), EBADF);
-  REFUSED(io_mmapwritefile(-5, (int64)1 << 32, 0, 10, filter), EBADF);
-  REFUSED(io_mmapwritefile(-5, p[0], 0, 10, filter), ESPIPE);
-  REFUSED(io_mmapwritefile(-5, f, UINT64_MAX, 10, filter), EINVAL);
-  REFUSED(io_mmapwritefile(-5, f, 0, 10, NULL), EFAULT);
+  REFUSED(io_mmapwritefile(target, -1, 0, 10, filter), EBADF);
+  REFUSED(io_mmapwritefile(target, (int64)1 << 32, 0, 10, filter), EBADF);
+  REFUSED(io_mmapwritefile(target, p[0], 0, 10, filter), ESPIPE);
+  REFUSED(io_mmapwritefile(target, f, UINT64_MAX, 10, filter), EINVAL);
+  REFUSED(io_mmapwritefile(target, f, 0, 10, NULL), EFAULT);
   CHECK_INT(calls, 0);
 }
