@@ -7,6 +7,8 @@
 mod args;
 pub mod array;
 mod guard;
+#[cfg(test)]
+mod headers;
 pub mod io_fd;
 pub mod io_open;
 pub mod io_rw;
