@@ -107,4 +107,20 @@ else
     echo "FAILED: macros.c"
     cat "$dir/log"
 fi
+
+# C++ must ask the linker for the plain names.
+cat > "$dir/t.cc" << 'END'
+#define NO_UINT32_MACROS
+#define NO_UINT64_MACROS
+#include <iob.h>
+void *used[] = {(void *)uint32_pack, (void *)uint64_pack, (void *)tai_add, (void *)taia_add,
+                (void *)array_cat,   (void *)io_wait,     (void *)iob_send};
+END
+g++ -c -I "$include" -o "$dir/t.o" "$dir/t.cc" && nm -u "$dir/t.o" | awk '{ print $NF }' | sort > "$dir/names"
+if [ "$(grep -cxE '(uint32|uint64)_pack|tai_add|taia_add|array_cat|io_wait|iob_send' "$dir/names")" = 7 ]; then
+    echo "C++ linkage: 7 names"
+else
+    failed=$((failed + 1))
+    echo "FAILED: C++ linkage:" $(cat "$dir/names")
+fi
 [ $failed = 0 ]
