@@ -1,2 +1,48 @@
-//! (written in its own commit)
-fn main() {}
+//! Every C program under `c-tests/`, one trial per case and backend.
+//!
+//! | directory | a trial | proves |
+//! |---|---|---|
+//! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
+//! | `layout/*.sh` | each script | headers, structures, symbols |
+//! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
+//!
+//! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
+//! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
+//!
+//! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `OWFAT_IO_INCDIR` (the
+//! headers, default `include`), `VALGRIND` (a command put before every tested program), `OWFAT_IO_UPDATE=1`
+//! (rewrite the committed tables instead of comparing).
+
+#[path = "runner/behaviour.rs"]
+mod behaviour;
+#[path = "runner/child.rs"]
+mod child;
+#[path = "runner/compile.rs"]
+mod compile;
+#[path = "runner/coverage.rs"]
+mod coverage;
+#[path = "runner/differential.rs"]
+mod differential;
+#[path = "runner/layout.rs"]
+mod layout;
+#[path = "runner/original.rs"]
+mod original;
+#[path = "runner/place.rs"]
+mod place;
+#[path = "runner/servers.rs"]
+mod servers;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let mut trials = behaviour::trials();
+    trials.extend(layout::trials());
+    trials.extend(differential::trials());
+    trials.extend(servers::trials());
+    trials.extend(original::trials());
+    trials.extend(coverage::trials());
+    libtest_mimic::run(&args, trials).exit_code()
+}

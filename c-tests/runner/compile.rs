@@ -1,0 +1,82 @@
+//! C programs, each compiled when the first trial asks for it and only once.
+
+use crate::{child, place};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Whose headers and library a program is built with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum With {
+    Ours,
+    Debian,
+}
+
+/// A program to be: cloned freely, compiled once.
+#[derive(Clone)]
+pub(crate) struct Program(Arc<Recipe>);
+
+struct Recipe {
+    source: PathBuf,
+    with: With,
+    built: OnceLock<Result<PathBuf, String>>,
+}
+
+impl Program {
+    pub(crate) fn new(source: &Path, with: With) -> Program {
+        Program(Arc::new(Recipe { source: source.to_owned(), with, built: OnceLock::new() }))
+    }
+
+    /// The executable, or what the compiler said.
+    pub(crate) fn path(&self) -> Result<&Path, String> {
+        let recipe = &*self.0;
+        recipe.built.get_or_init(|| compile(&recipe.source, recipe.with)).as_deref().map_err(Clone::clone)
+    }
+
+    /// A command that runs the program as the environment asks (`VALGRIND`), with our library in reach.
+    pub(crate) fn command(&self) -> Result<Command, String> {
+        let path = self.path()?;
+        let wrapper = env::var("VALGRIND").unwrap_or_default();
+        let mut words = wrapper.split_whitespace();
+        let mut command = match words.next() {
+            Some(word) => {
+                let mut command = Command::new(word);
+                command.args(words).arg(path);
+                command
+            }
+            None => Command::new(path),
+        };
+        if self.0.with == With::Ours {
+            command.env("LD_LIBRARY_PATH", place::library_directory()?);
+        }
+        Ok(command)
+    }
+}
+
+fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
+    let kind = source.parent().map(place::stem).unwrap_or_default();
+    let owner = if with == With::Ours { "ours" } else { "debian" };
+    let directory = place::output().join(owner).join(kind);
+    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let program = directory.join(place::stem(source));
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
+    cc.arg("-I").arg(place::c_tests());
+    match with {
+        With::Ours => {
+            let include = place::include()?;
+            cc.arg("-I").arg(&include).arg("-I").arg(include.join("libowfat")).arg(source);
+            cc.arg("-L").arg(place::library_directory()?).arg("-lowfat_io");
+        }
+        With::Debian => {
+            cc.arg(source).arg("-lowfat");
+        }
+    }
+    let end = child::run(&mut cc, LIMIT)?;
+    if end.passed() { Ok(program) } else { Err(format!("{cc:?}: {}", end.story())) }
+}

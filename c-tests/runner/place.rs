@@ -1,0 +1,75 @@
+//! Where sources, headers, libraries and compiled programs are.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::{env, fs};
+
+pub(crate) fn c_tests() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/c-tests"))
+}
+
+/// The files of a directory under `c-tests/` with an extension, sorted; none if there is no such directory.
+pub(crate) fn sources(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(c_tests().join(directory)) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
+    files.sort();
+    files
+}
+
+pub(crate) fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Compiled programs and reports.
+pub(crate) fn output() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// The directory with our headers.
+pub(crate) fn include() -> Result<PathBuf, String> {
+    let directory = env::var_os("OWFAT_IO_INCDIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("include"), PathBuf::from);
+    if directory.join("io.h").exists() || directory.join("libowfat/io.h").exists() {
+        Ok(directory)
+    } else {
+        Err(format!("no io.h in {}", directory.display()))
+    }
+}
+
+/// Our shared library, as it was built.
+pub(crate) fn shared_library() -> Result<PathBuf, String> {
+    let directory = env::var_os("OWFAT_IO_LIBDIR").map_or_else(release_directory, PathBuf::from);
+    let library = directory.join("libowfat_io.so");
+    if library.exists() {
+        Ok(library)
+    } else {
+        Err(format!("{} is missing: run `cargo build --release`", library.display()))
+    }
+}
+
+fn release_directory() -> PathBuf {
+    output().parent().unwrap_or(Path::new(".")).join("release")
+}
+
+/// A directory that holds our library under both its names: the one that `-lowfat_io` looks for and the one
+/// that linked programs record.
+pub(crate) fn library_directory() -> Result<&'static Path, String> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let library = shared_library()?;
+        let directory = output().join("lib");
+        fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+        let library = library.canonicalize().map_err(|e| format!("{}: {e}", library.display()))?;
+        for name in ["libowfat_io.so", "libowfat_io.so.0"] {
+            let link = directory.join(name);
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(&library, &link).map_err(|e| format!("{}: {e}", link.display()))?;
+        }
+        Ok(directory)
+    })
+    .as_deref()
+    .map_err(Clone::clone)
+}

@@ -1,0 +1,198 @@
+/* The frame of the C tests: cases, checks, and descriptors to test with.
+ *
+ *   TEST(D12_reused_number_is_a_new_descriptor) { ... CHECK_INT(io_canread(), -1); ... }
+ *
+ * There is no main to write: the one below lists the cases (--list) or runs the one that is named. A case
+ * has its process to itself, so it may leave descriptors, handlers and threads behind. Exit status 0 is
+ * success and 77 a skip; the runner limits the time. */
+#ifndef T_H
+#define T_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "iob.h"
+
+#define T_HELPER __attribute__((unused)) static
+
+struct t_case {
+  const char *name;
+  void (*run)(void);
+  struct t_case *next;
+};
+
+static struct t_case *t_first, **t_end = &t_first;
+
+#define TEST(case_name)                                                                        \
+  static void case_name(void);                                                                 \
+  static struct t_case t_case_##case_name = {#case_name, case_name, NULL};                     \
+  __attribute__((constructor)) static void t_enter_##case_name(void) {                         \
+    *t_end = &t_case_##case_name;                                                              \
+    t_end = &t_case_##case_name.next;                                                          \
+  }                                                                                            \
+  static void case_name(void)
+
+/* _exit: a failing check may stand in a thread or a forked child. */
+__attribute__((noreturn)) T_HELPER void t_leave(int status) {
+  fflush(NULL);
+  _exit(status);
+}
+
+#define CHECK(cond)                                                                            \
+  do {                                                                                         \
+    if (!(cond)) {                                                                             \
+      fprintf(stderr, "%s:%d: not true: %s (errno %d: %s)\n", __FILE__, __LINE__, #cond,       \
+              errno, strerror(errno));                                                         \
+      t_leave(1);                                                                              \
+    }                                                                                          \
+  } while (0)
+
+/* What the check is about comes first: CHECK_INT(io_canread(), -1). */
+#define CHECK_INT(got, want)                                                                   \
+  do {                                                                                         \
+    long long t_got = (long long)(got);                                                        \
+    int t_errno = errno;                                                                       \
+    long long t_want = (long long)(want);                                                      \
+    if (t_got != t_want) {                                                                     \
+      fprintf(stderr, "%s:%d: %s is %lld, not %s = %lld (errno %d: %s)\n", __FILE__, __LINE__, \
+              #got, t_got, #want, t_want, t_errno, strerror(t_errno));                         \
+      t_leave(1);                                                                              \
+    }                                                                                          \
+    errno = t_errno;                                                                           \
+  } while (0)
+
+#define CHECK_ERRNO(want)                                                                      \
+  do {                                                                                         \
+    int t_errno = errno;                                                                       \
+    if (t_errno != (want)) {                                                                   \
+      fprintf(stderr, "%s:%d: errno is %d (%s), not %s\n", __FILE__, __LINE__, t_errno,        \
+              strerror(t_errno), #want);                                                       \
+      t_leave(1);                                                                              \
+    }                                                                                          \
+  } while (0)
+
+#define SKIP(why)                                                                              \
+  do {                                                                                         \
+    printf("%s\n", why);                                                                       \
+    t_leave(77);                                                                               \
+  } while (0)
+
+T_HELPER int64 t_now_ms(void) {
+  struct timespec now;
+  CHECK_INT(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+  return (int64)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* d[0] reads, d[1] writes. */
+T_HELPER void t_pipe(int64 d[2]) {
+  int p[2];
+  CHECK_INT(pipe(p), 0);
+  d[0] = p[0];
+  d[1] = p[1];
+}
+
+T_HELPER void t_unix_pair(int64 d[2]) {
+  int p[2];
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
+  d[0] = p[0];
+  d[1] = p[1];
+}
+
+/* A listening TCP socket on a free loopback port. */
+T_HELPER int64 t_listen(struct sockaddr_in *address) {
+  socklen_t length = sizeof *address;
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(listener >= 0);
+  memset(address, 0, sizeof *address);
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK_INT(bind(listener, (struct sockaddr *)address, sizeof *address), 0);
+  CHECK_INT(listen(listener, 16), 0);
+  CHECK_INT(getsockname(listener, (struct sockaddr *)address, &length), 0);
+  return listener;
+}
+
+/* d[0] is the connecting side, d[1] the accepting one. */
+T_HELPER void t_tcp_pair(int64 d[2]) {
+  struct sockaddr_in address;
+  int64 listener = t_listen(&address);
+  d[0] = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(d[0] >= 0);
+  CHECK_INT(connect((int)d[0], (struct sockaddr *)&address, sizeof address), 0);
+  d[1] = accept((int)listener, NULL, NULL);
+  CHECK(d[1] >= 0);
+  CHECK_INT(close((int)listener), 0);
+}
+
+/* Writes until the kernel takes no more; leaves d non-blocking. Returns the number of bytes. */
+T_HELPER int64 t_fill(int64 d) {
+  static const char zeroes[65536];
+  int64 sum = 0;
+  size_t piece = sizeof zeroes;
+  int flags = fcntl((int)d, F_GETFL);
+  CHECK(flags != -1 && fcntl((int)d, F_SETFL, flags | O_NONBLOCK) == 0);
+  while (piece != 0) {
+    ssize_t n = write((int)d, zeroes, piece);
+    if (n > 0) {
+      sum += n;
+    } else {
+      CHECK(n == -1 && errno == EAGAIN);
+      piece /= 2; /* a pipe refuses what fits only in part, if it is at most PIPE_BUF */
+    }
+  }
+  return sum;
+}
+
+/* The byte at position i of every t_tmpfile. */
+T_HELPER char t_byte(uint64 i) { return (char)((i * 7 + i / 251) & 255); }
+
+/* An unlinked file, open for reading and writing, positioned at its start. */
+T_HELPER int64 t_tmpfile(int64 size) {
+  char path[] = "/tmp/owfat-io-test.XXXXXX", block[4096];
+  int64 done = 0;
+  int d = mkstemp(path);
+  CHECK(d >= 0);
+  CHECK_INT(unlink(path), 0);
+  while (done < size) {
+    int64 i, n = size - done < (int64)sizeof block ? size - done : (int64)sizeof block;
+    for (i = 0; i < n; i++) block[i] = t_byte((uint64)(done + i));
+    CHECK_INT(write(d, block, (size_t)n), n);
+    done += n;
+  }
+  CHECK_INT(lseek(d, 0, SEEK_SET), 0);
+  return d;
+}
+
+int main(int argc, char **argv) {
+  struct t_case *c;
+  if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+    for (c = t_first; c; c = c->next) puts(c->name);
+    return 0;
+  }
+  for (c = t_first; argc == 2 && c; c = c->next) {
+    if (strcmp(argv[1], c->name) == 0) {
+      c->run();
+      return 0;
+    }
+  }
+  fprintf(stderr, "usage: %s --list | CASE\n", argv[0]);
+  return 2;
+}
+#endif
