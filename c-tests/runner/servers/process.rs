@@ -49,7 +49,10 @@ impl Server {
 
     /// Starts a program that was told its port.
     pub(super) fn start_on(command: &mut Command, port: u16) -> Result<Server, Box<dyn Error>> {
-        Ok(Server { child: spawn(command.stdout(Stdio::null()))?, address: loopback(port) })
+        Ok(Server {
+            child: spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?,
+            address: loopback(port),
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
