@@ -31,6 +31,12 @@ impl Source {
     pub(crate) fn len(self) -> usize {
         self.len
     }
+
+    /// Up to `len` bytes beginning at `from`.
+    pub(crate) fn part(self, from: usize, len: usize) -> Source {
+        let from = from.min(self.len);
+        Source { ptr: self.ptr.wrapping_add(from), len: len.min(self.len - from) }
+    }
 }
 
 impl Target {

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A module uses only what is below it: `capi → reactor → (batch → xfer; ready, timer → table; backend)
-//! → vocabulary (fd, interest, time, outcome, buf, ctypes) → sys`.
+//! → vocabulary (fd, interest, mode, time, outcome, buf, array, ctypes) → sys`.
 //!
 //! # Border rules
 //!
@@ -30,6 +30,7 @@ pub mod capi;
 pub mod ctypes;
 mod fd;
 mod interest;
+mod mode;
 mod mux;
 mod outcome;
 mod reactor;

@@ -1,1 +1,99 @@
-//! (written in its own commit)
+//! Wall-clock deadlines and the length of a wait.
+//!
+//! Programs hand over TAI64NA labels of the wall clock. Inside, a deadline is one signed 64-bit number of
+//! nanoseconds since 1970: it spans 292 years to either side, saturates beyond, and compares in one
+//! instruction. Attoseconds are below the resolution of the clock they are compared with.
+
+use crate::ctypes::Taia;
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// The TAI64 label of 1970-01-01 00:00:00 UTC as libowfat counts (2^62 + 10).
+const UNIX_EPOCH_LABEL: u64 = 4_611_686_018_427_387_914;
+const NANOS_PER_SEC: i64 = 1_000_000_000;
+
+/// A moment of the wall clock, in nanoseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Deadline(i64);
+
+impl Deadline {
+    /// No deadline; later than every other.
+    pub(crate) const NEVER: Deadline = Deadline(i64::MAX);
+
+    /// Converts a label. Seconds of zero mean "no deadline" (a program clears one with `taia_uint(&t, 0)`).
+    pub(crate) fn from_label(t: Taia) -> Deadline {
+        if t.sec.x == 0 { Deadline::NEVER } else { Deadline::moment(t) }
+    }
+
+    /// Converts a label that always means a moment, as the limit of a wait does.
+    pub(crate) fn moment(t: Taia) -> Deadline {
+        // Labels are compared by seconds first, so nanoseconds past a second add nothing.
+        let nanos = i64::from(t.nano).min(NANOS_PER_SEC - 1);
+        let secs = i128::from(t.sec.x) - i128::from(UNIX_EPOCH_LABEL);
+        let ns = secs * i128::from(NANOS_PER_SEC) + i128::from(nanos);
+        Deadline(ns.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+    }
+
+    /// The wall clock.
+    pub(crate) fn now() -> Deadline {
+        // clock_gettime cannot fail for this clock with a valid address; 1970 would expire nothing.
+        let ns = clock_gettime(ClockId::CLOCK_REALTIME)
+            .map_or(0, |t| t.tv_sec().saturating_mul(NANOS_PER_SEC).saturating_add(t.tv_nsec()));
+        Deadline(ns)
+    }
+
+    /// Time from `now` to the deadline; zero when it has passed.
+    pub(crate) fn since(self, now: Deadline) -> Duration {
+        let ns = i128::from(self.0) - i128::from(now.0);
+        Duration::from_nanos(u64::try_from(ns.max(0)).unwrap_or(u64::MAX))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_nanos(ns: i64) -> Deadline {
+        Deadline(ns)
+    }
+}
+
+/// Whole milliseconds for `poll` and `epoll_wait`: rounded up, because a wait that ends before its deadline
+/// makes the caller spin; `None` (no limit) becomes -1, and what does not fit is cut to the largest value.
+pub(crate) fn timeout_ms(d: Option<Duration>) -> i32 {
+    match d {
+        None => -1,
+        Some(d) => i32::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctypes::Tai;
+
+    fn label(x: u64, nano: u32) -> Taia {
+        Taia { sec: Tai { x }, nano, atto: 0 }
+    }
+
+    #[test]
+    fn labels_become_nanoseconds() {
+        assert_eq!(Deadline::from_label(label(UNIX_EPOCH_LABEL + 5, 7)), Deadline(5_000_000_007));
+        assert_eq!(Deadline::from_label(label(0, 5)), Deadline::NEVER);
+        assert_eq!(Deadline::moment(label(0, 5)), Deadline(i64::MIN));
+        assert_eq!(Deadline::from_label(label(u64::MAX, 0)), Deadline(i64::MAX));
+        assert_eq!(Deadline::from_label(label(1, 0)), Deadline(i64::MIN));
+        assert_eq!(Deadline::from_label(label(UNIX_EPOCH_LABEL, u32::MAX)), Deadline(999_999_999));
+    }
+
+    #[test]
+    fn d25_d24_timeouts_round_up_and_never_wrap() {
+        assert_eq!(timeout_ms(None), -1);
+        assert_eq!(timeout_ms(Some(Duration::ZERO)), 0);
+        assert_eq!(timeout_ms(Some(Duration::from_nanos(1))), 1);
+        assert_eq!(timeout_ms(Some(Duration::from_micros(50_999))), 51);
+        assert_eq!(timeout_ms(Some(Duration::from_secs(4_294_968))), i32::MAX);
+    }
+
+    #[test]
+    fn distance_saturates() {
+        assert_eq!(Deadline(5).since(Deadline(9)), Duration::ZERO);
+        assert_eq!(Deadline(i64::MAX).since(Deadline(i64::MIN)), Duration::from_nanos(u64::MAX));
+    }
+}

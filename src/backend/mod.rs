@@ -1,1 +1,129 @@
-//! (written in its own commit)
+//! How the kernel is asked which descriptors are ready.
+//!
+//! # The contract of a backend
+//!
+//! * **Level-triggered.** [`Backend::wait`] reports every watched direction that is ready at the time of the
+//!   call, as often as it is called, up to the room in [`Events`]; what found no room is reported by the
+//!   next call.
+//! * **No false report.** An event was true inside the call that returned it.
+//! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
+//!   block; [`Event::error`] tells them from data, so that the reactor can look closer.
+//! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
+//!   outlive its descriptor (`dup`, `fork`); the reactor tells its events by the generation in the token.
+//! * **Asked descriptors.** A wait also looks at `asked`, descriptors that are not watched (yet), and
+//!   reports them in the same way.
+//! * **Any thread.** Every method may be called while another thread waits. A change of interest reaches
+//!   that wait at once; [`Backend::wake`] ends it.
+//! * **Not inherited.** After a fork the child makes a backend of its own and drops the inherited one,
+//!   which must not disturb the parent's.
+//!
+//! A backend knows no table and no queue: interest changes go in, events come out.
+
+mod epoll;
+#[cfg(test)]
+pub(crate) mod fake;
+mod pick;
+mod poll;
+mod waker;
+
+pub(crate) use pick::open;
+
+use crate::fd::Fd;
+use crate::interest::Interest;
+use nix::errno::Errno;
+use std::time::Duration;
+
+/// Names one registration of a descriptor number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Token {
+    pub(crate) fd: Fd,
+    pub(crate) generation: u32,
+}
+
+/// One ready descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Event {
+    pub(crate) token: Token,
+    pub(crate) ready: Interest,
+    /// An error or a notice in the error queue is there.
+    pub(crate) error: bool,
+    /// The number is not open any more.
+    pub(crate) closed: bool,
+}
+
+/// The most events that one wait takes.
+pub(crate) const EVENTS: usize = 256;
+
+/// Room for what a wait reports, and for what it asks `poll(2)`; kept from wait to wait.
+#[derive(Debug)]
+pub(crate) struct Events {
+    list: Vec<Event>,
+    polled: Vec<libc::pollfd>,
+    tokens: Vec<Token>,
+}
+
+impl Events {
+    pub(crate) fn new() -> Result<Events, Errno> {
+        let mut list = Vec::new();
+        list.try_reserve_exact(EVENTS).map_err(|_| Errno::ENOMEM)?;
+        Ok(Events { list, polled: Vec::new(), tokens: Vec::new() })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= EVENTS
+    }
+
+    /// Adds an event; the backend has checked for room.
+    pub(crate) fn push(&mut self, event: Event) {
+        debug_assert!(!self.is_full());
+        self.list.push(event);
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Event] {
+        &self.list
+    }
+}
+
+/// A descriptor to look at in this wait only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Asked {
+    pub(crate) token: Token,
+    pub(crate) interest: Interest,
+}
+
+/// See the module's text for what all of this promises together.
+pub(crate) trait Backend: Send + Sync {
+    /// As in `OWFAT_IO_BACKEND`.
+    fn name(&self) -> &'static str;
+
+    /// Watches `token.fd` for `new` instead of `old`. An empty `new` ends the registration. `EPERM`: this
+    /// kind of file cannot be watched, because it is always ready; `EBADF`: not open.
+    fn set(&self, token: Token, old: Interest, new: Interest) -> Result<(), Errno>;
+
+    /// Whether the registration made for `token` still belongs to the file that is open under its number.
+    fn same_file(&self, token: Token, watched: Interest) -> bool;
+
+    /// The caller is about to close the descriptor, of which no copy is known to remain.
+    fn closing(&self, token: Token);
+
+    /// Whether a registration whose descriptor is gone can come back at every wait, so that only a new
+    /// backend ends it.
+    fn keeps_ghosts(&self) -> bool;
+
+    /// Fills `events`, waiting up to `timeout` (`None`: without limit) for the first. `EINTR` when a signal
+    /// handler ran; `EBADF` when the program has closed the backend's own descriptor.
+    fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno>;
+
+    /// Ends a wait that another thread is in, or else the next one, without an event.
+    fn wake(&self);
+
+    /// Ends every wait of this backend, now and later: the reactor has done with it.
+    fn shut(&self);
+
+    /// The program has closed the backend's descriptor and may use its number: never close it.
+    fn abandon(&self);
+}

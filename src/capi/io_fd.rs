@@ -1,1 +1,176 @@
-//! (written in its own commit)
+//! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
+
+use super::guard::guard;
+use super::ret::one_or_zero;
+use crate::fd::Fd;
+use crate::mode::Mode;
+use crate::reactor::{self, Flags};
+use nix::errno::Errno;
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::fmt;
+
+/// `io_fd_flags`: the descriptor can be written to at once.
+const CAN_WRITE: c_int = 1;
+/// `io_fd_flags`: the descriptor is in blocking mode.
+const BLOCK: c_int = 2;
+/// `io_fd_flags`: the descriptor is in non-blocking mode.
+const NONBLOCK: c_int = 4;
+
+/// Registers descriptor `d` with the event loop and asks the kernel whether it is in non-blocking mode,
+/// which it never changes. Nothing is wanted of it then; it has no cookie and no deadline. Calling it again
+/// keeps all three and asks for the mode again; but if the number was closed by close(2) and now stands for
+/// another file, that file starts clean.
+///
+/// Returns 1, or 0 with errno: EBADF (not open, negative, past INT_MAX), ENOMEM, EMFILE or ENFILE (no
+/// descriptor left for the event loop itself). Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_fd(d: i64) -> c_int {
+    guard(0, || register(d, Flags::default()))
+}
+
+/// Like `io_fd`, for a descriptor that is known to be writable, as a new connection is: the next
+/// `io_wantwrite` makes `io_canwrite` return it without a wait. The hint serves once, and a write that
+/// found no room voids it.
+///
+/// Returns and errno as `io_fd`. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
+    guard(0, || register(d, Flags { can_write: true, mode: None }))
+}
+
+/// Like `io_fd`, with what the caller knows already. `flags` is a sum of IO_FD_CANWRITE (as
+/// `io_fd_canwrite`) and IO_FD_BLOCK or IO_FD_NONBLOCK: the mode is believed and no system call is made, so
+/// that a number that is not open is not noticed. With both, IO_FD_NONBLOCK counts; other bits are ignored.
+///
+/// Returns and errno as `io_fd`. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
+    guard(0, || {
+        let mode = match (flags & NONBLOCK != 0, flags & BLOCK != 0) {
+            (true, _) => Some(Mode::Nonblocking),
+            (false, true) => Some(Mode::Blocking),
+            (false, false) => None,
+        };
+        register(d, Flags { can_write: flags & CAN_WRITE != 0, mode })
+    })
+}
+
+fn register(d: i64, flags: Flags) -> c_int {
+    one_or_zero(Fd::new(d).and_then(|fd| reactor::register(fd, flags)))
+}
+
+/// Attaches `cookie`, any value, to a registered descriptor. The library hands it back and does nothing
+/// else with it. Without effect on a descriptor that is not registered. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
+    guard((), || {
+        if let Ok(fd) = Fd::new(d) {
+            reactor::set_cookie(fd, cookie.expose_provenance());
+        }
+    });
+}
+
+/// Returns what `io_setcookie` attached: NULL before that, after `io_close`, and for a descriptor that is
+/// not registered. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
+    guard(std::ptr::null_mut(), || {
+        std::ptr::with_exposed_provenance_mut(Fd::new(d).map_or(0, reactor::cookie))
+    })
+}
+
+/// Puts the open file behind `d`, registered or not, in non-blocking mode. The mode belongs to the open
+/// file and so to its duplicates and to forked processes as well (fcntl(2), O_NONBLOCK).
+///
+/// An error shows in errno only: EBADF. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_nonblock(d: i64) {
+    guard((), || set_mode(d, Mode::Nonblocking));
+}
+
+/// Puts the open file behind `d`, registered or not, in blocking mode; see `io_nonblock`.
+///
+/// An error shows in errno only: EBADF. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_block(d: i64) {
+    guard((), || set_mode(d, Mode::Blocking));
+}
+
+fn set_mode(d: i64, mode: Mode) {
+    if let Err(e) = Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)) {
+        e.set();
+    }
+}
+
+/// Closes `d`, registered or not. Its cookie, deadline and wants are gone and no event of it will be
+/// reported, even one that the last wait had found; the number is free when the function returns.
+///
+/// An error shows in errno only: EBADF (not open; closing twice is harmless), EIO. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_close(d: i64) {
+    guard((), || {
+        if let Err(e) = Fd::new(d).and_then(reactor::close) {
+            e.set();
+        }
+    });
+}
+
+/// Frees everything that the event loop holds, its own descriptor included. The program's descriptors stay
+/// open and are no longer registered; `io_fd` begins anew. Threads inside a wait call return from it.
+/// Harmless at any time, and twice.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_finishandshutdown() {
+    guard((), reactor::shutdown);
+}
+
+/// Describes the state of a registered descriptor for a person, as a string of at most `bufsize` bytes with
+/// its terminating zero. The wording may change.
+///
+/// Returns the length without the zero, or 0: not registered, `buf` is NULL, or `bufsize` is too small (200
+/// is enough). Any thread may call it.
+///
+/// # Safety
+/// `buf` is NULL or points to `bufsize` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_debugstring(s: i64, buf: *mut c_char, bufsize: c_uint) -> c_uint {
+    guard(0, || {
+        let mut text = Text { bytes: [0; TEXT], len: 0 };
+        let known = Fd::new(s).is_ok_and(|fd| reactor::describe(fd, &mut text));
+        if !known || buf.is_null() || text.len >= bufsize as usize {
+            return 0;
+        }
+        text.bytes[text.len] = 0;
+        // SAFETY: the zero included, the text is no longer than `bufsize`, which the caller vouches for.
+        unsafe { std::ptr::copy_nonoverlapping(text.bytes.as_ptr(), buf.cast(), text.len + 1) };
+        text.len as c_uint
+    })
+}
+
+const TEXT: usize = 256;
+
+/// Text without allocation, and room for a zero behind it.
+struct Text {
+    bytes: [u8; TEXT],
+    len: usize,
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        let end = self.len + s.len();
+        if end >= TEXT {
+            return Err(fmt::Error);
+        }
+        self.bytes[self.len..end].copy_from_slice(s.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// Declared by libowfat for years and defined nowhere. This version does nothing yet.
+///
+/// Returns -1 with errno ENOSYS.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_starteventloopthread(_threads: c_uint) -> c_int {
+    Errno::ENOSYS.set();
+    -1
+}

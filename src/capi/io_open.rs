@@ -1,1 +1,187 @@
-//! (written in its own commit)
+//! Where descriptors come from: files, pipes, socket pairs, other processes.
+
+use super::guard::guard;
+use super::ret::{one_or_zero, or_minus_one};
+use crate::fd::Fd;
+use crate::mode::Mode;
+use crate::reactor::{self, Flags};
+use crate::sys::path::Path;
+use crate::xfer::fdpass;
+use crate::xfer::open::{self, Access};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use std::ffi::{c_char, c_int};
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+
+/// Opens the file `path` for reading and stores its descriptor in `*d`. A directory can be opened, too.
+/// The descriptor is in blocking mode, is inherited over exec, and is not registered (see io_fd).
+///
+/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+/// Any thread may call it. Opening a FIFO waits for its other end, and a signal then ends it with EINTR.
+///
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int {
+    // SAFETY: the caller's promises are those that `open_file` asks for.
+    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Read) }))
+}
+
+/// Opens the file `path` for writing, emptied if it exists and made with mode 0600 less the umask if not,
+/// and stores its descriptor in `*d`. For the rest, see io_readfile.
+///
+/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+///
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_createfile(d: *mut i64, path: *const c_char) -> c_int {
+    // SAFETY: the caller's promises are those that `open_file` asks for.
+    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Create) }))
+}
+
+/// Opens the file `path`, which must exist, for reading and writing, and stores its descriptor in `*d`.
+/// For the rest, see io_readfile.
+///
+/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+///
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c_int {
+    // SAFETY: the caller's promises are those that `open_file` asks for.
+    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::ReadWrite) }))
+}
+
+/// Opens the file `path` for writing, each write going to its end, and stores its descriptor in `*d`. A
+/// file that does not exist is made with mode 0600 less the umask. For the rest, see io_readfile.
+///
+/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+///
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_int {
+    // SAFETY: the caller's promises are those that `open_file` asks for.
+    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Append) }))
+}
+
+/// Makes a pipe: what is written to `d[1]` is read from `d[0]`. Both ends are in blocking mode, inherited
+/// over exec and registered as by io_fd, `d[1]` as by io_fd_canwrite.
+///
+/// Returns 1, or 0 with errno: EFAULT (d is NULL), EMFILE, ENFILE, ENOMEM; then `d` is unchanged and nothing
+/// stays open. Any thread may call it.
+///
+/// # Safety
+/// `d` is NULL or points to two `int64` that may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_pipe(d: *mut i64) -> c_int {
+    // SAFETY: the caller's promise is the one that `open_pair` asks for.
+    guard(0, || one_or_zero(unsafe { open_pair(d, open::pipe, [false, true]) }))
+}
+
+/// Makes two connected Unix stream sockets: what is written to one is read from the other. Both are in
+/// blocking mode, inherited over exec and registered as by io_fd_canwrite.
+///
+/// Returns 1, or 0 with errno: EFAULT (d is NULL), EMFILE, ENFILE, ENOMEM; then `d` is unchanged and nothing
+/// stays open. Any thread may call it.
+///
+/// # Safety
+/// `d` is NULL or points to two `int64` that may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_socketpair(d: *mut i64) -> c_int {
+    // SAFETY: the caller's promise is the one that `open_pair` asks for.
+    guard(0, || one_or_zero(unsafe { open_pair(d, open::socketpair, [true, true]) }))
+}
+
+/// Sends a duplicate of descriptor `fd` over the Unix socket `sock`, together with one byte of data; the
+/// peer takes it with io_receivefd. `fd` stays open here. A `sock` of another family is for the kernel to
+/// judge: a TCP socket takes the byte and drops the descriptor.
+///
+/// Returns 0, or -1 with errno: EBADF, ENOTSOCK, EPIPE or ECONNRESET (the peer has closed; no signal is
+/// raised), ENOTCONN, EAGAIN (a non-blocking sock is full), EINTR (a signal, before anything was sent),
+/// ETOOMANYREFS (too many descriptors are under way), ENOMEM. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
+    guard(-1, || {
+        let passed = Fd::new(sock).and_then(|sock| {
+            let fd = Fd::new(fd)?;
+            fdpass::pass(sock, fd)?;
+            reactor::passed_on(fd);
+            Ok(0)
+        });
+        or_minus_one(passed) as c_int
+    })
+}
+
+/// Receives a descriptor that the peer of the Unix socket `sock` has sent with io_passfd. Exactly one byte
+/// of data is taken. The descriptor has the mode it was sent with, is inherited over exec and is not
+/// registered. Of several descriptors in one message the first is returned and the others are closed.
+///
+/// Returns the descriptor, or -1 with errno: EAGAIN (nothing came yet; sock is non-blocking), EPROTO (the
+/// byte had no descriptor with it, or the peer has closed), EMFILE (this process may not have one more;
+/// the byte and the descriptor are lost), EINTR (a signal, before anything came), EBADF, ENOTSOCK,
+/// ECONNRESET, ENOMEM. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_receivefd(sock: i64) -> i64 {
+    guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fd.into_raw_fd().into())))
+}
+
+/// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
+/// Returns nothing; if `d` is not open, errno is EBADF. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_closeonexec(d: i64) {
+    guard((), || {
+        if let Err(e) = Fd::new(d).and_then(close_on_exec) {
+            e.set();
+        }
+    });
+}
+
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+unsafe fn open_file(d: *mut i64, path: *const c_char, access: Access) -> Result<(), Errno> {
+    // Before the file is made or emptied.
+    if d.is_null() {
+        return Err(Errno::EFAULT);
+    }
+    // SAFETY: the caller's promise for `path`.
+    let file = open::file(unsafe { Path::new(path) }?, access)?;
+    // SAFETY: not NULL, so writable by the caller's promise.
+    unsafe { d.write(file.into_raw_fd().into()) };
+    Ok(())
+}
+
+/// Opens two ends, registers them and hands them to the caller, or leaves nothing behind.
+///
+/// # Safety
+/// `d` is NULL or points to two numbers that may be written to.
+unsafe fn open_pair(
+    d: *mut i64,
+    open: fn() -> Result<[OwnedFd; 2], Errno>,
+    can_write: [bool; 2],
+) -> Result<(), Errno> {
+    if d.is_null() {
+        return Err(Errno::EFAULT);
+    }
+    let ends = open()?.map(|end| Fd::from_index(end.into_raw_fd() as u32));
+    let flags = can_write.map(|can_write| Flags { can_write, mode: Some(Mode::Blocking) });
+    let registered = reactor::register(ends[0], flags[0]).and_then(|()| reactor::register(ends[1], flags[1]));
+    if let Err(e) = registered {
+        for end in ends {
+            // It was just opened, and the caller is to hear of the first error.
+            let _ = reactor::close(end);
+        }
+        return Err(e);
+    }
+    let [a, b] = ends.map(|end| i64::from(end.raw()));
+    // SAFETY: not NULL, so room for two numbers by the caller's promise.
+    unsafe { (d.write(a), d.add(1).write(b)) };
+    Ok(())
+}
+
+fn close_on_exec(d: Fd) -> Result<(), Errno> {
+    // SAFETY: not negative. The number is only handed to the kernel, which answers EBADF if it is not open.
+    let d = unsafe { BorrowedFd::borrow_raw(d.raw()) };
+    fcntl(d, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
+}

@@ -1,1 +1,121 @@
-//! (written in its own commit)
+//! Reading and writing.
+
+use super::args::{source, target};
+use super::guard::guard;
+use super::ret::{moved, moved_in_time};
+use crate::fd::Fd;
+use crate::outcome::Stop;
+use crate::reactor;
+use nix::errno::Errno;
+use std::ffi::c_char;
+
+/// Reads up to `len` bytes into `buf` without waiting, also if `d` is in blocking mode, and without touching
+/// that mode, a signal or a timer.
+///
+/// Returns the number of bytes; 0 at end of file or if `len` is 0; -1 with errno EAGAIN if there is nothing
+/// to read now; -3 with errno: EBADF, EINVAL (`len` is negative), EFAULT (`buf` cannot be written),
+/// ECONNRESET and what else read(2) reports. A result shorter than `len` withdraws a read event that has not
+/// been taken. Any thread may call it, also for a descriptor that another one waits for.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    guard(-3, || {
+        moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            reactor::read(fd, unsafe { target(buf, len) }?)
+        }))
+    })
+}
+
+/// Writes up to `len` bytes from `buf` without waiting, also if `d` is in blocking mode. The first write
+/// call of the process gives SIGPIPE an empty handler if it has none, so that a closed peer is an error and
+/// not the end of the process.
+///
+/// Returns the number of bytes, which can be less than `len`; 0 if `len` is 0; -1 with errno EAGAIN if there
+/// is no room now; -3 with errno: EBADF, EINVAL (`len` is negative), EFAULT, EPIPE, ECONNRESET and what else
+/// write(2) reports. A result shorter than `len` withdraws a write event that has not been taken. Any thread
+/// may call it, also for a descriptor that another one waits for.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
+    guard(-3, || {
+        moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            reactor::write(fd, unsafe { source(buf, len) }?)
+        }))
+    })
+}
+
+/// Reads up to `len` bytes into `buf`, waiting for the first, also if `d` is in non-blocking mode.
+///
+/// Returns the number of bytes; 0 at end of file or if `len` is 0; -3 with errno: EINTR (a signal handler
+/// ran) and those of `io_tryread`. Any thread may call it.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    guard(-3, || {
+        let read = Fd::new(d).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            reactor::wait_read(fd, unsafe { target(buf, len) }?)
+        });
+        moved(read.map_err(Stop::Failed))
+    })
+}
+
+/// Writes up to `len` bytes from `buf`, waiting until the descriptor takes some, also if `d` is in
+/// non-blocking mode. It may take less than `len`. SIGPIPE as in `io_trywrite`.
+///
+/// Returns the number of bytes; 0 if `len` is 0; -3 with errno: EINTR (a signal handler ran) and those of
+/// `io_trywrite`. Any thread may call it.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i64 {
+    guard(-3, || {
+        let written = Fd::new(d).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            reactor::wait_write(fd, unsafe { source(buf, len) }?)
+        });
+        moved(written.map_err(Stop::Failed))
+    })
+}
+
+/// Like `io_tryread`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
+/// passed. Data that is there wins over the deadline.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    guard(-3, || {
+        // SAFETY: the caller's promise.
+        let read = Fd::new(d).and_then(|fd| Ok(reactor::read_in_time(fd, unsafe { target(buf, len) }?)));
+        moved_in_time(flatten(read))
+    })
+}
+
+/// Like `io_trywrite`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
+/// passed.
+///
+/// # Safety
+/// `buf` is NULL or points to `len` bytes that may be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_trywritetimeout(d: i64, buf: *const c_char, len: i64) -> i64 {
+    guard(-3, || {
+        // SAFETY: the caller's promise.
+        let written = Fd::new(d).and_then(|fd| Ok(reactor::write_in_time(fd, unsafe { source(buf, len) }?)));
+        moved_in_time(flatten(written))
+    })
+}
+
+/// An argument error is a failed transfer.
+fn flatten(r: Result<reactor::InTime, Errno>) -> reactor::InTime {
+    r.unwrap_or_else(|e| Ok(Err(Stop::Failed(e))))
+}

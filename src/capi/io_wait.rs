@@ -1,1 +1,45 @@
-//! (written in its own commit)
+//! The four wait calls.
+
+use super::guard::guard;
+use super::ret::or_minus_one;
+use crate::ctypes::Taia;
+use crate::reactor::{self, Limit};
+use crate::time::Deadline;
+
+/// Waits until a registered descriptor can be read or written as the program wants, a deadline passes, or a
+/// signal handler has run, whatever SA_RESTART says. Returns at once if an event has not been taken yet, or
+/// if nothing is wanted and no deadline is set. `io_canread`, `io_canwrite` and `io_timeouted` then tell what
+/// there is; it may be nothing. No event is lost by not taking it: what is still so is found again.
+///
+/// Any thread may call it, also several at once.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_wait() {
+    wait(Limit::Never);
+}
+
+/// Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
+/// to a millisecond later. A moment that has passed makes it look without waiting.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_waituntil(t: Taia) {
+    wait(Limit::WallClock(Deadline::moment(t)));
+}
+
+/// Like `io_wait`, for up to `milliseconds`. 0 looks without waiting; a negative number is no limit.
+///
+/// Returns the number of events that the kernel reported (0: the time has passed, or there is nothing to
+/// wait for; more than 0 does not mean that one of them is wanted), or -1 with errno: EINTR (a signal handler
+/// ran), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop of a forked process).
+#[unsafe(no_mangle)]
+pub extern "C" fn io_waituntil2(milliseconds: i64) -> i64 {
+    wait(u64::try_from(milliseconds).map_or(Limit::Never, Limit::after_ms))
+}
+
+/// Looks for events without waiting; else as `io_wait`.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_check() {
+    wait(Limit::Now);
+}
+
+fn wait(limit: Limit) -> i64 {
+    guard(-1, || or_minus_one(reactor::wait(limit).map(|n| n as i64)))
+}

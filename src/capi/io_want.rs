@@ -1,1 +1,134 @@
-//! (written in its own commit)
+//! Interest and delivery: what the program waits for and what came of it.
+
+use super::guard::guard;
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::reactor;
+use crate::time::Deadline;
+use std::ffi::c_int;
+
+/// States that the program wants to know when `d` can be read: data, end of file, a new connection to
+/// accept, an error or a hang-up. It stays so until `io_dontwantread` or `io_close`: as long as there is
+/// something, each wait call finds it again. Stating it twice changes nothing.
+///
+/// Without effect on a descriptor that is not registered. Keeps errno. Any thread may call it; a thread that
+/// sleeps in a wait call takes the change into account at once.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_wantread(d: i64) {
+    on_fd(d, |fd| reactor::want(fd, Direction::Read));
+}
+
+/// States that the program wants to know when `d` can be written to, or when a connect has finished; else
+/// as `io_wantread`. After `io_fd_canwrite` the first call makes it reported without a wait.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_wantwrite(d: i64) {
+    on_fd(d, |fd| reactor::want(fd, Direction::Write));
+}
+
+/// Ends `io_wantread`, at once: an event that the last wait call found is withdrawn. Keeps errno. Any thread
+/// may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_dontwantread(d: i64) {
+    on_fd(d, |fd| reactor::dont_want(fd, Direction::Read));
+}
+
+/// Ends `io_wantwrite`, at once; see `io_dontwantread`.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_dontwantwrite(d: i64) {
+    on_fd(d, |fd| reactor::dont_want(fd, Direction::Write));
+}
+
+/// Tells that a read, write or accept outside the library answered EAGAIN: withdraws the event in each wanted
+/// direction. `io_eagain_read` and `io_eagain_write` say which one. Keeps errno. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_eagain(d: i64) {
+    on_fd(d, reactor::eagain_wanted);
+}
+
+/// Tells that a read or accept outside the library answered EAGAIN: withdraws a read event that has not been
+/// taken. The next wait call reports the descriptor again if the kernel says so. It is never necessary:
+/// events are verified by each wait call. Keeps errno. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_eagain_read(d: i64) {
+    on_fd(d, |fd| reactor::eagain(fd, Direction::Read));
+}
+
+/// The same for a write, or a connect that is under way. It voids the hint of `io_fd_canwrite`.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_eagain_write(d: i64) {
+    on_fd(d, |fd| reactor::eagain(fd, Direction::Write));
+}
+
+/// Returns the next descriptor that the last wait call found readable and that is still wanted, in the order
+/// of arrival, or -1 when there is none left. Each is returned once for a wait call; the number is at most
+/// INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_canread() -> i64 {
+    next(Direction::Read)
+}
+
+/// Returns the next writable descriptor; else as `io_canread`.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_canwrite() -> i64 {
+    next(Direction::Write)
+}
+
+fn next(dir: Direction) -> i64 {
+    guard(-1, || reactor::next(dir).map_or(-1, i64::from))
+}
+
+/// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
+/// the program holds in a buffer of its own. `io_close` and `io_eagain_read` take it back.
+///
+/// Returns 1, or 0 if `d` is not registered. Any thread may call it; a sleeping wait call returns.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_queueforread(d: i64) -> c_int {
+    queue_for(d, Direction::Read)
+}
+
+/// Makes `io_canwrite` return `d` once; else as `io_queueforread`, with `io_eagain_write`.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_queueforwrite(d: i64) -> c_int {
+    queue_for(d, Direction::Write)
+}
+
+fn queue_for(d: i64, dir: Direction) -> c_int {
+    guard(0, || c_int::from(Fd::new(d).is_ok_and(|fd| reactor::queue_for(fd, dir))))
+}
+
+/// Returns the next registered descriptor whose deadline has passed, or -1 at the end of the sweep. A sweep
+/// names each descriptor that had expired at its first call once, wanted or not, but for those with an event
+/// that has not been taken. The call after -1 begins the next sweep, which names again what was neither
+/// closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_timeouted() -> i64 {
+    guard(-1, || reactor::expired().map_or(-1, i64::from))
+}
+
+/// Returns 1 if `d` has a deadline and it has passed, 0 otherwise. Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_timedout(d: i64) -> c_int {
+    guard(0, || c_int::from(Fd::new(d).is_ok_and(reactor::is_expired)))
+}
+
+/// Sets the deadline of a registered descriptor to the moment `t` of the wall clock; seconds of 0 take it
+/// away. A wait call returns when it passes, once for each time it is set. Pushing a deadline back is O(1).
+///
+/// Without effect on a descriptor that is not registered. errno changes only for want of memory (ENOMEM,
+/// the deadline is not set). Any thread may call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
+    on_fd(d, |fd| {
+        if let Err(e) = reactor::set_deadline(fd, Deadline::from_label(t)) {
+            e.set();
+        }
+    });
+}
+
+fn on_fd(d: i64, f: impl FnOnce(Fd)) {
+    guard((), || {
+        if let Ok(fd) = Fd::new(d) {
+            f(fd);
+        }
+    });
+}

@@ -1,6 +1,7 @@
 //! libowfat's return conventions. errno is written last, so that nothing in between can overwrite it.
 
 use crate::outcome::{Outcome, Stop};
+use crate::reactor::{InTime, TimedOut};
 use nix::errno::Errno;
 use std::ffi::c_int;
 
@@ -38,6 +39,17 @@ pub(crate) fn moved(r: Outcome) -> i64 {
     }
 }
 
+/// [`moved`], with -2 and `ETIMEDOUT` for a deadline that passed first.
+pub(crate) fn moved_in_time(r: InTime) -> i64 {
+    match r {
+        Ok(outcome) => moved(outcome),
+        Err(TimedOut) => {
+            Errno::ETIMEDOUT.set();
+            -2
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +62,7 @@ mod tests {
         assert_eq!((or_minus_one(Err(Errno::EPROTO)), Errno::last()), (-1, Errno::EPROTO));
         assert_eq!(moved(Ok(0)), 0);
         assert_eq!((moved(Err(Stop::Again)), Errno::last()), (-1, Errno::EAGAIN));
+        assert_eq!((moved_in_time(Err(TimedOut)), Errno::last()), (-2, Errno::ETIMEDOUT));
         assert_eq!((moved(Err(Stop::Failed(Errno::EPIPE))), Errno::last()), (-3, Errno::EPIPE));
     }
 }

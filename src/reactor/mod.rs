@@ -1,1 +1,168 @@
-//! (written in its own commit)
+//! The process-wide event loop: what the program wants, what the kernel said, what is reported next.
+//!
+//! # How readiness is kept right
+//!
+//! The backends are level-triggered and every wait call asks the kernel anew, so that a report is never
+//! older than the last wait call. Programs read, write and accept behind our back and tell nobody; with
+//! edges, each such descriptor would have to be asked about again, one by one. What level-triggering costs
+//! elsewhere is avoided by telling the kernel late and seldom:
+//!
+//! * **Interest is added at the next wait**, not when the program states it: what is withdrawn or closed
+//!   before costs nothing. (While another thread waits, it is added at once.)
+//! * **Interest is withdrawn when it hurts**: the backend goes on watching after `io_dontwant*` until it
+//!   reports an event that nobody wants. That one report takes the interest back. A request/answer cycle
+//!   whose peer waits for the answer never gets there and costs no system call.
+//! * **To write is asked first**: a descriptor that the program wants to write to is nearly always
+//!   writable. The wait asks `poll(2)` about all of them in one call and only watches those that were not.
+//!   Without this, each answer would add and remove write interest.
+//!
+//! A descriptor is *unarmed* while it is wanted in a direction that the backend does not watch. The list of
+//! those is what a wait call looks at before it sleeps; everything else is O(1) or O(events).
+//!
+//! # Locking
+//!
+//! One mutex guards all state (`global`). It is never held in a system call that can block nor over a
+//! callback. A wait takes it, prepares, lets go, sleeps in the backend, takes it again and applies what
+//! came. A second thread that changes something a sleeper must know arms it in the backend or wakes it.
+
+mod apply;
+mod describe;
+mod fork;
+mod global;
+mod interest;
+mod next;
+mod registry;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod wait;
+
+pub(crate) use global::{
+    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, is_expired, is_registered, next,
+    passed_on, queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown,
+    want, write_stopped,
+};
+pub(crate) use transfer::{
+    InTime, TimedOut, read, read_in_time, wait_read, wait_write, write, write_in_time,
+};
+pub(crate) use wait::{Limit, wait};
+
+use crate::backend::{Asked, Backend, Events};
+use crate::interest::{Direction, Interest};
+use crate::mode::Mode;
+use crate::ready::ReadyQueue;
+use crate::table::FdTable;
+use crate::timer::Timer;
+use nix::errno::Errno;
+use std::sync::Arc;
+
+/// How a descriptor is registered.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Flags {
+    /// The caller knows that it can be written to.
+    pub(crate) can_write: bool,
+    /// The caller knows the mode; otherwise the kernel is asked.
+    pub(crate) mode: Option<Mode>,
+}
+
+/// All state of the loop.
+pub(crate) struct Reactor {
+    table: FdTable,
+    readable: ReadyQueue,
+    writable: ReadyQueue,
+    timer: Timer,
+    backend: Option<Arc<dyn Backend>>,
+    /// Numbers of descriptors that are, or were lately, wanted in a direction that is not watched.
+    unarmed: Vec<u32>,
+    /// Registered descriptors.
+    registered: usize,
+    /// Wanted directions of all descriptors together.
+    wanted: usize,
+    /// Threads that sleep in the backend, or are about to.
+    sleepers: usize,
+    /// Counts backends, so that a sleeper notices that its own is gone.
+    epoch: u32,
+    /// Forks of this process so far.
+    forks: u32,
+    /// Some pending events are marked unconfirmed.
+    doubts: bool,
+    /// Wait calls in a row that brought an event of a registration that is no more.
+    ghost_waits: u32,
+    /// The backend must not be used any more: the next wait makes another.
+    stale: bool,
+    /// The fork handlers are in place.
+    fork_watched: bool,
+    spare: Scratch,
+}
+
+/// Memory that a wait call needs, kept for the next one.
+#[derive(Default)]
+struct Scratch {
+    events: Option<Events>,
+    asked: Vec<Asked>,
+}
+
+impl Reactor {
+    pub(crate) const fn new() -> Reactor {
+        Reactor {
+            table: FdTable::new(),
+            readable: ReadyQueue::new(Direction::Read),
+            writable: ReadyQueue::new(Direction::Write),
+            timer: Timer::new(),
+            backend: None,
+            unarmed: Vec::new(),
+            registered: 0,
+            wanted: 0,
+            sleepers: 0,
+            epoch: 0,
+            forks: 0,
+            doubts: false,
+            ghost_waits: 0,
+            stale: false,
+            fork_watched: false,
+            spare: Scratch { events: None, asked: Vec::new() },
+        }
+    }
+
+    /// Makes `number` pending in `dir`.
+    fn push(&mut self, dir: Direction, number: u32) {
+        let (queue, table) = self.queue(dir);
+        queue.push(table, number);
+    }
+
+    /// Withdraws the pending event of `number` in `dir`, if there is one.
+    fn withdraw(&mut self, dir: Direction, number: u32) {
+        let (queue, table) = self.queue(dir);
+        queue.remove(table, number);
+    }
+
+    fn queue(&mut self, dir: Direction) -> (&mut ReadyQueue, &mut FdTable) {
+        match dir {
+            Direction::Read => (&mut self.readable, &mut self.table),
+            Direction::Write => (&mut self.writable, &mut self.table),
+        }
+    }
+
+    /// The backend, unless it belongs to the parent process or has been lost.
+    fn live_backend(&self) -> Option<&Arc<dyn Backend>> {
+        self.backend.as_ref().filter(|_| !self.stale)
+    }
+
+    /// Replaces the backend, or makes the first one. Everything wanted is unarmed afterwards.
+    fn renew_backend(&mut self) -> Result<(), Errno> {
+        self.backend = Some(crate::backend::open()?);
+        self.stale = false;
+        self.ghost_waits = 0;
+        self.epoch = self.epoch.wrapping_add(1);
+        self.sleepers = 0;
+        let unarmed = &mut self.unarmed;
+        self.table.for_each(|number, e| {
+            e.watched = Interest::NONE;
+            if !e.want.is_none() && !e.listed_unarmed {
+                e.listed_unarmed = true;
+                unarmed.push(number);
+            }
+        });
+        Ok(())
+    }
+}

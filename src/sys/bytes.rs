@@ -1,1 +1,71 @@
-//! (written in its own commit)
+//! Moving bytes between a descriptor and the caller's memory, with and without waiting.
+//!
+//! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`); nothing here follows them.
+
+use crate::buf::{Source, Target};
+use crate::fd::Fd;
+use libc::{c_int, c_void, iovec};
+use nix::errno::Errno;
+
+fn count(n: isize) -> Result<usize, Errno> {
+    Errno::result(n).map(|n| n as usize)
+}
+
+pub(crate) fn read(fd: Fd, t: Target) -> Result<usize, Errno> {
+    // SAFETY: `Target` vouches that the memory may be overwritten.
+    count(unsafe { libc::read(fd.raw(), t.ptr().cast(), t.len()) })
+}
+
+pub(crate) fn write(fd: Fd, s: Source) -> Result<usize, Errno> {
+    // SAFETY: the kernel only reads, and checks the address.
+    count(unsafe { libc::write(fd.raw(), s.ptr().cast(), s.len()) })
+}
+
+/// read(2) on a socket that does not wait, whatever the socket's mode.
+pub(crate) fn receive_nowait(fd: Fd, t: Target) -> Result<usize, Errno> {
+    // SAFETY: `Target` vouches that the memory may be overwritten.
+    count(unsafe { libc::recv(fd.raw(), t.ptr().cast(), t.len(), libc::MSG_DONTWAIT) })
+}
+
+/// write(2) on a socket that does not wait and raises no SIGPIPE.
+pub(crate) fn send_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the kernel only reads, and checks the address.
+    count(unsafe { libc::send(fd.raw(), s.ptr().cast(), s.len(), flags) })
+}
+
+/// `O_NONBLOCK` for one call (`RWF_NOWAIT`); `EOPNOTSUPP` where the file cannot do it.
+const NOWAIT: c_int = libc::RWF_NOWAIT;
+/// The offset that makes `preadv2` and `pwritev2` use the file position, as read and write do.
+const AT_POSITION: libc::off_t = -1;
+
+pub(crate) fn read_nowait(fd: Fd, t: Target) -> Result<usize, Errno> {
+    let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
+    // SAFETY: one vector, whose memory `Target` vouches for.
+    count(unsafe { libc::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+}
+
+pub(crate) fn write_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
+    let v = iovec { iov_base: s.ptr().cast_mut().cast::<c_void>(), iov_len: s.len() };
+    // SAFETY: one vector, which the kernel only reads.
+    count(unsafe { libc::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+}
+
+/// Throws away up to `limit` notices of the socket's error queue and says how many there were.
+pub(crate) fn drain_error_queue(fd: Fd, limit: usize) -> usize {
+    let mut control = [0u64; 64];
+    let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+    let mut taken = 0;
+    while taken < limit {
+        // SAFETY: all-zero is a valid msghdr: no name, no data, no control.
+        let mut m: libc::msghdr = unsafe { std::mem::zeroed() };
+        m.msg_control = control.as_mut_ptr().cast();
+        m.msg_controllen = size_of_val(&control) as _;
+        // SAFETY: the header describes `control`, which outlives the call.
+        if unsafe { libc::recvmsg(fd.raw(), &mut m, flags) } < 0 {
+            break;
+        }
+        taken += 1;
+    }
+    taken
+}

@@ -3,6 +3,14 @@
 //! One file a concern: together they would be too long to read in one sitting.
 
 pub(crate) mod bytes;
+pub(crate) mod env;
+pub(crate) mod epoll;
+pub(crate) mod fork;
 pub(crate) mod mem;
 pub(crate) mod message;
+pub(crate) mod mode;
 pub(crate) mod mux;
+pub(crate) mod path;
+pub(crate) mod poll;
+pub(crate) mod rights;
+pub(crate) mod signal;

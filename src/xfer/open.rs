@@ -1,1 +1,46 @@
-//! (written in its own commit)
+//! Opening files, pipes and socket pairs. All are in blocking mode and inherited over exec: programs hand
+//! them to the children that they start.
+
+use crate::sys::path::{self, Path};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
+use nix::unistd;
+use std::os::fd::OwnedFd;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Access {
+    /// Reading.
+    Read,
+    /// Writing a file that is new or emptied.
+    Create,
+    /// Writing at the end of a file, new or not.
+    Append,
+    /// Reading and writing a file that exists.
+    ReadWrite,
+}
+
+/// Only the owner may read and write a file that is created, as far as the umask lets him.
+const NEW_FILE: u32 = 0o600;
+
+pub(crate) fn file(path: Path, access: Access) -> Result<OwnedFd, Errno> {
+    let flags = match access {
+        Access::Read => OFlag::O_RDONLY,
+        Access::Create => OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC,
+        Access::Append => OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND,
+        Access::ReadWrite => OFlag::O_RDWR,
+    };
+    path::open(path, (flags | OFlag::O_LARGEFILE).bits(), NEW_FILE)
+}
+
+/// The read end and the write end.
+pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
+    unistd::pipe().map(<[OwnedFd; 2]>::from)
+}
+
+/// Two connected Unix stream sockets.
+pub(crate) fn socketpair() -> Result<[OwnedFd; 2], Errno> {
+    socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty())
+        .map(<[OwnedFd; 2]>::from)
+}

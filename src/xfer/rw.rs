@@ -1,1 +1,38 @@
-//! (written in its own commit)
+//! One read or write on a descriptor that does not wait, or is meant to.
+
+use crate::buf::{Source, Target};
+use crate::fd::Fd;
+use crate::interest::Interest;
+use crate::outcome::Outcome;
+use crate::sys::bytes;
+use crate::sys::poll::until_ready;
+use nix::errno::Errno;
+
+/// read(2) on a descriptor in non-blocking mode.
+pub(crate) fn read(fd: Fd, t: Target) -> Outcome {
+    Ok(bytes::read(fd, t)?)
+}
+
+/// write(2) on a descriptor in non-blocking mode.
+pub(crate) fn write(fd: Fd, s: Source) -> Outcome {
+    Ok(bytes::write(fd, s)?)
+}
+
+/// read(2) that waits in either mode. A signal ends it with `EINTR`.
+pub(crate) fn wait_read(fd: Fd, t: Target) -> Result<usize, Errno> {
+    patiently(fd, Interest::READ, || bytes::read(fd, t))
+}
+
+/// write(2) that waits in either mode. A signal ends it with `EINTR`.
+pub(crate) fn wait_write(fd: Fd, s: Source) -> Result<usize, Errno> {
+    patiently(fd, Interest::WRITE, || bytes::write(fd, s))
+}
+
+fn patiently(fd: Fd, interest: Interest, once: impl Fn() -> Result<usize, Errno>) -> Result<usize, Errno> {
+    loop {
+        match once() {
+            Err(Errno::EAGAIN) => until_ready(fd, interest)?,
+            r => return r,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+/* io_close, cookies, reuse of numbers, io_finishandshutdown. */
+#include "loop.h"
+
+#include <dirent.h>
+
+static const int64 strange[] = {-1, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX, 900};
+
+static int is_open(int64 d) { return fcntl((int)d, F_GETFD) != -1; }
+
+static int open_descriptors(void) {
+  DIR *dir = opendir("/proc/self/fd");
+  int n = 0;
+  CHECK(dir != NULL);
+  while (readdir(dir)) n++;
+  closedir(dir);
+  return n;
+}
+
+/* A pipe whose read end gets the number that was just freed. */
+static void reuse(int64 number, int64 d[2]) {
+  t_pipe(d);
+  CHECK_INT(d[0], number);
+  CHECK_INT(fcntl((int)d[0], F_SETFL, O_NONBLOCK), 0);
+}
+
+TEST(S3_8_cookie_belongs_to_the_registration) {
+  int64 d[2];
+  t_pipe(d);
+  io_setcookie(d[0], d);
+  CHECK(io_getcookie(d[0]) == NULL);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK(io_getcookie(d[0]) == NULL);
+  io_setcookie(d[0], d);
+  CHECK(io_getcookie(d[0]) == d);
+  io_setcookie(d[0], (void *)1); /* any bit pattern */
+  CHECK(io_getcookie(d[0]) == (void *)1);
+  io_setcookie(d[0], NULL);
+  CHECK(io_getcookie(d[0]) == NULL);
+}
+
+TEST(S3_1_S3_8_strange_numbers) {
+  unsigned i;
+  l_idle();
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    io_setcookie(strange[i], &i);
+    CHECK(io_getcookie(strange[i]) == NULL);
+    errno = 0;
+    io_close(strange[i]);
+    CHECK_ERRNO(EBADF);
+  }
+  CHECK(is_open(0)); /* 2^32 did not reach descriptor 0 */
+}
+
+TEST(Q17_T31_S3_8_unregistered_is_closed) {
+  int64 d[2], dir;
+  t_pipe(d);
+  io_close(d[0]);
+  CHECK(!is_open(d[0]));
+  errno = 0;
+  io_close(d[0]); /* twice */
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(io_readfile(&dir, "."), 1);
+  CHECK_INT(fchdir((int)dir), 0);
+  io_close(dir);
+  CHECK(!is_open(dir));
+}
+
+TEST(M10_T8_RULE6_S3_8_close_is_final) {
+  int64 d[2], other = l_idle();
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  l_put(d[1], "x");
+  io_check();
+  io_close(d[0]);
+  CHECK(!is_open(d[0]));
+  CHECK(io_getcookie(d[0]) == NULL);
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_timedout(d[0]), 0);
+  CHECK_INT(io_timeouted(), -1);
+  l_check_asleep();
+  CHECK(is_open(other));
+}
+
+TEST(M10_D26_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
+  int64 d[2], fresh[2], other[2];
+  int wanted;
+  for (wanted = 0; wanted < 2; wanted++) {
+    l_pipe(d, 1);
+    l_pipe(other, 1);
+    io_setcookie(d[0], d);
+    l_put(d[1], "x");
+    l_put(other[1], "x");
+    io_check();
+    io_close(d[0]); /* as a buddy does, while its event is pending */
+    CHECK(!is_open(d[0]));
+    reuse(d[0], fresh);
+    CHECK_INT(io_fd(fresh[0]), 1);
+    CHECK(io_getcookie(fresh[0]) == NULL);
+    if (wanted) io_wantread(fresh[0]);
+    CHECK_INT(io_canread(), other[0]);
+    CHECK_INT(io_canread(), -1);
+    io_close(other[0]);
+    l_check_asleep();
+    io_wantread(fresh[0]);
+    l_put(fresh[1], "x");
+    CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
+    io_close(fresh[0]);
+  }
+}
+
+TEST(D2_M10_close_with_an_event_being_handled_frees_the_descriptor) {
+  int64 d[2];
+  char buf[4];
+  int i, before;
+  l_idle();
+  io_check();
+  before = open_descriptors();
+  for (i = 0; i < 20; i++) {
+    l_pipe(d, 1);
+    l_put(d[1], "four");
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    CHECK_INT(io_tryread(d[0], buf, 4), 4);
+    io_close(d[0]);
+    CHECK(!is_open(d[0]));
+    io_close(d[1]);
+  }
+  CHECK_INT(open_descriptors(), before);
+}
+
+TEST(D2_M10_close_with_the_hint_pending_frees_the_descriptor) {
+  int64 d[2];
+  int i, before;
+  l_idle();
+  io_check();
+  before = open_descriptors();
+  for (i = 0; i < 20; i++) {
+    t_unix_pair(d);
+    CHECK_INT(io_fd_canwrite(d[0]), 1);
+    io_wantwrite(d[0]);
+    io_close(d[0]);
+    CHECK(!is_open(d[0]));
+    CHECK_INT(io_canwrite(), -1);
+    close((int)d[1]);
+  }
+  CHECK_INT(open_descriptors(), before);
+}
+
+TEST(D12_Q16_T19_RULE6_reuse_after_plain_close_is_noticed) {
+  int64 d[2], fresh[2];
+  l_idle();
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  io_waituntil2(1); /* the kernel knows the old one */
+  close((int)d[0]);
+  reuse(d[0], fresh);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  CHECK(io_getcookie(fresh[0]) == NULL);
+  CHECK_INT(io_timedout(fresh[0]), 0);
+  l_put(fresh[1], "x");
+  io_check();
+  CHECK_INT(io_canread(), -1); /* nothing is wanted yet */
+  io_wantread(fresh[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
+}
+
+TEST(D12_mode_of_a_reused_number_is_read_again) {
+  int64 d[2], fresh[2];
+  char c;
+  l_pipe(d, 1); /* non-blocking */
+  io_waituntil2(1);
+  close((int)d[0]);
+  t_pipe(fresh); /* blocking */
+  CHECK_INT(fresh[0], d[0]);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  alarm(2); /* kills a library that blocks */
+  CHECK_INT(io_tryread(fresh[0], &c, 1), -1);
+}
+
+TEST(D12_RULE6_duplicate_keeps_no_ghost_alive) {
+  int64 d[2], fresh[2];
+  int copy;
+  l_idle();
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  copy = dup((int)d[0]);
+  CHECK(copy != -1);
+  close((int)d[0]);
+  reuse(d[0], fresh);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  io_wantread(fresh[0]);
+  l_put(d[1], "x"); /* readable through the copy, which nobody registered */
+  l_check_asleep();
+  l_put(fresh[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
+}
+
+TEST(RULE6_M10_duplicate_does_not_outlive_io_close) {
+  int64 d[2];
+  l_idle();
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  CHECK(dup((int)d[0]) != -1);
+  io_close(d[0]);
+  l_put(d[1], "x");
+  l_check_asleep();
+}
+
+TEST(T19_plain_close_of_a_registered_number_is_survived) {
+  int64 d[2], other[2];
+  l_pipe(d, 1);
+  l_pipe(other, 1);
+  io_waituntil2(1);
+  close((int)d[0]);
+  io_wantread(d[0]);
+  io_dontwantread(d[0]);
+  l_put(other[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), other[0]);
+  io_close(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), other[0]);
+}
+
+TEST(S3_8_shutdown_forgets_and_starts_anew) {
+  int64 d[2], e[2];
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  l_put(d[1], "x");
+  io_check();
+  io_finishandshutdown();
+  CHECK(is_open(d[0]));
+  CHECK(io_getcookie(d[0]) == NULL);
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_timeouted(), -1);
+  CHECK_INT(io_waituntil2(1000), 0);
+  l_pipe(e, 1); /* a full restart */
+  l_put(e[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), e[0]);
+  CHECK_INT(io_canread(), -1);
+  l_read_event(d[0]);
+  io_close(e[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(S3_8_shutdown_closes_what_the_library_opened) {
+  int64 d[2];
+  int i, before;
+  t_pipe(d);
+  before = open_descriptors();
+  for (i = 0; i < 3; i++) {
+    l_read_event(d[0]);
+    io_waituntil2(1);
+    io_finishandshutdown();
+    CHECK_INT(open_descriptors(), before);
+  }
+}
+
+TEST(T30_S3_8_shutdown_twice_and_first_and_before_close) {
+  int64 d[2];
+  io_finishandshutdown();
+  io_finishandshutdown();
+  l_pipe(d, 1);
+  io_finishandshutdown();
+  CHECK(io_getcookie(d[0]) == NULL);
+  io_close(d[0]);
+  CHECK(!is_open(d[0]));
+  io_finishandshutdown();
+}

@@ -1,0 +1,162 @@
+/* After fork the child's loop is its own, and exec takes nothing of the library along. */
+#include "loop.h"
+
+#include <dirent.h>
+
+/* Runs body in a child and checks that it left with 0. */
+static void in_child(void (*body)(void)) {
+  int status;
+  pid_t child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    alarm(10);
+    body();
+    _exit(0);
+  }
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
+static int64 d[2], e[2];
+
+static void close_inherited(void) {
+  io_dontwantread(e[0]);
+  io_waituntil2(1);
+  io_close(d[0]);
+  io_close(e[0]);
+}
+
+TEST(D28_RULE9_S3_13_child_that_closes_does_not_disturb_the_parent) {
+  l_pipe(d, 1);
+  l_pipe(e, 1);
+  io_waituntil2(1);
+  in_child(close_inherited);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_dontwantread(d[0]);
+  l_put(e[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), e[0]);
+}
+
+static void register_ready(void) {
+  int64 own[2];
+  l_pipe(own, 1);
+  l_put(own[1], "x");
+  l_read_event(d[0]); /* inherited, registered by the child only */
+  io_waituntil2(1);
+  CHECK_INT(write((int)e[1], "k", 1), 1); /* the parent may look */
+  poll(NULL, 0, 600);
+}
+
+TEST(D28_RULE9_child_that_registers_does_not_wake_the_parent) {
+  int status;
+  char c;
+  pid_t child;
+  l_idle();
+  io_waituntil2(1);
+  t_pipe(d);
+  t_pipe(e);
+  l_put(d[1], "x");
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    register_ready();
+    _exit(0);
+  }
+  CHECK_INT(read((int)e[0], &c, 1), 1);
+  l_check_asleep();
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
+static void use_what_was_inherited(void) {
+  CHECK(io_getcookie(d[0]) == d);
+  CHECK_INT(io_timedout(d[0]), 1);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_canread(), -1);
+  l_pipe(e, 1);
+  l_put(e[1], "x");
+  io_dontwantread(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), e[0]);
+}
+
+TEST(RULE9_S3_13_child_inherits_wants_cookies_and_deadlines) {
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  io_waituntil2(1);
+  in_child(use_what_was_inherited);
+}
+
+static void answer(void) {
+  char c;
+  CHECK_INT(l_next_read(L_PATIENCE), e[0]);
+  CHECK_INT(io_tryread(e[0], &c, 1), 1);
+  CHECK_INT(io_trywrite(e[1], &c, 1), 1);
+}
+
+TEST(RULE9_S3_13_both_sides_wait_at_once) {
+  int64 up[2], down[2];
+  int status;
+  pid_t child;
+  char c;
+  l_pipe(up, 1);
+  l_pipe(down, 1);
+  CHECK_INT(io_fd(up[1]), 1);
+  CHECK_INT(io_fd(down[1]), 1);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    e[0] = down[0];
+    e[1] = up[1];
+    io_dontwantread(up[0]);
+    answer();
+    _exit(0);
+  }
+  io_dontwantread(down[0]);
+  CHECK_INT(io_trywrite(down[1], "x", 1), 1);
+  CHECK_INT(l_next_read(L_PATIENCE), up[0]);
+  CHECK_INT(io_tryread(up[0], &c, 1), 1);
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
+static void grandchild(void) { in_child(use_what_was_inherited); }
+
+TEST(RULE9_fork_of_a_fork) {
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  io_waituntil2(1);
+  in_child(grandchild);
+}
+
+static void shut_down(void) { io_finishandshutdown(); }
+
+TEST(RULE9_T30_child_that_shuts_down_does_not_disturb_the_parent) {
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  in_child(shut_down);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(S3_13_nothing_of_the_library_survives_exec) {
+  char before[4096] = {0};
+  struct dirent *entry;
+  int i;
+  DIR *dir;
+  for (i = 0; i < 4096; i++) before[i] = fcntl(i, F_GETFD) != -1;
+  l_pipe(d, 1);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  before[d[0]] = before[d[1]] = 1;
+  dir = opendir("/proc/self/fd");
+  CHECK(dir != NULL);
+  while ((entry = readdir(dir))) {
+    int n = atoi(entry->d_name);
+    if (entry->d_name[0] != '.' && n != dirfd(dir) && !before[n]) CHECK_INT(fcntl(n, F_GETFD), FD_CLOEXEC);
+  }
+  CHECK_INT(fcntl((int)d[0], F_GETFD), 0); /* the program's own stay as they are */
+}

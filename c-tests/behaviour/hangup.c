@@ -1,0 +1,256 @@
+/* Hang-ups and errors: which wanted direction hears of them, and what reading and writing then say.
+ * Reports are level-triggered: each row asks for three in a row. */
+#include "loop.h"
+
+static int64 try_read(int64 d) {
+  char c;
+  return io_tryread(d, &c, 1);
+}
+
+static int64 try_write(int64 d) { return io_trywrite(d, "x", 1); }
+
+static void reported_for_reading(int64 d) {
+  int i;
+  for (i = 0; i < 3; i++) l_expect_read_only(d);
+}
+
+static void reported_for_writing(int64 d) {
+  int i;
+  for (i = 0; i < 3; i++) l_expect_write_only(d);
+}
+
+static void reported_for_both(int64 d) {
+  int i;
+  for (i = 0; i < 3; i++) {
+    io_check();
+    CHECK_INT(io_canread(), d);
+    CHECK_INT(io_canwrite(), d);
+    CHECK_INT(io_canread(), -1);
+    CHECK_INT(io_canwrite(), -1);
+  }
+}
+
+TEST(M6_S3_0_pipe_writer_closed) {
+  int64 d[2];
+  l_pipe(d, 1);
+  close((int)d[1]);
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+  CHECK_INT(try_write(d[0]), -3);
+  CHECK_ERRNO(EBADF);
+  reported_for_reading(d[0]);
+}
+
+TEST(M6_S3_0_pipe_reader_closed) {
+  int64 d[2];
+  t_pipe(d);
+  io_nonblock(d[1]);
+  l_write_event(d[1]);
+  close((int)d[0]);
+  reported_for_writing(d[1]);
+  CHECK_INT(try_read(d[1]), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(try_write(d[1]), -3);
+  CHECK_ERRNO(EPIPE);
+  reported_for_writing(d[1]);
+}
+
+TEST(M6_S3_0_full_pipe_whose_reader_closed) {
+  int64 d[2];
+  t_pipe(d);
+  t_fill(d[1]);
+  l_write_event(d[1]);
+  close((int)d[0]);
+  reported_for_writing(d[1]);
+}
+
+TEST(M6_S3_0_tcp_fin_read_wanted) {
+  int64 d[2];
+  int i;
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  close((int)d[1]);
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+  CHECK_INT(try_write(d[0]), 1); /* the peer answers with a reset */
+  for (i = 0; i < 1000 && try_write(d[0]) != -3; i++) poll(NULL, 0, 1);
+  CHECK_INT(try_write(d[0]), -3);
+  CHECK_ERRNO(EPIPE);
+}
+
+TEST(M6_S3_0_tcp_fin_write_wanted) {
+  int64 d[2];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  close((int)d[1]);
+  l_until(d[0], POLLRDHUP);
+  reported_for_writing(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+  CHECK_INT(try_write(d[0]), 1);
+}
+
+TEST(M6_S3_0_tcp_fin_both_wanted) {
+  int64 d[2];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  io_wantwrite(d[0]);
+  close((int)d[1]);
+  l_until(d[0], POLLRDHUP);
+  reported_for_both(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+  CHECK_INT(try_write(d[0]), 1);
+}
+
+TEST(M6_S3_0_tcp_half_closed_peer_can_be_written_to) {
+  int64 d[2];
+  char buf[8];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  CHECK_INT(shutdown((int)d[1], SHUT_WR), 0);
+  l_until(d[0], POLLRDHUP);
+  reported_for_writing(d[0]);
+  CHECK_INT(try_write(d[0]), 1);
+  reported_for_writing(d[0]);
+  CHECK_INT(try_write(d[0]), 1);
+  CHECK_INT(recv((int)d[1], buf, 2, MSG_WAITALL), 2);
+}
+
+TEST(M6_S3_0_data_before_the_end_is_read_first) {
+  int64 d[2];
+  char buf[8];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  l_put(d[1], "last");
+  close((int)d[1]);
+  l_until(d[0], POLLRDHUP);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, 8), 4); /* short, yet the end is still to come */
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+}
+
+TEST(M6_S3_0_tcp_reset_read_wanted) {
+  int64 d[2];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  l_reset(d[1]);
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), -3);
+  CHECK_ERRNO(ECONNRESET);
+  CHECK_INT(try_write(d[0]), -3);
+  CHECK_ERRNO(EPIPE);
+  reported_for_reading(d[0]);
+}
+
+TEST(M6_S3_0_tcp_reset_both_wanted) {
+  int64 d[2];
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  io_wantwrite(d[0]);
+  l_reset(d[1]);
+  l_until(d[0], POLLHUP);
+  reported_for_both(d[0]);
+}
+
+TEST(M6_S3_0_tcp_reset_nothing_wanted) {
+  int64 d[2];
+  l_idle();
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  CHECK_INT(io_fd(d[0]), 1);
+  l_reset(d[1]);
+  l_until(d[0], POLLHUP);
+  l_check_asleep();
+  CHECK_INT(try_read(d[0]), -3);
+  CHECK_ERRNO(ECONNRESET);
+  CHECK_INT(try_write(d[0]), -3);
+  CHECK_ERRNO(EPIPE);
+}
+
+TEST(M6_S3_0_unix_peer_closed) {
+  int64 d[2];
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  close((int)d[1]);
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), 0);
+  CHECK_INT(try_write(d[0]), -3);
+  CHECK_ERRNO(EPIPE);
+  io_wantwrite(d[0]);
+  reported_for_both(d[0]);
+}
+
+/* A non-blocking connect to a port that nobody listens on. */
+static int64 refused(void) {
+  struct sockaddr_in address;
+  int64 s = socket(AF_INET, SOCK_STREAM, 0), listener = t_listen(&address);
+  close((int)listener);
+  CHECK(s >= 0);
+  io_nonblock(s);
+  CHECK_INT(connect((int)s, (struct sockaddr *)&address, sizeof address), -1);
+  CHECK_ERRNO(EINPROGRESS);
+  return s;
+}
+
+TEST(M6_T22_S3_0_connect_refused) {
+  int64 s = refused();
+  l_write_event(s);
+  reported_for_writing(s);
+  CHECK_INT(try_write(s), -3);
+  CHECK_ERRNO(ECONNREFUSED);
+}
+
+TEST(T22_connect_is_reported_when_it_is_done) {
+  struct sockaddr_in address;
+  int64 s = socket(AF_INET, SOCK_STREAM, 0), listener = t_listen(&address);
+  CHECK(listener >= 0);
+  io_nonblock(s);
+  CHECK_INT(io_fd(s), 1);
+  connect((int)s, (struct sockaddr *)&address, sizeof address);
+  io_wantwrite(s);
+  CHECK_INT(l_next_write(L_PATIENCE), s);
+  CHECK_INT(try_write(s), 1);
+}
+
+TEST(T21_hint_on_a_pending_connect_reports_at_once) {
+  int64 s = refused();
+  CHECK_INT(io_fd_canwrite(s), 1);
+  io_wantwrite(s);
+  CHECK_INT(io_canwrite(), s);
+}
+
+TEST(M6_T22_S3_0_socket_that_was_never_connected) {
+  int64 s = socket(AF_INET, SOCK_STREAM, 0);
+  io_nonblock(s);
+  l_write_event(s);
+  reported_for_writing(s);
+  CHECK_INT(try_write(s), -3);
+}
+
+TEST(T23_dontwant_silences_a_peer_that_is_gone) {
+  int64 d[2];
+  int how;
+  l_idle();
+  for (how = 0; how < 3; how++) {
+    t_tcp_pair(d);
+    io_nonblock(d[0]);
+    l_read_event(d[0]);
+    if (how == 0) CHECK_INT(shutdown((int)d[1], SHUT_WR), 0);
+    if (how == 1) CHECK_INT(close((int)d[1]), 0);
+    if (how == 2) l_reset(d[1]);
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    io_dontwantread(d[0]);
+    l_check_asleep();
+    io_wantread(d[0]);
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    io_close(d[0]);
+  }
+}

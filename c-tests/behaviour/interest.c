@@ -1,0 +1,150 @@
+/* io_want*, io_dontwant*, io_eagain*: the transition table, unknown descriptors, errno. */
+#include "loop.h"
+
+static const int64 strange[] = {-1, -2, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX, 900};
+
+TEST(S3_1_S3_3_strange_numbers_are_no_ops) {
+  unsigned i;
+  int64 d[2];
+  l_pipe(d, 1);
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    io_wantread(strange[i]);
+    io_wantwrite(strange[i]);
+    io_dontwantread(strange[i]);
+    io_dontwantwrite(strange[i]);
+    io_eagain(strange[i]);
+    io_eagain_read(strange[i]);
+    io_eagain_write(strange[i]);
+  }
+  l_put(d[1], "x"); /* and the loop still works */
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(S3_3_unregistered_descriptor_is_not_waited_for) {
+  int64 d[2];
+  t_pipe(d);
+  l_put(d[1], "x");
+  io_wantread(d[0]);
+  io_check();
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_fd(d[0]), 1);
+  io_check(); /* the want before io_fd was lost */
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(S3_1_S3_3_errno_survives_success) {
+  int64 d[2];
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  errno = 12345;
+  io_wantread(d[0]);
+  io_wantwrite(d[0]);
+  io_eagain(d[0]);
+  io_eagain_read(d[0]);
+  io_eagain_write(d[0]);
+  io_dontwantread(d[0]);
+  io_dontwantwrite(d[0]);
+  io_setcookie(d[0], &d);
+  CHECK(io_getcookie(d[0]) == &d);
+  io_timeout(d[0], l_in_ms(1000));
+  CHECK_ERRNO(12345);
+}
+
+TEST(S3_3_idempotent_in_every_state) {
+  int64 d[2];
+  t_unix_pair(d);
+  l_put(d[1], "x");
+  CHECK_INT(io_fd(d[0]), 1);
+  io_dontwantread(d[0]);
+  io_dontwantread(d[0]);
+  io_wantread(d[0]);
+  io_wantread(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_wantread(d[0]);
+  io_wantread(d[0]);
+  io_check();
+  io_wantread(d[0]);
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_canread(), -1);
+  io_dontwantread(d[0]);
+  io_dontwantread(d[0]);
+  io_check();
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(S3_0_short_read_withdraws_the_pending_event) {
+  int64 d[2];
+  char buf[8];
+  l_idle();
+  l_pipe(d, 1);
+  l_put(d[1], "xy");
+  io_check();
+  CHECK_INT(io_tryread(d[0], buf, 8), 2);
+  CHECK_INT(io_canread(), -1);
+  l_check_asleep();
+  l_put(d[1], "z");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
+  int64 d[2];
+  char buf[65536];
+  l_idle();
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  io_check();
+  while (io_trywrite(d[0], buf, sizeof buf) > 0) {
+  }
+  CHECK_INT(io_canwrite(), -1);
+  l_check_asleep();
+  while (recv((int)d[1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
+  }
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+}
+
+TEST(M7_want_after_dontwant_is_reported_by_the_next_wait) {
+  int64 d[2];
+  int i;
+  t_unix_pair(d);
+  l_put(d[1], "x");
+  l_read_event(d[0]);
+  for (i = 0; i < 5; i++) {
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    io_dontwantread(d[0]);
+    io_check();
+    CHECK_INT(io_canread(), -1);
+    io_wantread(d[0]);
+  }
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(S3_3_directions_are_switched_independently) {
+  int64 d[2];
+  int i;
+  t_unix_pair(d);
+  l_put(d[1], "x");
+  CHECK_INT(io_fd(d[0]), 1);
+  for (i = 0; i < 4; i++) {
+    io_wantread(d[0]);
+    l_expect_read_only(d[0]);
+    io_dontwantread(d[0]);
+    io_wantwrite(d[0]);
+    l_expect_write_only(d[0]);
+    io_dontwantwrite(d[0]);
+  }
+}
+
+TEST(RULE2_M7_data_that_came_while_unwanted_is_reported) {
+  int64 d[2];
+  l_idle();
+  l_pipe(d, 1);
+  io_waituntil2(20);
+  io_dontwantread(d[0]);
+  l_put(d[1], "x");
+  io_waituntil2(20);
+  CHECK_INT(io_canread(), -1);
+  io_wantread(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}

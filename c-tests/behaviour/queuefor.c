@@ -1,0 +1,77 @@
+/* What io.h promises and libowfat never had: io_queueforread, io_queueforwrite, io_starteventloopthread.
+ * In a file of its own, because it cannot be linked with libowfat. */
+#include "loop.h"
+
+TEST(Q8_S3_5_queued_event_is_delivered_once_although_not_wanted) {
+  int64 d[2];
+  t_pipe(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_fd(d[1]), 1);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(io_queueforwrite(d[0]), 1);
+  CHECK_INT(io_canwrite(), d[0]);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(Q8_S3_5_queued_twice_is_delivered_once) {
+  int64 d[2];
+  l_pipe(d, 1);
+  l_put(d[1], "x");
+  io_check();
+  CHECK_INT(io_queueforread(d[0]), 1);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(Q8_queued_event_keeps_a_wait_from_sleeping) {
+  int64 d[2], start = t_now_ms();
+  l_idle();
+  l_pipe(d, 0);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  io_waituntil2(L_PATIENCE);
+  CHECK(t_now_ms() - start < L_PATIENCE / 2);
+  CHECK_INT(io_canread(), d[0]);
+}
+
+TEST(Q8_queued_event_is_dropped_by_close_and_eagain_but_not_by_dontwant) {
+  int64 d[2];
+  l_pipe(d, 0);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  io_dontwantread(d[0]);
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  io_eagain_read(d[0]);
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_queueforwrite(d[0]), 1);
+  io_eagain_write(d[0]);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(io_queueforread(d[0]), 1);
+  io_close(d[0]);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(S3_1_S3_5_queueing_strange_numbers_is_refused) {
+  static const int64 strange[] = {-1, INT64_MIN, 1LL << 32, INT64_MAX, 900};
+  int64 d[2];
+  unsigned i;
+  t_pipe(d);
+  CHECK_INT(io_queueforread(d[0]), 0); /* open, but not registered */
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    CHECK_INT(io_queueforread(strange[i]), 0);
+    CHECK_INT(io_queueforwrite(strange[i]), 0);
+  }
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_canwrite(), -1);
+}
+
+TEST(S3_5_starteventloopthread_is_declined) {
+  CHECK_INT(io_starteventloopthread(1), -1);
+  CHECK_ERRNO(ENOSYS);
+  CHECK_INT(io_starteventloopthread(0), -1);
+  CHECK_ERRNO(ENOSYS);
+}

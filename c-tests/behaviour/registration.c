@@ -1,0 +1,239 @@
+/* io_fd and its variants, io_nonblock, io_block, io_closeonexec. */
+#include "loop.h"
+
+#include <sys/resource.h>
+
+static const int64 strange[] = {-1, -2, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX};
+
+/* A library that wants memory for every number below must not take the machine down. */
+static void limit_memory(void) {
+  struct rlimit limit = {256 << 20, 256 << 20};
+  CHECK_INT(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+static int is_nonblocking(int64 d) { return (fcntl((int)d, F_GETFL) & O_NONBLOCK) != 0; }
+
+TEST(S3_2_io_fd_accepts_what_is_open) {
+  int64 d[2], s[2], dir = open("/", O_RDONLY), file = t_tmpfile(1);
+  t_pipe(d);
+  t_tcp_pair(s);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_fd(s[0]), 1);
+  CHECK_INT(io_fd(dir), 1);
+  CHECK_INT(io_fd(file), 1);
+  CHECK(io_getcookie(d[0]) == NULL);
+}
+
+TEST(S3_1_io_fd_refuses_what_is_not_open) {
+  unsigned i;
+  int64 d[2];
+  t_pipe(d);
+  close((int)d[0]);
+  CHECK_INT(io_fd(d[0]), 0);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(io_fd_canwrite(d[0]), 0);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(io_fd_flags(d[0], 0), 0);
+  CHECK_ERRNO(EBADF);
+  limit_memory();
+  for (i = 0; i < 3; i++) {
+    CHECK_INT(io_fd(strange[i]), 0);
+    CHECK_ERRNO(EBADF);
+    CHECK_INT(io_fd_canwrite(strange[i]), 0);
+    CHECK_ERRNO(EBADF);
+  }
+}
+
+TEST(D27_S3_1_numbers_past_int_are_refused) {
+  unsigned i;
+  CHECK(fcntl(0, F_GETFD) != -1); /* the low half of 2^32 is open */
+  limit_memory();
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    errno = 0;
+    CHECK_INT(io_fd(strange[i]), 0);
+    CHECK_ERRNO(EBADF);
+  }
+}
+
+TEST(D27_flags_do_not_make_a_bad_number_good) {
+  unsigned i;
+  int flags;
+  limit_memory();
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    for (flags = 0; flags < 8; flags++) {
+      errno = 0;
+      CHECK_INT(io_fd_flags(strange[i], flags), 0);
+      CHECK_ERRNO(EBADF);
+    }
+  }
+}
+
+TEST(S3_1_huge_numbers_are_believed_and_cheap) {
+  static int cookie;
+  limit_memory();
+  CHECK_INT(io_fd_flags(100000, IO_FD_NONBLOCK), 1);
+  io_setcookie(100000, &cookie);
+  CHECK(io_getcookie(100000) == &cookie);
+  CHECK(io_getcookie(99999) == NULL);
+}
+
+TEST(D27_memory_does_not_follow_the_number) {
+  static int cookie;
+  limit_memory();
+  CHECK_INT(io_fd_flags(INT32_MAX, IO_FD_NONBLOCK), 1);
+  CHECK_INT(io_fd_flags(1 << 30, IO_FD_NONBLOCK), 1);
+  io_setcookie(INT32_MAX, &cookie);
+  CHECK(io_getcookie(INT32_MAX) == &cookie);
+  CHECK(io_getcookie(1 << 30) == NULL);
+}
+
+TEST(S3_2_flags_that_state_the_mode_are_believed) {
+  int64 d[2];
+  t_pipe(d);
+  close((int)d[0]);
+  CHECK_INT(io_fd_flags(d[0], IO_FD_NONBLOCK), 1); /* even of a closed number */
+  CHECK_INT(io_fd_flags(d[1], IO_FD_BLOCK), 1);
+  CHECK_INT(io_fd_flags(d[1], IO_FD_BLOCK | IO_FD_NONBLOCK), 1);
+  CHECK_INT(io_fd_flags(d[1], 0x7ffffff8), 1); /* unknown bits are ignored */
+  CHECK_INT(is_nonblocking(d[1]), 0);
+}
+
+TEST(S3_2_io_fd_again_keeps_everything) {
+  int64 d[2];
+  l_pipe(d, 1);
+  io_setcookie(d[0], d);
+  io_timeout(d[0], l_in_ms(-1000));
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_fd_flags(d[0], IO_FD_NONBLOCK), 1);
+  CHECK(io_getcookie(d[0]) == d);
+  CHECK_INT(io_timedout(d[0]), 1);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(S3_2_io_fd_again_keeps_a_pending_event) {
+  int64 d[2];
+  l_pipe(d, 1);
+  l_put(d[1], "x");
+  io_check();
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(S3_2_io_fd_again_reads_the_mode_again) {
+  int64 d[2];
+  char c;
+  t_pipe(d);
+  CHECK_INT(fcntl((int)d[0], F_SETFL, O_NONBLOCK), 0);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(fcntl((int)d[0], F_SETFL, 0), 0); /* unknown to the library */
+  CHECK_INT(io_fd(d[0]), 1);
+  alarm(2); /* kills a library that blocks */
+  CHECK_INT(io_tryread(d[0], &c, 1), -1);
+  CHECK_ERRNO(EAGAIN);
+}
+
+TEST(S3_2_mode_is_never_changed_unasked) {
+  int64 d[2];
+  char c;
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_fd_flags(d[1], IO_FD_NONBLOCK), 1);
+  io_wantread(d[0]);
+  io_wantwrite(d[0]);
+  io_waituntil2(1);
+  CHECK_INT(io_tryread(d[0], &c, 1), -1);
+  CHECK_INT(io_trywrite(d[0], "x", 1), 1);
+  CHECK_INT(is_nonblocking(d[0]), 0);
+  CHECK_INT(is_nonblocking(d[1]), 0);
+  CHECK_INT(fcntl((int)d[0], F_GETFD), 0);
+}
+
+TEST(S3_2_T20_nonblock_and_block_in_any_order) {
+  int64 d[2];
+  char c;
+  int registered;
+  for (registered = 0; registered < 2; registered++) {
+    t_pipe(d);
+    if (registered) CHECK_INT(io_fd_flags(d[0], IO_FD_NONBLOCK), 1);
+    io_nonblock(d[0]);
+    CHECK_INT(is_nonblocking(d[0]), 1);
+    CHECK_INT(io_fd(d[0]), 1);
+    CHECK_INT(io_tryread(d[0], &c, 1), -1);
+    io_block(d[0]);
+    CHECK_INT(is_nonblocking(d[0]), 0);
+    alarm(2); /* kills a library that still believes in non-blocking mode */
+    CHECK_INT(io_tryread(d[0], &c, 1), -1);
+    alarm(0);
+  }
+}
+
+TEST(S3_2_nonblock_keeps_the_other_flags) {
+  char path[] = "/tmp/owfat-io-test.XXXXXX";
+  int64 d = mkstemp(path);
+  unlink(path);
+  CHECK_INT(fcntl((int)d, F_SETFL, O_APPEND), 0);
+  io_nonblock(d);
+  CHECK_INT(fcntl((int)d, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND | O_NONBLOCK);
+  io_block(d);
+  CHECK_INT(fcntl((int)d, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
+}
+
+TEST(S3_1_S3_2_mode_functions_ignore_bad_numbers) {
+  unsigned i;
+  for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+    io_nonblock(strange[i]);
+    io_block(strange[i]);
+    io_closeonexec(strange[i]);
+  }
+  CHECK_INT(is_nonblocking(0), 0);
+  CHECK_INT(fcntl(0, F_GETFD), 0); /* 2^32 did not reach descriptor 0 */
+}
+
+TEST(D35_closeonexec_sets_the_flag) {
+  char path[] = "/tmp/owfat-io-test.XXXXXX";
+  int64 d = mkstemp(path);
+  unlink(path);
+  CHECK_INT(fcntl((int)d, F_SETFL, O_APPEND), 0);
+  io_closeonexec(d);
+  CHECK_INT(fcntl((int)d, F_GETFD), FD_CLOEXEC);
+  CHECK_INT(fcntl((int)d, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
+}
+
+TEST(T18_blocked_registered_listener_serves_plain_recv) {
+  struct sockaddr_in address;
+  socklen_t length = sizeof address;
+  char buf[8];
+  int64 s = socket(AF_INET, SOCK_DGRAM, 0);
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK_INT(bind((int)s, (struct sockaddr *)&address, length), 0);
+  CHECK_INT(getsockname((int)s, (struct sockaddr *)&address, &length), 0);
+  io_nonblock(s);
+  CHECK_INT(io_fd(s), 1);
+  io_block(s);
+  CHECK_INT(is_nonblocking(s), 0);
+  CHECK_INT(sendto((int)s, "hello", 5, 0, (struct sockaddr *)&address, length), 5);
+  l_idle();
+  l_check_asleep();
+  CHECK_INT(recv((int)s, buf, sizeof buf, 0), 5);
+}
+
+TEST(D20_S3_1_everything_is_harmless_before_the_first_io_fd) {
+  CHECK(io_getcookie(3) == NULL);
+  io_setcookie(3, &errno);
+  io_timeout(3, l_in_ms(1000));
+  io_wantread(3);
+  io_wantwrite(3);
+  io_dontwantread(3);
+  io_dontwantwrite(3);
+  io_eagain(3);
+  CHECK_INT(io_timedout(3), 0);
+  CHECK_INT(io_timeouted(), -1);
+  CHECK_INT(io_waituntil2(1000), 0);
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK(io_getcookie(3) == NULL);
+}

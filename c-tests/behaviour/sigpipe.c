@@ -1,0 +1,117 @@
+/* No function of the library lets the process die of SIGPIPE, and none takes the signal away from a program
+ * that handles it. */
+#include "loop.h"
+
+static volatile sig_atomic_t pipes;
+
+static void on_pipe(int number) {
+  (void)number;
+  pipes++;
+}
+
+static int64 pipe_without_reader(void) {
+  int64 d[2];
+  t_pipe(d);
+  close((int)d[0]);
+  CHECK_INT(io_fd(d[1]), 1);
+  return d[1];
+}
+
+/* One end of a pair whose other end is gone. */
+static int64 half(int tcp) {
+  int64 d[2];
+  (tcp ? t_tcp_pair : t_unix_pair)(d);
+  io_nonblock(d[0]);
+  CHECK_INT(io_fd(d[0]), 1);
+  if (tcp) {
+    l_reset(d[1]);
+    l_until(d[0], POLLHUP);
+    CHECK_INT(io_tryread(d[0], (char[1]){0}, 1), -3); /* collects the reset; writing now gives EPIPE */
+  } else {
+    close((int)d[1]);
+  }
+  return d[0];
+}
+
+TEST(S3_6_writing_survives_by_default) {
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_waitwrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_trywritetimeout(half(0), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_trywrite(half(1), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+}
+
+TEST(D11_iob_send_survives) {
+  int tcp;
+  for (tcp = 0; tcp < 2; tcp++) {
+    io_batch b;
+    memset(&b, 0, sizeof b);
+    CHECK_INT(iob_adds(&b, "hello"), 1);
+    CHECK_INT(iob_send(half(tcp), &b), -3);
+    CHECK_ERRNO(EPIPE);
+    iob_reset(&b);
+    CHECK_INT(iob_addfile_close(&b, t_tmpfile(100), 0, 100), 1);
+    CHECK_INT(iob_send(half(tcp), &b), -3);
+    CHECK_ERRNO(EPIPE);
+    iob_reset(&b);
+  }
+}
+
+TEST(D11_io_sendfile_survives) {
+  CHECK_INT(io_sendfile(half(0), t_tmpfile(100), 0, 100), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_sendfile(half(1), t_tmpfile(100), 0, 100), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_sendfile(pipe_without_reader(), t_tmpfile(100), 0, 100), -3);
+  CHECK_ERRNO(EPIPE);
+}
+
+TEST(D11_io_passfd_survives) {
+  CHECK_INT(io_passfd(half(0), 0), -1);
+  CHECK_ERRNO(EPIPE);
+}
+
+TEST(Q10_S3_15_default_becomes_a_restarting_handler) {
+  struct sigaction action;
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
+  CHECK(action.sa_handler != SIG_IGN && action.sa_handler != SIG_DFL);
+  CHECK(action.sa_flags & SA_RESTART);
+}
+
+TEST(Q10_S3_13_executed_programs_get_the_default) {
+  int status;
+  pid_t child;
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", "kill -PIPE $$; exit 0", (char *)NULL);
+    _exit(2);
+  }
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK(WIFSIGNALED(status));
+  CHECK_INT(WTERMSIG(status), SIGPIPE);
+}
+
+TEST(Q10_S3_6_handler_of_the_program_stays) {
+  struct sigaction action;
+  CHECK(signal(SIGPIPE, on_pipe) != SIG_ERR);
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
+  CHECK(action.sa_handler == on_pipe);
+  CHECK_INT(pipes, 1);
+}
+
+TEST(Q10_S3_6_ignored_stays_ignored) {
+  struct sigaction action;
+  CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
+  CHECK(action.sa_handler == SIG_IGN);
+}

@@ -1,0 +1,230 @@
+/* Any thread may call anything at any time, also while another one waits. */
+#include "loop.h"
+
+#include <pthread.h>
+#include <sys/time.h>
+
+#define WORKERS 4
+#define EACH 5000
+
+static int64 shared[2];
+static volatile int go_on = 1;
+
+static pthread_t start(void *(*body)(void *), void *arg) {
+  pthread_t thread;
+  CHECK_INT(pthread_create(&thread, NULL, body, arg), 0);
+  return thread;
+}
+
+static void join(pthread_t thread) { CHECK_INT(pthread_join(thread, NULL), 0); }
+
+/* One byte after the other into a blocking pipe; a full pipe is waited for. */
+static void *knock(void *arg) {
+  int i;
+  (void)arg;
+  for (i = 0; i < EACH; i++) {
+    int64 n;
+    while ((n = io_trywrite(shared[1], "k", 1)) == -1) {
+      CHECK_ERRNO(EAGAIN);
+      l_until(shared[1], POLLOUT);
+    }
+    CHECK_INT(n, 1);
+  }
+  return NULL;
+}
+
+TEST(T4_RULE10_S3_13_workers_write_to_a_registered_pipe_while_the_loop_waits) {
+  static char buf[65536];
+  pthread_t worker[WORKERS];
+  int64 got = 0, n;
+  int i;
+  t_pipe(shared);
+  io_nonblock(shared[0]);
+  l_read_event(shared[0]);
+  CHECK_INT(io_fd(shared[1]), 1); /* stays blocking */
+  for (i = 0; i < WORKERS; i++) worker[i] = start(knock, NULL);
+  while (got < WORKERS * EACH) {
+    CHECK_INT(l_next_read(L_PATIENCE), shared[0]);
+    while ((n = io_tryread(shared[0], buf, sizeof buf)) > 0) got += n;
+    CHECK_INT(n, -1);
+  }
+  for (i = 0; i < WORKERS; i++) join(worker[i]);
+  CHECK_INT(got, WORKERS * EACH);
+  CHECK_INT(fcntl((int)shared[1], F_GETFL) & O_NONBLOCK, 0);
+}
+
+static void *want_late(void *arg) {
+  int64 *d = arg;
+  poll(NULL, 0, 100);
+  l_read_event(d[0]);
+  return NULL;
+}
+
+TEST(RULE10_S3_13_wantread_of_another_thread_wakes_the_waiter) {
+  int64 d[2], begun = t_now_ms();
+  pthread_t thread;
+  l_idle();
+  t_pipe(d);
+  io_nonblock(d[0]);
+  l_put(d[1], "x");
+  thread = start(want_late, d);
+  CHECK_INT(l_next_read(10000), d[0]);
+  CHECK(t_now_ms() - begun < 5000);
+  join(thread);
+}
+
+static void *close_late(void *arg) {
+  int64 *d = arg;
+  poll(NULL, 0, 60);
+  io_close(d[0]);
+  l_put(d[2], "x");
+  return NULL;
+}
+
+TEST(RULE10_S3_13_close_by_another_thread_while_the_loop_waits) {
+  int64 d[4];
+  pthread_t thread;
+  l_pipe(d, 1);
+  t_pipe(d + 2);
+  { /* d[2] is to be the end that is written to */
+    int64 swap = d[2];
+    d[2] = d[3];
+    d[3] = swap;
+  }
+  io_nonblock(d[3]);
+  l_read_event(d[3]);
+  thread = start(close_late, d);
+  CHECK_INT(l_next_read(L_PATIENCE), d[3]);
+  CHECK_INT(io_canread(), -1);
+  join(thread);
+}
+
+static void *churn(void *arg) {
+  unsigned seed = (unsigned)(uintptr_t)arg;
+  while (go_on) {
+    int64 d[2];
+    char c;
+    t_unix_pair(d);
+    CHECK_INT(io_fd(d[0]), 1);
+    io_setcookie(d[0], arg);
+    io_timeout(d[0], l_in_ms(rand_r(&seed) % 3 - 1));
+    io_wantread(d[0]);
+    io_wantwrite(d[0]);
+    CHECK(io_getcookie(d[0]) == arg);
+    CHECK_INT(io_trywrite(d[0], "x", 1), 1);
+    CHECK_INT(io_tryread(d[0], &c, 1), -1);
+    io_eagain(d[0]);
+    if (rand_r(&seed) & 1) io_dontwantwrite(d[0]);
+    io_close(d[0]);
+    io_close(d[1]);
+  }
+  return NULL;
+}
+
+TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
+  pthread_t worker[WORKERS];
+  int64 end = t_now_ms() + 500;
+  uintptr_t i;
+  int64 d[2];
+  l_pipe(d, 1);
+  for (i = 0; i < WORKERS; i++) worker[i] = start(churn, (void *)(i + 1));
+  while (t_now_ms() < end) {
+    io_waituntil2(5);
+    while (io_canread() != -1) {
+    }
+    while (io_canwrite() != -1) {
+    }
+    io_timeouted();
+  }
+  go_on = 0;
+  for (i = 0; i < WORKERS; i++) join(worker[i]);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+static void *wait_in_read(void *arg) {
+  char c;
+  CHECK_INT(io_waitread(*(int64 *)arg, &c, 1), 1);
+  return NULL;
+}
+
+TEST(RULE10_no_lock_is_held_while_a_thread_blocks_in_waitread) {
+  int64 blocked[2], d[2];
+  pthread_t thread;
+  t_pipe(blocked);
+  CHECK_INT(io_fd(blocked[0]), 1);
+  thread = start(wait_in_read, &blocked[0]);
+  poll(NULL, 0, 30);
+  l_pipe(d, 1);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_setcookie(blocked[0], d);
+  l_put(blocked[1], "x");
+  join(thread);
+}
+
+static void *ping(void *arg) {
+  int64 d[2];
+  int i;
+  char c;
+  (void)arg;
+  t_pipe(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(io_fd(d[1]), 1);
+  for (i = 0; i < 20000; i++) {
+    CHECK_INT(io_trywrite(d[1], "x", 1), 1);
+    CHECK_INT(io_tryread(d[0], &c, 1), 1);
+  }
+  return NULL;
+}
+
+static void on_alarm(int number) { (void)number; }
+
+TEST(D10_RULE11_two_threads_leave_no_timer_behind) {
+  struct itimerval timer;
+  pthread_t a, b;
+  CHECK(signal(SIGALRM, on_alarm) != SIG_ERR);
+  a = start(ping, NULL);
+  b = start(ping, NULL);
+  join(a);
+  join(b);
+  CHECK_INT(getitimer(ITIMER_REAL, &timer), 0);
+  CHECK_INT(timer.it_value.tv_sec, 0);
+  CHECK_INT(timer.it_value.tv_usec, 0);
+  CHECK_INT(timer.it_interval.tv_usec, 0);
+}
+
+/* Two threads wait at once; each event goes to one of them, and none is lost. */
+static void *serve(void *arg) {
+  int64 d;
+  int n = 0;
+  while (go_on) {
+    io_waituntil2(20);
+    while ((d = io_canread()) != -1) {
+      char c;
+      int64 r = io_tryread(d, &c, 1);
+      CHECK(r == 1 || r == -1);
+      n += r == 1;
+    }
+  }
+  *(int *)arg = n;
+  return NULL;
+}
+
+TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
+  int64 d[2], end = t_now_ms() + L_PATIENCE;
+  int i, n[2];
+  pthread_t thread[2];
+  l_pipe(d, 1);
+  for (i = 0; i < 2; i++) thread[i] = start(serve, &n[i]);
+  for (i = 0; i < 300; i++) l_put(d[1], "x");
+  for (;;) {
+    struct pollfd p = {(int)d[0], POLLIN, 0};
+    if (poll(&p, 1, 0) == 0) break; /* everything was read */
+    CHECK(t_now_ms() < end);
+    poll(NULL, 0, 5);
+  }
+  go_on = 0;
+  for (i = 0; i < 2; i++) join(thread[i]);
+  CHECK_INT(n[0] + n[1], 300);
+}

@@ -1,0 +1,105 @@
+//! `IOM_*` bits, epoll bits and time limits.
+
+use std::ffi::{c_int, c_uint, c_ulong};
+
+const READ: c_uint = 1;
+const WRITE: c_uint = 2;
+const ERROR: c_uint = 4;
+
+const IN: u32 = libc::EPOLLIN as u32;
+const OUT: u32 = libc::EPOLLOUT as u32;
+const ERR: u32 = libc::EPOLLERR as u32;
+const HUP: u32 = libc::EPOLLHUP as u32;
+const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
+
+/// What to ask epoll for. `IOM_ERROR` needs no asking, and unknown bits have always been ignored.
+pub(super) fn wanted(events: c_uint) -> u32 {
+    let mut mask = ONESHOT;
+    if events & READ != 0 {
+        mask |= IN;
+    }
+    if events & WRITE != 0 {
+        mask |= OUT;
+    }
+    mask
+}
+
+/// What to tell the program, whether it asked for it or not: an error or a hang-up ends both directions,
+/// and a program that only looks at its own direction must learn of it.
+pub(super) fn happened(mask: u32) -> c_uint {
+    let mut events = 0;
+    if mask & (IN | ERR | HUP) != 0 {
+        events |= READ;
+    }
+    if mask & (OUT | ERR | HUP) != 0 {
+        events |= WRITE;
+    }
+    if mask & ERR != 0 {
+        events |= ERROR;
+    }
+    events
+}
+
+/// Milliseconds left to wait, `None` for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limit(Option<c_ulong>);
+
+impl Limit {
+    pub(super) fn new(ms: c_ulong) -> Limit {
+        Limit((ms != c_ulong::MAX).then_some(ms))
+    }
+
+    /// The limit of the next system call, and what remains once that has passed, if anything does. The
+    /// kernel never ends a wait early, so no clock needs to be read in between.
+    pub(super) fn step(self) -> (c_int, Option<Limit>) {
+        let Some(ms) = self.0 else { return (-1, None) };
+        match c_int::try_from(ms) {
+            Ok(all) => (all, None),
+            Err(_) => (c_int::MAX, Some(Limit(Some(ms - c_int::MAX as c_ulong)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_registration_is_for_one_event() {
+        assert_eq!(wanted(0), ONESHOT);
+        assert_eq!(wanted(READ), ONESHOT | IN);
+        assert_eq!(wanted(WRITE), ONESHOT | OUT);
+        assert_eq!(wanted(READ | WRITE | ERROR), ONESHOT | IN | OUT);
+        assert_eq!(wanted(!3), ONESHOT);
+    }
+
+    #[test]
+    fn errors_and_hang_ups_count_for_both_directions() {
+        assert_eq!(happened(IN), 1);
+        assert_eq!(happened(OUT), 2);
+        assert_eq!(happened(IN | OUT), 3);
+        assert_eq!(happened(HUP), 3);
+        assert_eq!(happened(IN | HUP), 3);
+        assert_eq!(happened(ERR), 7);
+        assert_eq!(happened(OUT | ERR), 7);
+    }
+
+    #[test]
+    fn long_limits_are_waited_out_in_pieces() {
+        const MAX: c_ulong = c_int::MAX as c_ulong;
+        assert_eq!(Limit::new(c_ulong::MAX).step(), (-1, None));
+        assert_eq!(Limit::new(0).step(), (0, None));
+        assert_eq!(Limit::new(1).step(), (1, None));
+        assert_eq!(Limit::new(MAX).step(), (c_int::MAX, None));
+        assert_eq!(Limit::new(MAX + 1).step(), (c_int::MAX, Some(Limit::new(1))));
+
+        // 2^32, which a 32-bit limit would take for 0.
+        let (mut limit, mut sum) = (Some(Limit::new(1 << 32)), 0);
+        while let Some(l) = limit {
+            let (ms, rest) = l.step();
+            sum += u64::try_from(ms).unwrap();
+            limit = rest;
+        }
+        assert_eq!(sum, 1 << 32);
+    }
+}

@@ -1,0 +1,123 @@
+//! The one loop of the process, and the short operations on it.
+
+use super::{Flags, Reactor};
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::mode::Mode;
+use crate::sys::fork::ForkLock;
+use crate::time::Deadline;
+use nix::errno::Errno;
+use std::fmt;
+
+pub(super) static STATE: ForkLock<Reactor> = ForkLock::new(Reactor::new());
+
+/// See [`Reactor::register`].
+pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
+    STATE.lock().register(fd, flags)
+}
+
+/// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
+/// not matter. One that is registered is left alone; a failure shows when the file is used.
+pub(crate) fn register_file(fd: Fd) {
+    let mut state = STATE.lock();
+    if state.table.get(fd).is_none() {
+        let _ = state.register(fd, Flags { can_write: false, mode: Some(Mode::Nonblocking) });
+    }
+}
+
+pub(crate) fn is_registered(fd: Fd) -> bool {
+    STATE.lock().table.get(fd).is_some()
+}
+
+/// Ends the registration, if there is one, and closes the descriptor.
+pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
+    STATE.lock().unregister(fd);
+    crate::sys::mode::close(fd)
+}
+
+/// The open file now lives in another process or under another number too.
+pub(crate) fn passed_on(fd: Fd) {
+    if let Some(e) = STATE.lock().table.get(fd) {
+        e.shared = true;
+    }
+}
+
+/// Sets the mode of the open file, and remembers it for a registered descriptor.
+pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
+    crate::sys::mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
+    if let Some(e) = STATE.lock().table.get(fd) {
+        e.mode = mode;
+    }
+    Ok(())
+}
+
+pub(crate) fn set_cookie(fd: Fd, cookie: usize) {
+    if let Some(e) = STATE.lock().table.get(fd) {
+        e.cookie = cookie;
+    }
+}
+
+/// The cookie, 0 for a descriptor that is not registered.
+pub(crate) fn cookie(fd: Fd) -> usize {
+    STATE.lock().table.get(fd).map_or(0, |e| e.cookie)
+}
+
+pub(crate) fn want(fd: Fd, dir: Direction) {
+    STATE.lock().want(fd, dir);
+}
+
+pub(crate) fn dont_want(fd: Fd, dir: Direction) {
+    STATE.lock().dont_want(fd, dir);
+}
+
+pub(crate) fn eagain(fd: Fd, dir: Direction) {
+    STATE.lock().eagain(fd, dir);
+}
+
+/// `io_eagain`: for the directions that are wanted.
+pub(crate) fn eagain_wanted(fd: Fd) {
+    let mut state = STATE.lock();
+    for dir in [Direction::Read, Direction::Write] {
+        if state.table.get(fd).is_some_and(|e| e.want.has(dir)) {
+            state.eagain(fd, dir);
+        }
+    }
+}
+
+/// A write through the library came up short, or could not begin.
+pub(crate) fn write_stopped(fd: Fd) {
+    STATE.lock().stopped(fd, Direction::Write);
+}
+
+pub(crate) fn queue_for(fd: Fd, dir: Direction) -> bool {
+    STATE.lock().queue_for(fd, dir)
+}
+
+/// Pops the next pending event.
+pub(crate) fn next(dir: Direction) -> Option<u32> {
+    STATE.lock().next(dir)
+}
+
+pub(crate) fn set_deadline(fd: Fd, at: Deadline) -> Result<(), Errno> {
+    STATE.lock().set_deadline(fd, at)
+}
+
+/// Whether the deadline of `fd` has passed.
+pub(crate) fn is_expired(fd: Fd) -> bool {
+    let at = STATE.lock().deadline(fd);
+    at != Deadline::NEVER && at < Deadline::now()
+}
+
+/// The next expired descriptor of the sweep.
+pub(crate) fn expired() -> Option<u32> {
+    STATE.lock().next_expired(Deadline::now)
+}
+
+pub(crate) fn shutdown() {
+    STATE.lock().shut_down();
+}
+
+/// Writes what is known of `fd`; false if it is not registered or `out` is full.
+pub(crate) fn describe(fd: Fd, out: &mut dyn fmt::Write) -> bool {
+    STATE.lock().describe(fd, out)
+}

@@ -1,0 +1,115 @@
+//! Reads and writes of the program through the library, and what they say about readiness.
+
+use super::global::STATE;
+use crate::buf::{Source, Target};
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::mode::{FileKind, Mode};
+use crate::outcome::{Outcome, Stop};
+use crate::time::Deadline;
+use crate::xfer::{blocking, rw, sigpipe};
+use nix::errno::Errno;
+
+/// The deadline passed before the descriptor was ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TimedOut;
+
+/// An outcome, unless the deadline passed first.
+pub(crate) type InTime = Result<Outcome, TimedOut>;
+
+/// One read that does not wait, whatever the descriptor's mode.
+pub(crate) fn read(fd: Fd, target: Target) -> Outcome {
+    let len = target.len();
+    transfer(fd, Direction::Read, len, |how| match how {
+        How::Plain => rw::read(fd, target),
+        How::Guarded(kind) => blocking::read(fd, target, kind),
+    })
+}
+
+/// One write that does not wait, whatever the descriptor's mode.
+pub(crate) fn write(fd: Fd, source: Source) -> Outcome {
+    sigpipe::arrange();
+    let len = source.len();
+    transfer(fd, Direction::Write, len, |how| match how {
+        How::Plain => rw::write(fd, source),
+        How::Guarded(kind) => blocking::write(fd, source, kind),
+    })
+}
+
+/// One read that waits for the first byte.
+pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
+    if target.len() == 0 {
+        return Ok(0);
+    }
+    let n = rw::wait_read(fd, target)?;
+    note(fd, Direction::Read, target.len(), Ok(n))
+}
+
+/// One write that waits until some of it can be taken.
+pub(crate) fn wait_write(fd: Fd, source: Source) -> Result<usize, Errno> {
+    if source.len() == 0 {
+        return Ok(0);
+    }
+    sigpipe::arrange();
+    let n = rw::wait_write(fd, source)?;
+    note(fd, Direction::Write, source.len(), Ok(n))
+}
+
+/// [`read`], with a passed deadline told apart from "not ready".
+pub(crate) fn read_in_time(fd: Fd, target: Target) -> InTime {
+    in_time(fd, read(fd, target))
+}
+
+/// [`write`], with a passed deadline told apart from "not ready".
+pub(crate) fn write_in_time(fd: Fd, source: Source) -> InTime {
+    in_time(fd, write(fd, source))
+}
+
+fn in_time(fd: Fd, outcome: Outcome) -> InTime {
+    if outcome == Err(Stop::Again) {
+        let at = STATE.lock().deadline(fd);
+        if at != Deadline::NEVER && at <= Deadline::now() {
+            return Err(TimedOut);
+        }
+    }
+    Ok(outcome)
+}
+
+/// How a descriptor is kept from waiting.
+enum How {
+    /// It is in non-blocking mode.
+    Plain,
+    Guarded(FileKind),
+}
+
+fn transfer(fd: Fd, dir: Direction, len: usize, once: impl FnOnce(How) -> Outcome) -> Outcome {
+    if len == 0 {
+        return Ok(0);
+    }
+    let outcome = once(how(fd)?);
+    note(fd, dir, len, outcome)
+}
+
+/// What came up short has used the readiness up: the pending event is no promise any more.
+fn note<E>(fd: Fd, dir: Direction, len: usize, outcome: Result<usize, E>) -> Result<usize, E> {
+    if !outcome.as_ref().is_ok_and(|&n| n == len) {
+        STATE.lock().stopped(fd, dir);
+    }
+    outcome
+}
+
+/// A descriptor that is not registered is taken for a blocking one: that is safe for both.
+fn how(fd: Fd) -> Result<How, Stop> {
+    let known = STATE.lock().table.get(fd).map(|e| (e.mode, e.kind));
+    match known {
+        Some((Mode::Nonblocking, _)) => Ok(How::Plain),
+        Some((Mode::Blocking, kind)) if kind != FileKind::Unknown => Ok(How::Guarded(kind)),
+        _ => {
+            let kind = blocking::kind(fd)?;
+            if let Some(e) = STATE.lock().table.get(fd) {
+                e.kind = kind;
+            }
+            Ok(How::Guarded(kind))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! epoll by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
+
+use crate::fd::Fd;
+use libc::{c_int, epoll_event};
+use nix::errno::Errno;
+use std::mem::MaybeUninit;
+
+/// What to do with a registration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Add,
+    Modify,
+    Delete,
+}
+
+/// A new set, closed on exec.
+pub(crate) fn create() -> Result<Fd, Errno> {
+    // SAFETY: no pointer is passed.
+    let n = Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+    Fd::new(n.into())
+}
+
+pub(crate) fn ctl(set: Fd, op: Op, fd: Fd, events: u32, data: u64) -> Result<(), Errno> {
+    let op = match op {
+        Op::Add => libc::EPOLL_CTL_ADD,
+        Op::Modify => libc::EPOLL_CTL_MOD,
+        Op::Delete => libc::EPOLL_CTL_DEL,
+    };
+    let mut event = epoll_event { events, u64: data };
+    // SAFETY: the event lives through the call; bad numbers are the kernel's to refuse.
+    Errno::result(unsafe { libc::epoll_ctl(set.raw(), op, fd.raw(), &mut event) }).map(drop)
+}
+
+/// Waits for events. `timeout` in milliseconds, -1 for no limit.
+pub(crate) fn wait(
+    set: Fd,
+    room: &mut [MaybeUninit<epoll_event>],
+    timeout: c_int,
+) -> Result<&[epoll_event], Errno> {
+    let len = c_int::try_from(room.len()).unwrap_or(c_int::MAX);
+    // SAFETY: the kernel writes at most `len` events into `room`.
+    let n = Errno::result(unsafe { libc::epoll_wait(set.raw(), room.as_mut_ptr().cast(), len, timeout) })?;
+    // SAFETY: the kernel has written the first `n` events, and says so by returning `n` <= `len`.
+    Ok(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), n as usize) })
+}

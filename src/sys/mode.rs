@@ -1,0 +1,38 @@
+//! Whether a descriptor waits, and what it is.
+
+use crate::fd::Fd;
+use nix::errno::Errno;
+use std::mem::MaybeUninit;
+
+/// Sets or clears `O_NONBLOCK` in one call, where `F_GETFL` and `F_SETFL` would be two.
+pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
+    let flag = libc::c_int::from(on);
+    // SAFETY: FIONBIO reads one int; Linux serves it for every kind of open file.
+    Errno::result(unsafe { libc::ioctl(fd.raw(), libc::FIONBIO, &flag) }).map(drop)
+}
+
+/// Whether `O_NONBLOCK` is set.
+pub(crate) fn is_nonblocking(fd: Fd) -> Result<bool, Errno> {
+    // SAFETY: no pointer is passed.
+    let flags = Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+/// fstat(2) of an open number.
+pub(crate) fn status(fd: Fd) -> Result<libc::stat, Errno> {
+    let mut st = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel fills `st` or fails.
+    Errno::result(unsafe { libc::fstat(fd.raw(), st.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded, so the structure is filled.
+    Ok(unsafe { st.assume_init() })
+}
+
+/// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
+/// (close(2), "Dealing with error returns from close()").
+pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
+    // SAFETY: the number is one that the program gave up, or our own.
+    match Errno::result(unsafe { libc::close(fd.raw()) }) {
+        Err(Errno::EINTR) | Ok(_) => Ok(()),
+        Err(e) => Err(e),
+    }
+}

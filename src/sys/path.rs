@@ -1,0 +1,27 @@
+//! Opening by a path in the caller's memory.
+
+use nix::errno::Errno;
+use std::ffi::{c_char, c_int, c_uint};
+use std::os::fd::{FromRawFd, OwnedFd};
+
+/// A path as C passed it. The kernel reads it and checks the address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path(*const c_char);
+
+impl Path {
+    /// NULL is `EFAULT`: the kernel would say so too, but memory checkers would report the attempt.
+    ///
+    /// # Safety
+    /// `path` is NULL or a C string that nobody changes while the value is in use.
+    pub(crate) unsafe fn new(path: *const c_char) -> Result<Path, Errno> {
+        if path.is_null() { Err(Errno::EFAULT) } else { Ok(Path(path)) }
+    }
+}
+
+/// `open`, with `mode` for a file that it creates.
+pub(crate) fn open(path: Path, flags: c_int, mode: c_uint) -> Result<OwnedFd, Errno> {
+    // SAFETY: a C string by the promise of `Path::new`, and only read.
+    let fd = Errno::result(unsafe { libc::open(path.0, flags, mode) })?;
+    // SAFETY: just opened, so nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,104 @@
+//! Descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate, and lose the descriptors of a message
+//! that was cut short.
+
+use crate::fd::Fd;
+use nix::errno::Errno;
+use std::ffi::{c_int, c_uint};
+use std::mem::{size_of, zeroed};
+use std::os::fd::{FromRawFd, OwnedFd};
+
+const INT: c_uint = size_of::<c_int>() as c_uint;
+
+/// The pidfd of the sender, which a socket with `SO_PASSPIDFD` delivers; libc has no name for it.
+const SCM_PIDFD: c_int = 4;
+
+/// Room for control messages. A receiver needs it for what can stand before the descriptors (credentials,
+/// pidfd, time stamp, security label); what does not fit, the kernel closes.
+#[repr(C, align(8))]
+struct Control([u8; 256]);
+
+/// Calls `f` with a message of `byte` whose control messages go to, or come from, `control`.
+fn with_message<R>(byte: &mut u8, control: &mut Control, f: impl FnOnce(&mut libc::msghdr) -> R) -> R {
+    let mut iov = libc::iovec { iov_base: (&raw mut *byte).cast(), iov_len: 1 };
+    // SAFETY: a structure of numbers and pointers, for which zeroes are "none".
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = &raw mut iov;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut control.0).cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    f(&mut message)
+}
+
+/// Sends `byte` and a duplicate of `fd`. Nothing is sent if it fails.
+pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
+    let mut control = Control([0; _]);
+    with_message(&mut byte, &mut control, |message| {
+        // SAFETY: plain arithmetic.
+        let (space, len) = unsafe { (libc::CMSG_SPACE(INT), libc::CMSG_LEN(INT)) };
+        message.msg_controllen = space as _;
+        // SAFETY: `control` is aligned for a header and larger than `space`, so the first header and its
+        // data lie within it.
+        unsafe {
+            let header = libc::CMSG_FIRSTHDR(message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = len as _;
+            libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(fd.raw());
+        }
+        // SAFETY: the message points to live locals of the stated sizes.
+        Errno::result(unsafe { libc::sendmsg(sock.raw(), message, libc::MSG_NOSIGNAL) }).map(drop)
+    })
+}
+
+/// What came with one byte.
+pub(crate) enum Received {
+    /// The first descriptor; any others are closed.
+    Descriptor(OwnedFd),
+    /// No descriptor was sent, or the peer has closed.
+    Nothing,
+    /// A descriptor was sent, but this process may have no more of them.
+    Refused,
+}
+
+/// Receives one byte and a descriptor.
+pub(crate) fn receive(sock: Fd) -> Result<Received, Errno> {
+    let (mut byte, mut control) = (0, Control([0; _]));
+    with_message(&mut byte, &mut control, |message| {
+        // SAFETY: the message points to live locals of the stated sizes.
+        Errno::result(unsafe { libc::recvmsg(sock.raw(), message, 0) })?;
+        Ok(match first_descriptor(message) {
+            Some(fd) => Received::Descriptor(fd),
+            None if message.msg_flags & libc::MSG_CTRUNC != 0 => Received::Refused,
+            None => Received::Nothing,
+        })
+    })
+}
+
+/// The first descriptor in the control messages that `recvmsg` filled in. All of them are ours from here
+/// on: those that are not returned are closed.
+fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
+    let mut first = None;
+    // SAFETY: `message` describes memory that the kernel filled, and has the length that it filled.
+    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !header.is_null() {
+        // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR only return headers that lie within the memory.
+        let libc::cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { header.read() };
+        if cmsg_level == libc::SOL_SOCKET && matches!(cmsg_type, libc::SCM_RIGHTS | SCM_PIDFD) {
+            // SAFETY: plain arithmetic.
+            let bytes = (cmsg_len as usize).saturating_sub(unsafe { libc::CMSG_LEN(0) } as usize);
+            for i in 0..bytes / size_of::<c_int>() {
+                // SAFETY: the message has `bytes` bytes of data, which are descriptors that the kernel
+                // opened for us just now and that nobody else knows.
+                let fd = unsafe {
+                    OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned())
+                };
+                if cmsg_type == libc::SCM_RIGHTS && first.is_none() {
+                    first = Some(fd);
+                }
+            }
+        }
+        // SAFETY: `header` is one of the headers of `message`.
+        header = unsafe { libc::CMSG_NXTHDR(message, header) };
+    }
+    first
+}
