@@ -85,6 +85,8 @@ TEST(M10_T8_RULE6_S3_8_close_is_final) {
 TEST(M10_D26_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
   int64 d[2], fresh[2], other[2];
   int wanted;
+  l_idle();
+  io_check();
   for (wanted = 0; wanted < 2; wanted++) {
     l_pipe(d, 1);
     l_pipe(other, 1);
