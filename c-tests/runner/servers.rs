@@ -1,7 +1,58 @@
-//! Real servers on the library.
+//! Real servers on the installed library, driven by real clients.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `tracker` | Debian's opentracker under `owfat-io-run` |
+//! | `swarm` | two aria2c that find each other only through that tracker |
+//! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
+//! | `echo` | `servers/echo.c`, built by pkg-config alone |
+//! | `cost` | what a request, a turn and an idle descriptor cost |
+//! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
-use libtest_mimic::Trial;
+#[path = "servers/announce.rs"]
+mod announce;
+#[path = "servers/cost.rs"]
+mod cost;
+#[path = "servers/echo.rs"]
+mod echo;
+#[path = "servers/http.rs"]
+mod http;
+#[path = "servers/install.rs"]
+mod install;
+#[path = "servers/process.rs"]
+mod process;
+#[path = "servers/stage.rs"]
+mod stage;
+#[path = "servers/swarm.rs"]
+mod swarm;
+#[path = "servers/tracker.rs"]
+mod tracker;
+#[path = "servers/web.rs"]
+mod web;
+
+use crate::behaviour::BACKENDS;
+use libtest_mimic::{Failed, Trial};
+
+/// What a trial answers; any error becomes its message.
+type Verdict = Result<(), Box<dyn std::error::Error>>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    [tracker::TRIALS, swarm::TRIALS, web::TRIALS, echo::TRIALS, cost::TRIALS]
+        .concat()
+        .into_iter()
+        .flat_map(|(name, run)| {
+            BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend)))
+        })
+        .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
+        .collect()
+}
+
+/// A trial's name and what it does with a backend.
+type OnBackend = (&'static str, fn(&str) -> Verdict);
+
+/// A trial to which backends make no difference.
+type Once = (&'static str, fn() -> Verdict);
+
+fn trial(name: String, run: impl FnOnce() -> Verdict + Send + 'static) -> Trial {
+    Trial::test(format!("servers::{name}"), move || run().map_err(|e| Failed::from(e.to_string())))
 }

@@ -1,1 +1,205 @@
-//! (written in its own commit)
+//! Batches: rows of buffers and file pieces that go out in order.
+//!
+//! An `io_batch` belongs to the C program, which embeds it, zeroes it, moves it and reads its fields. [`Batch`]
+//! is a view that keeps nothing: every method reads the structure afresh, and no reference into it outlives a
+//! method, because callbacks and clean-up functions may add entries or reset the batch.
+
+pub(crate) mod filter;
+pub(crate) mod item;
+mod plan;
+pub(crate) mod prefetch;
+pub(crate) mod send;
+pub(crate) mod window;
+
+use crate::array;
+use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
+use nix::errno::Errno;
+use std::ffi::c_long;
+use std::mem::size_of;
+use std::ptr::{self, NonNull};
+use std::slice;
+
+/// In `headroom` of the array: release entries as soon as they are sent. The field is 0 in every batch that
+/// was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which lies
+/// behind the 64 bytes that an older program has.
+const AUTOFREE: usize = 0x6f77_6661;
+
+const ENTRY: u64 = size_of::<IobEntry>() as u64;
+
+/// A caller's `io_batch`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch(NonNull<IoBatch>);
+
+impl Batch {
+    /// # Safety
+    /// `b` is NULL or points to an `io_batch` of at least 64 bytes that was zeroed, or filled by this library
+    /// or libowfat. It stays valid, and is used by no other thread, while the view is in use.
+    pub(crate) unsafe fn new(b: *mut IoBatch) -> Result<Batch, Errno> {
+        NonNull::new(b).map(Batch).ok_or(Errno::EFAULT)
+    }
+
+    /// Makes it an empty batch, whatever was there. Room for `hint` entries is got in advance; an error says
+    /// that it was not to be had, and the batch is usable all the same.
+    pub(crate) fn init(self, autofree: bool, hint: u32) -> Result<(), Errno> {
+        let headroom = if autofree { AUTOFREE } else { 0 };
+        // SAFETY: `new` requires the structure to be writable; nothing in it needs a drop.
+        unsafe { self.0.write(empty(headroom)) };
+        if hint == 0 {
+            return Ok(());
+        }
+        self.with_array(|b| {
+            array::allocate(b, ENTRY, i64::from(hint - 1))?;
+            array::truncate(b, ENTRY, 0);
+            Ok(())
+        })
+    }
+
+    fn raw(self) -> *mut IoBatch {
+        self.0.as_ptr()
+    }
+
+    fn with_array<R>(self, f: impl FnOnce(&mut Array) -> R) -> R {
+        // SAFETY: `new` requires a valid structure; `f` is one of this module's closures, which call nothing
+        // that could reach the batch by another way.
+        f(unsafe { &mut (*self.raw()).b })
+    }
+
+    pub(crate) fn bytesleft(self) -> u64 {
+        // SAFETY: `new` requires a valid structure.
+        unsafe { (*self.raw()).bytesleft }
+    }
+
+    fn set_bytesleft(self, n: u64) {
+        // SAFETY: `new` requires a valid structure.
+        unsafe { (*self.raw()).bytesleft = n }
+    }
+
+    fn autofree(self) -> bool {
+        self.with_array(|b| b.headroom == AUTOFREE)
+    }
+
+    fn len(self) -> usize {
+        // Without a block there are no entries, whatever the length says.
+        self.with_array(|b| if b.p.is_null() { 0 } else { array::length(b, ENTRY).unwrap_or(0) as usize })
+    }
+
+    /// Index of the first entry that may have unsent bytes.
+    fn next(self) -> usize {
+        // SAFETY: `new` requires a valid structure.
+        let next = unsafe { (*self.raw()).next };
+        usize::try_from(next).unwrap_or(0).min(self.len())
+    }
+
+    fn set_next(self, next: usize) {
+        // SAFETY: `new` requires a valid structure.
+        unsafe { (*self.raw()).next = next as c_long }
+    }
+
+    /// Where entry `i` lies, until the next entry is added.
+    fn entry(self, i: usize) -> Option<*mut IobEntry> {
+        (i < self.len()).then(|| self.with_array(|b| b.p.cast::<IobEntry>().wrapping_add(i)))
+    }
+
+    /// Runs `f` on the entries from the first unsent one on. `f` must not reach the batch.
+    fn with_unsent<R>(self, f: impl FnOnce(&[IobEntry]) -> R) -> R {
+        let next = self.next();
+        match self.entry(next) {
+            // SAFETY: the array holds `len` initialised entries, and `f` leaves the batch alone.
+            Some(e) => f(unsafe { slice::from_raw_parts(e, self.len() - next) }),
+            None => f(&[]),
+        }
+    }
+
+    /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
+    pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
+        let bytesleft = self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
+        let end = i64::try_from(self.len()).map_err(|_| Errno::ENOMEM)?;
+        let slot = self.with_array(|b| array::allocate(b, ENTRY, end))?;
+        let is_file = e.kind == FROM_FILE;
+        // SAFETY: `allocate` made room for entry `end`, aligned as `malloc` aligns; nothing there needs a
+        // drop.
+        unsafe { slot.cast::<IobEntry>().write(e) };
+        self.set_bytesleft(bytesleft);
+        // SAFETY: `new` requires a valid structure. The counters are for the program's eyes only.
+        unsafe {
+            let b = self.raw();
+            let count = if is_file { &raw mut (*b).files } else { &raw mut (*b).bufs };
+            *count = (*count).wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
+    /// fields, as in libowfat; `next` has passed it.
+    fn advance(self, sent: usize) {
+        let mut rest = sent as u64;
+        let from = self.next();
+        let mut next = from;
+        while let Some(e) = self.entry(next) {
+            // SAFETY: `entry` points into the array; no reference to it exists.
+            let (offset, n) = unsafe { (&mut (*e).offset, &mut (*e).n) };
+            if *n > rest {
+                *offset += rest;
+                *n -= rest;
+                break;
+            }
+            rest -= *n;
+            next += 1;
+        }
+        self.passed(from, next, sent);
+    }
+
+    /// Counts `taken` bytes off entry `i`, the first unsent one. As libowfat does after filtering, the fields
+    /// of a finished entry say so themselves.
+    fn consume(self, i: usize, taken: usize) {
+        let Some(e) = self.entry(i) else { return };
+        // SAFETY: `entry` points into the array; no reference to it exists.
+        let done = unsafe {
+            (*e).offset = (*e).offset.wrapping_add(taken as u64);
+            (*e).n = (*e).n.saturating_sub(taken as u64);
+            (*e).n == 0
+        };
+        self.passed(i, i + usize::from(done), taken);
+    }
+
+    /// Entries `from..next` are finished, after `bytes` more.
+    fn passed(self, from: usize, next: usize, bytes: usize) {
+        self.set_next(next);
+        let left = self.bytesleft().saturating_sub(bytes as u64);
+        self.set_bytesleft(left);
+        if left == 0 {
+            self.reset();
+        } else if self.autofree() {
+            for i in from..next {
+                // Read afresh each time: a clean-up function may have changed the batch.
+                if let Some(e) = self.entry(i) {
+                    // SAFETY: an entry of the array, complete and released here for good.
+                    unsafe { item::release(e) };
+                }
+            }
+        }
+    }
+
+    /// Lets go of everything, in the order in which it was added, and leaves an empty batch that keeps its
+    /// autofree marker.
+    pub(crate) fn reset(self) {
+        let headroom = if self.autofree() { AUTOFREE } else { 0 };
+        let len = self.len();
+        // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.
+        // SAFETY: `new` requires a valid structure.
+        let mut old = unsafe { ptr::replace(self.raw(), empty(headroom)) };
+        for i in 0..len {
+            // SAFETY: the entries were detached with `old`, so each is released here and never again.
+            unsafe { item::release(old.b.p.cast::<IobEntry>().wrapping_add(i)) };
+        }
+        array::reset(&mut old.b);
+    }
+}
+
+fn empty(headroom: usize) -> IoBatch {
+    let b = Array { p: ptr::null_mut(), allocated: 0, initialized: 0, headroom };
+    IoBatch { b, bytesleft: 0, next: 0, bufs: 0, files: 0 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,66 @@
-//! (written in its own commit)
+//! `io.h`: file content to a descriptor or a filter.
+
+use crate::batch::filter::Filter;
+use crate::capi::filter::CFilter;
+use crate::capi::guard::guard;
+use crate::capi::ret;
+use crate::ctypes::WriteCallback;
+use crate::fd::Fd;
+use crate::outcome::Outcome;
+use crate::reactor;
+use crate::xfer::{file, sendfile, sigpipe};
+
+fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
+    let (s, fd) = (Fd::new(s)?, Fd::new(fd)?);
+    let r = sendfile::send(s, fd, off, n);
+    if !r.is_ok_and(|k| k == sendfile::part(n)) {
+        reactor::write_stopped(s);
+    }
+    r
+}
+
+/// Sends up to `n` bytes of the file `fd` from position `off` to `s` (a socket, pipe or file, registered or
+/// not). The file's own position does not move. Blocks if `s` is in blocking mode.
+///
+/// Returns the number of bytes sent, which may be less than `n`; 0: `n` is 0 or the file ends at or before
+/// `off`; -1 with `EAGAIN`: `s` takes nothing now; -3 with errno for errors: `EBADF`, `EINVAL` (a directory, an
+/// impossible position), `ESPIPE` (a pipe has no positions), `EPIPE` and others. Never raises SIGPIPE. May be
+/// called in any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
+    guard(-3, || ret::moved(send(s, fd, off, n)))
+}
+
+/// Offers `bytes` bytes of the file `in_` from position `off` to `cb`, together with `out`, which is only
+/// passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
+/// offered; the next call for the same `out`, `in_` and position offers the untaken bytes at the same address.
+///
+/// Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
+/// -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
+/// has no positions), `EFAULT` (`cb` is NULL), `ENOMEM`. May be called in any thread.
+///
+/// # Safety
+/// `cb` is NULL or can be called with memory that it may read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_mmapwritefile(
+    out: i64,
+    in_: i64,
+    off: u64,
+    bytes: u64,
+    cb: WriteCallback,
+) -> i64 {
+    guard(-3, || {
+        // SAFETY: the C caller's promise.
+        ret::moved(unsafe { CFilter::new(out, cb, None) }.map_err(Into::into).and_then(|mut filter| {
+            let fd = Fd::new(in_)?;
+            file::feed(out, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
+        }))
+    })
+}
+
+/// Keeps SIGPIPE from killing the process: if its disposition is the default one, gives it a handler that does
+/// nothing. Only the first call does anything; the library's own functions call it before they need it.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_sigpipe() {
+    guard((), sigpipe::arrange);
+}

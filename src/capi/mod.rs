@@ -6,6 +6,7 @@
 
 mod args;
 pub mod array;
+mod filter;
 mod guard;
 pub mod io_fd;
 pub mod io_open;
@@ -14,6 +15,7 @@ pub mod io_sendfile;
 pub mod io_wait;
 pub mod io_want;
 pub mod iob;
+pub mod iob_send;
 pub mod iom;
 pub mod pack;
 mod ret;

@@ -46,3 +46,14 @@ pub(crate) unsafe fn store<T: Copy>(p: *mut T, value: T) {
         unsafe { p.write_unaligned(value) };
     }
 }
+
+/// Unmaps a mapping of the caller.
+///
+/// # Safety
+/// The `n` bytes at `p` are a mapping that nobody uses any more, or `n` is 0.
+pub(crate) unsafe fn unmap(p: *mut u8, n: usize) {
+    if n != 0 {
+        // SAFETY: the caller's promise is what munmap(2) asks for.
+        unsafe { libc::munmap(p.cast(), n) };
+    }
+}

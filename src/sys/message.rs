@@ -1,1 +1,208 @@
-//! (written in its own commit)
+//! Moving bytes to a descriptor: gathering sends, `sendfile`, positioned reads and their hints.
+//!
+//! Descriptor numbers and memory are the C caller's. The kernel checks both, so each call is an errno at
+//! worst; nothing here dereferences a caller's pointer.
+
+use crate::buf::Source;
+use crate::fd::Fd;
+use nix::errno::Errno;
+use std::ffi::{c_int, c_void};
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::{ptr, slice};
+
+/// Pieces that one gathering send may have (`UIO_MAXIOV`).
+pub(crate) const GATHER_MAX: usize = 1024;
+
+/// The kernel moves no more than this in one call (`MAX_RW_COUNT` with 4 KiB pages; larger pages allow less,
+/// which shows as a short count).
+pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
+
+/// Buffers for one gathering send, without allocation.
+pub(crate) struct Gather {
+    iov: [MaybeUninit<libc::iovec>; GATHER_MAX],
+    len: usize,
+    bytes: usize,
+}
+
+impl Gather {
+    pub(crate) fn new() -> Gather {
+        Gather { iov: [const { MaybeUninit::uninit() }; GATHER_MAX], len: 0, bytes: 0 }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.bytes = 0;
+    }
+
+    /// Adds a buffer, or as much of it as one call can move. False: not all of it went in, and whatever
+    /// follows it must wait for the next call.
+    pub(crate) fn push(&mut self, s: Source) -> bool {
+        let len = s.len().min(TRANSFER_MAX - self.bytes);
+        if self.len == GATHER_MAX || len == 0 {
+            return s.len() == 0;
+        }
+        self.iov[self.len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
+        self.len += 1;
+        self.bytes += len;
+        len == s.len()
+    }
+
+    /// Bytes in the list.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[cfg(test)]
+    /// Copies what the list names, for tests whose buffers are alive.
+    pub(crate) fn contents(&self) -> Vec<u8> {
+        // SAFETY: as for the kernel, but here the test vouches that the memory can be read.
+        self.list()
+            .iter()
+            .flat_map(|v| unsafe { slice::from_raw_parts(v.iov_base.cast(), v.iov_len) }.to_vec())
+            .collect()
+    }
+
+    fn list(&self) -> &[libc::iovec] {
+        // SAFETY: `push` wrote the first `len` elements.
+        unsafe { slice::from_raw_parts(self.iov.as_ptr().cast(), self.len) }
+    }
+}
+
+/// `sendmsg` without SIGPIPE. `more`: the last segment may wait for the bytes that follow.
+pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
+    send_list(s, list.list(), more)
+}
+
+/// `writev`, for what is no socket.
+pub(crate) fn write(d: Fd, list: &Gather) -> Result<usize, Errno> {
+    write_list(d, list.list())
+}
+
+/// [`send`] for bytes of our own.
+pub(crate) fn send_bytes(s: Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    send_list(s, &[iovec(bytes)], false)
+}
+
+/// [`write`] for bytes of our own.
+pub(crate) fn write_bytes(d: Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    write_list(d, &[iovec(bytes)])
+}
+
+fn iovec(bytes: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+}
+
+fn send_list(s: Fd, list: &[libc::iovec], more: bool) -> Result<usize, Errno> {
+    let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    // SAFETY: all-zero is a message without address, data and control part.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = list.as_ptr().cast_mut();
+    // The C libraries disagree on the type of the length; it is at most `GATHER_MAX`.
+    message.msg_iovlen = list.len() as _;
+    // SAFETY: the header and the list live through the call; the memory that the list names is read by the
+    // kernel, which checks it.
+    moved(unsafe { libc::sendmsg(s.raw(), &message, flags) })
+}
+
+fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
+    // SAFETY: as for `sendmsg`; the length is at most `GATHER_MAX`.
+    moved(unsafe { libc::writev(d.raw(), list.as_ptr(), list.len() as c_int) })
+}
+
+/// `sendfile` from a position; the file's own position stays. A position that no file can have reaches the
+/// kernel as a negative one, which it refuses.
+pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
+    let mut off = off as libc::off_t;
+    // SAFETY: `off` lives through the call.
+    moved(unsafe { libc::sendfile(out.raw(), file.raw(), &mut off, n) })
+}
+
+/// `pread` into the spare room of `into`, at most `n` bytes; what was read is appended.
+pub(crate) fn pread(file: Fd, into: &mut Vec<u8>, n: usize, off: u64) -> Result<usize, Errno> {
+    let spare = into.spare_capacity_mut();
+    let n = n.min(spare.len());
+    // SAFETY: the spare room is ours and at least `n` bytes long.
+    let read = moved(unsafe {
+        libc::pread(file.raw(), spare.as_mut_ptr().cast::<c_void>(), n, off as libc::off_t)
+    })?;
+    // SAFETY: the kernel filled `read` bytes behind the old length, and `read <= n <= spare.len()`.
+    unsafe { into.set_len(into.len() + read) };
+    Ok(read)
+}
+
+fn moved(r: isize) -> Result<usize, Errno> {
+    usize::try_from(r).map_err(|_| Errno::last())
+}
+
+/// Makes TCP send at once what `MSG_MORE` holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
+/// else while the option is 0; a program that corks its socket itself is left alone.
+pub(crate) fn push_held(s: Fd) {
+    let mut corked: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: both results live through the call and have the sizes given.
+    let known = unsafe {
+        libc::getsockopt(
+            s.raw(),
+            libc::IPPROTO_TCP,
+            libc::TCP_CORK,
+            ptr::from_mut(&mut corked).cast(),
+            &mut len,
+        )
+    };
+    if known == 0 && corked == 0 {
+        // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
+        // TCP's own timer.
+        unsafe {
+            libc::setsockopt(s.raw(), libc::IPPROTO_TCP, libc::TCP_CORK, ptr::from_ref(&corked).cast(), len)
+        };
+    }
+}
+
+/// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.
+pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
+    let clamp = |v: u64| libc::off_t::try_from(v).unwrap_or(libc::off_t::MAX);
+    // SAFETY: no memory is passed.
+    unsafe { libc::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
+}
+
+/// Which file a number stands for: device and inode.
+pub(crate) fn identity(file: Fd) -> Result<(u64, u64), Errno> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the result lives through the call.
+    Errno::result(unsafe { libc::fstat(file.raw(), stat.as_mut_ptr()) })?;
+    // SAFETY: `fstat` succeeded and filled it.
+    let stat = unsafe { stat.assume_init() };
+    Ok((stat.st_dev, stat.st_ino))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(len: usize) -> Source {
+        // SAFETY: the test never lets the kernel read it.
+        unsafe { Source::new(ptr::dangling(), len) }
+    }
+
+    #[test]
+    fn a_list_takes_1024_buffers() {
+        let mut list = Gather::new();
+        for _ in 0..GATHER_MAX {
+            assert!(list.push(source(2)));
+        }
+        assert!(!list.push(source(2)));
+        assert!(list.push(source(0)), "nothing always fits");
+        assert_eq!((list.list().len(), list.bytes()), (GATHER_MAX, 2 * GATHER_MAX));
+        list.clear();
+        assert_eq!((list.list().len(), list.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_huge_buffer_is_cut_and_ends_the_list() {
+        let mut list = Gather::new();
+        assert!(list.push(source(10)));
+        assert!(!list.push(source(usize::MAX)));
+        assert_eq!(list.bytes(), TRANSFER_MAX);
+        assert!(!list.push(source(1)), "it would overtake the rest of the huge one");
+    }
+}

@@ -13,3 +13,4 @@ pub(crate) mod mux;
 pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod rights;
+pub(crate) mod signal;

@@ -1,1 +1,267 @@
-//! (written in its own commit)
+//! Feeding file content to a filter.
+//!
+//! A filter (TLS, say) that answers "again" must be offered the same bytes at the same address the next
+//! time, so a stretch of the file that was offered and not taken is kept. It is read, not mapped: a file that
+//! shrinks under a mapping is a SIGBUS, or zeros that nobody wrote.
+//!
+//! A batch keeps the stretch in its own entry. [`feed`], which has no batch, keeps it here under the number
+//! of the target, and [`forget`] drops it when a number involved is closed.
+
+use crate::fd::Fd;
+use crate::outcome::{Outcome, Stop};
+use crate::sys::message;
+use nix::errno::Errno;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// No piece offered crosses a multiple of this file position, so none is longer.
+const SPAN: u64 = 64 << 10;
+
+/// A stretch of a file in memory that does not move while any of it is untaken.
+#[derive(Default)]
+pub(crate) struct Window {
+    base: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// The file's bytes from `off` on: at most `n`, not past the next 64 KiB boundary, at least one.
+    /// Position that the window holds already is not read again: same address, same bytes.
+    pub(crate) fn at(&mut self, file: Fd, off: u64, n: u64) -> Result<&[u8], Stop> {
+        let n = n.min(SPAN - off % SPAN) as usize;
+        if !self.holds(off) {
+            self.read(file, off, n)?;
+        }
+        let bytes = &self.bytes[(off - self.base) as usize..];
+        Ok(&bytes[..n.min(bytes.len())])
+    }
+
+    fn holds(&self, off: u64) -> bool {
+        off.checked_sub(self.base).is_some_and(|d| d < self.bytes.len() as u64)
+    }
+
+    fn read(&mut self, file: Fd, off: u64, n: usize) -> Result<(), Stop> {
+        self.bytes.clear();
+        self.base = off;
+        self.bytes.try_reserve_exact(n).map_err(|_| Stop::Failed(Errno::ENOMEM))?;
+        while self.bytes.len() < n {
+            let got = self.bytes.len();
+            match message::pread(file, &mut self.bytes, n - got, off.saturating_add(got as u64)) {
+                Ok(0) if got == 0 => return Err(Stop::Failed(Errno::EIO)),
+                Err(e) if got == 0 => return Err(e.into()),
+                // What is there is delivered first; the next read meets the end or the error again.
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Offers `n` bytes of `file` from `off` to `take`, piece by piece, until it takes less than it is offered.
+/// A file that ends before anything could be offered is `EIO`.
+pub(crate) fn feed(
+    out: i64,
+    file: Fd,
+    off: u64,
+    n: u64,
+    mut take: impl FnMut(*const u8, usize) -> Outcome,
+) -> Outcome {
+    if n == 0 {
+        return Ok(0);
+    }
+    let mut window = lend(out, file, off);
+    let mut total = 0;
+    let end = loop {
+        if total == n {
+            break Ok(0);
+        }
+        let piece = match window.at(file, off.saturating_add(total), n - total) {
+            Ok(piece) => piece,
+            Err(stop) => break Err(stop),
+        };
+        match take(piece.as_ptr(), piece.len()) {
+            Ok(k) if k >= piece.len() => total += piece.len() as u64,
+            Ok(k) => {
+                total += k as u64;
+                break Ok(0);
+            }
+            Err(stop) => break Err(stop),
+        }
+    };
+    let retry = !matches!(end, Err(Stop::Failed(_))) && window.holds(off.saturating_add(total));
+    give_back(out, retry.then(|| message::identity(file)).and_then(Result::ok), file, window);
+    if total > 0 { Ok(total as usize) } else { end }
+}
+
+/// What [`feed`] keeps for a target until its next call.
+struct Kept {
+    file: Fd,
+    /// The number may have been closed and reused behind the library's back.
+    identity: (u64, u64),
+    window: Window,
+}
+
+/// By target. `None`: lent to a [`feed`] that is under way, so that a [`forget`] from inside its callback is
+/// noticed. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
+type Store = HashMap<i64, Option<Kept>, BuildHasherDefault<DefaultHasher>>;
+
+static STORE: Mutex<Store> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
+
+/// Entries in [`STORE`], so that closing costs a program that never filters files one load.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+/// Never held while a callback runs.
+fn store() -> MutexGuard<'static, Store> {
+    STORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The window of an interrupted [`feed`] with the same target, file and position; otherwise a new one, and
+/// what was kept for the target is dropped, because its owner has given it up.
+fn lend(out: i64, file: Fd, off: u64) -> Window {
+    let mut store = store();
+    if store.try_reserve(1).is_err() {
+        return Window::default();
+    }
+    let kept = store.insert(out, None).flatten();
+    KEPT.store(store.len(), Ordering::Relaxed);
+    drop(store);
+    kept.filter(|k| k.file == file && k.window.holds(off))
+        .filter(|k| message::identity(file) == Ok(k.identity))
+        .map_or_else(Window::default, |k| k.window)
+}
+
+/// Ends a [`lend`]; keeps the window if there is a file to retry.
+fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
+    let mut store = store();
+    if let Some(place @ None) = store.get_mut(&out) {
+        *place = identity.map(|identity| Kept { file, identity, window });
+        if place.is_none() {
+            store.remove(&out);
+        }
+    }
+    KEPT.store(store.len(), Ordering::Relaxed);
+}
+
+/// Called when `d` is closed: nothing kept for it as a target, or of it as a file, may reach its successor.
+pub(crate) fn forget(d: Fd) {
+    if KEPT.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut store = store();
+    let number = i64::from(d.raw());
+    store.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
+    KEPT.store(store.len(), Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    /// A file of `n` bytes that start with `first`.
+    fn file(n: usize, first: u8) -> (File, Fd) {
+        let mut f = File::from(memfd_create(c"window", MFdFlags::empty()).unwrap());
+        let bytes: Vec<u8> = (0..n).map(|i| (i as u8).wrapping_mul(7).wrapping_add(first)).collect();
+        f.write_all(&bytes).unwrap();
+        let fd = Fd::new(i64::from(f.as_raw_fd())).unwrap();
+        (f, fd)
+    }
+
+    /// Runs `feed` with a filter that answers `answer` to its first call, and tells what it was offered.
+    fn offered(out: i64, fd: Fd, off: u64, n: u64, answer: Outcome) -> (usize, usize, u8) {
+        let mut seen = None;
+        let r = feed(out, fd, off, n, |p, n| {
+            assert!(seen.is_none(), "called again after less than everything");
+            // SAFETY: `feed` offers memory of that size.
+            seen = Some((p.addr(), n, unsafe { *p }));
+            answer
+        });
+        assert_eq!(r, answer);
+        seen.unwrap()
+    }
+
+    const AGAIN: Outcome = Err(Stop::Again);
+
+    #[test]
+    fn pieces_end_at_64_kib_boundaries() {
+        let (_f, fd) = file(200_000, 0);
+        let mut sizes = Vec::new();
+        let r = feed(-77, fd, 10, 150_000, |_, n| {
+            sizes.push(n);
+            Ok(n)
+        });
+        assert_eq!((r, sizes), (Ok(150_000), vec![65526, 65536, 150_000 - 65526 - 65536]));
+    }
+
+    #[test]
+    fn a_retry_sees_the_same_address_and_length() {
+        let (_f, fd) = file(200_000, 3);
+        let first = offered(-78, fd, 10, 100_000, AGAIN);
+        assert_eq!(offered(-78, fd, 10, 100_000, AGAIN), first);
+        let (at, n, byte) = offered(-78, fd, 10, 100_000, Ok(7));
+        assert_eq!((at, n, byte), first);
+        assert_eq!(offered(-78, fd, 17, 99_993, AGAIN).0, at + 7, "the untaken rest stays where it is");
+    }
+
+    #[test]
+    fn another_file_under_the_same_number_is_read_afresh() {
+        let (one, fd) = file(1000, 1);
+        let (two, _) = file(1000, 2);
+        assert_eq!(offered(-79, fd, 0, 1000, AGAIN).2, 1);
+        // SAFETY: both are open; dup2 makes the number mean the second file.
+        unsafe { libc::dup2(two.as_raw_fd(), one.as_raw_fd()) };
+        assert_eq!(offered(-79, fd, 0, 1000, AGAIN).2, 2);
+    }
+
+    #[test]
+    fn closing_either_side_forgets_even_from_inside_the_filter() {
+        let (_f, fd) = file(1000, 1);
+        // Numbers beyond every limit: no other test's descriptor has them.
+        let out = Fd::new(i64::from(i32::MAX)).unwrap();
+        let number = i64::from(out.raw());
+        let kept = || store().contains_key(&number);
+        offered(number, fd, 0, 1000, AGAIN);
+        assert!(kept());
+        forget(fd);
+        assert!(!kept());
+        offered(number, fd, 0, 1000, AGAIN);
+        forget(out);
+        assert!(!kept());
+        let r = feed(number, fd, 0, 1000, |_, _| {
+            forget(out);
+            AGAIN
+        });
+        assert_eq!((r, kept()), (AGAIN, false));
+    }
+
+    #[test]
+    fn the_end_of_the_file_is_an_error_once_everything_before_it_is_taken() {
+        let (_f, fd) = file(100, 0);
+        let mut sizes = Vec::new();
+        let r = feed(-80, fd, 40, 4096, |_, n| {
+            sizes.push(n);
+            Ok(n)
+        });
+        assert_eq!((r, sizes), (Ok(60), vec![60]));
+        let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
+        assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
+        assert!(!store().contains_key(&-80));
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_a_position_fails() {
+        let (pipe, _other) = std::io::pipe().unwrap();
+        let fd = Fd::new(i64::from(pipe.as_raw_fd())).unwrap();
+        let r = feed(-81, fd, 0, 10, |_, _| panic!("nothing to offer"));
+        assert_eq!(r, Err(Stop::Failed(Errno::ESPIPE)));
+        let (_f, fd) = file(10, 0);
+        let r = feed(-81, fd, u64::MAX, 10, |_, _| panic!("nothing to offer"));
+        assert_eq!(r, Err(Stop::Failed(Errno::EINVAL)));
+    }
+}

@@ -3,6 +3,7 @@
 pub(crate) mod blocking;
 pub(crate) mod fdpass;
 pub(crate) mod file;
+pub(crate) mod gather;
 pub(crate) mod open;
 pub(crate) mod rw;
 pub(crate) mod sendfile;

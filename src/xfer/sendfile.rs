@@ -1,1 +1,62 @@
-//! (written in its own commit)
+//! One try at sending a piece of a file.
+
+use crate::fd::Fd;
+use crate::outcome::{Outcome, Stop};
+use crate::sys::message::{self, TRANSFER_MAX};
+use crate::xfer::{gather, sigpipe};
+use nix::errno::Errno;
+
+/// What is copied through user space at a time where `sendfile` refuses.
+const COPY: usize = 16 << 10;
+
+/// The part of `n` that one call can move.
+pub(crate) fn part(n: u64) -> usize {
+    usize::try_from(n).map_or(TRANSFER_MAX, |n| n.min(TRANSFER_MAX))
+}
+
+/// Sends up to `n` bytes from `off`, at most [`part`] of it; 0: the file ends at or before `off`. Whether it
+/// blocks is the mode of `out`.
+pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
+    if n == 0 {
+        return Ok(0);
+    }
+    sigpipe::arrange();
+    match message::sendfile(out, file, off, part(n)) {
+        // Files without a page cache (/proc), and targets that cannot splice (append mode, some ttys).
+        Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
+        r => Ok(r?),
+    }
+}
+
+/// The same by reading and sending. What was read and not sent is read again the next time.
+fn copy(out: Fd, file: Fd, off: u64, n: usize, refusal: Errno) -> Outcome {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(n.min(COPY)).map_err(|_| Stop::Failed(Errno::ENOMEM))?;
+    let mut sent = 0;
+    let end = loop {
+        if sent == n {
+            break Ok(0);
+        }
+        bytes.clear();
+        match message::pread(file, &mut bytes, n - sent, off.saturating_add(sent as u64)) {
+            Ok(0) => break Ok(0),
+            Ok(_) => {}
+            // A directory: sendfile's own verdict is the documented one.
+            Err(Errno::EISDIR) => break Err(refusal),
+            Err(e) => break Err(e),
+        }
+        match gather::send_bytes(out, &bytes) {
+            Ok(k) => {
+                sent += k;
+                if k < bytes.len() {
+                    break Ok(0);
+                }
+            }
+            Err(e) => break Err(e),
+        }
+    };
+    match end {
+        Err(e) if sent == 0 => Err(e.into()),
+        _ => Ok(sent),
+    }
+}

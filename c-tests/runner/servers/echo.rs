@@ -1,0 +1,36 @@
+//! `servers/echo.c`, which needs no library but ours.
+
+use super::process::{PATIENCE, Server, in_parallel};
+use super::{OnBackend, Verdict, stage};
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+
+pub(super) const TRIALS: &[OnBackend] = &[("echo::many_clients", many_clients)];
+
+pub(super) fn start(backend: &str) -> Result<Server, Box<dyn Error>> {
+    Server::start(&mut Command::new(stage::program("echo", &[])?), backend)
+}
+
+fn many_clients(backend: &str) -> Verdict {
+    let server = start(backend)?;
+    in_parallel(32, |_| converse(server.address, 100))
+}
+
+/// Sends `turns` messages on one connection and takes each back.
+pub(super) fn converse(address: SocketAddr, turns: usize) -> Verdict {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    for turn in 0..turns {
+        let message = format!("message {turn:8}");
+        stream.write_all(message.as_bytes())?;
+        let mut back = vec![0; message.len()];
+        stream.read_exact(&mut back)?;
+        if back != message.as_bytes() {
+            return Err(format!("'{message}' came back as '{}'", String::from_utf8_lossy(&back)).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! What `make install` puts down, how programs find it, and what `owfat-io-run` says when it cannot run one.
+
+use super::process::fresh_path;
+use super::{Once, Verdict, stage};
+use crate::{child, place};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+pub(super) const TRIALS: &[Once] = &[
+    ("install::files", files),
+    ("install::uninstall_leaves_nothing", uninstall_leaves_nothing),
+    ("install::include_spellings", include_spellings),
+    ("install::static_program", static_program),
+    ("install::wrapper_sets_the_environment", wrapper_sets_the_environment),
+    ("install::wrapper_errors", wrapper_errors),
+];
+
+const LIMIT: Duration = Duration::from_secs(20);
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Installs below a directory of its own, as a package is built.
+fn staged(directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let destination = format!("DESTDIR={}", directory.display());
+    stage::make(&["install", &destination, "prefix=/usr", "libdir=/usr/lib/here"])?;
+    Ok(vec!["uninstall".into(), destination, "prefix=/usr".into(), "libdir=/usr/lib/here".into()])
+}
+
+fn files() -> Verdict {
+    let directory = fresh_path("destdir");
+    staged(&directory)?;
+    let mut wanted: BTreeSet<String> =
+        ["usr/bin/owfat-io-run", "usr/lib/here/pkgconfig/libowfat_io.pc", "usr/lib/here/libowfat_io.a"]
+            .map(str::to_owned)
+            .into();
+    for name in ["libowfat_io.so", "libowfat_io.so.0", &format!("libowfat_io.so.{VERSION}")] {
+        wanted.insert(format!("usr/lib/here/{name}"));
+    }
+    for header in ["array.h", "io.h", "iob.h", "tai.h", "taia.h", "uint32.h", "uint64.h"] {
+        wanted.insert(format!("usr/include/owfat_io/{header}"));
+        wanted.insert(format!("usr/include/owfat_io/libowfat/{header}"));
+    }
+    let found = below(&directory)?;
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    // Further headers may come, nothing else.
+    let strange: Vec<_> =
+        found.difference(&wanted).filter(|f| !f.starts_with("usr/include/owfat_io/")).collect();
+    let resolved = fs::canonicalize(directory.join("usr/lib/here/libowfat_io.so"))?;
+    let wrapper = fs::read_to_string(directory.join("usr/bin/owfat-io-run"))?;
+    fs::remove_dir_all(&directory)?;
+    if !missing.is_empty() || !strange.is_empty() {
+        return Err(format!("missing {missing:?}, not wanted {strange:?}").into());
+    }
+    if !resolved.ends_with(format!("libowfat_io.so.{VERSION}")) {
+        return Err(format!("libowfat_io.so leads to {}", resolved.display()).into());
+    }
+    if !wrapper.contains("library=/usr/lib/here/libowfat_io.so.0\n") {
+        return Err("owfat-io-run does not name the installed library".into());
+    }
+    Ok(())
+}
+
+fn uninstall_leaves_nothing() -> Verdict {
+    let directory = fresh_path("destdir");
+    let uninstall = staged(&directory)?;
+    stage::make(&uninstall.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let left = below(&directory)?;
+    let own_directory = directory.join("usr/include/owfat_io").exists();
+    fs::remove_dir_all(&directory)?;
+    if left.is_empty() && !own_directory { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
+}
+
+/// All files and links below a directory, by their path in it.
+fn below(directory: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let mut found = BTreeSet::new();
+    let mut to_do = vec![directory.to_owned()];
+    while let Some(next) = to_do.pop() {
+        for entry in fs::read_dir(next)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                to_do.push(entry.path());
+            } else {
+                found.insert(entry.path().strip_prefix(directory)?.display().to_string());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every spelling that programs use finds our header, alone and next to libowfat's others.
+fn include_spellings() -> Verdict {
+    let prefix = stage::prefix()?;
+    let flags = stage::pkg_config(prefix, &["--cflags", "--libs"])?;
+    for (spelling, neighbour) in
+        [("<io.h>", ""), ("\"io.h\"", ""), ("<libowfat/io.h>", ""), ("<io.h>", "#include <buffer.h>\n")]
+    {
+        let program = sample(&format!("#include {spelling}\n{neighbour}"), &flags, &[])?;
+        let asked = stage::succeed(
+            Command::new("cc").args(["-M"]).args(&flags).arg(program.with_extension("c")),
+            LIMIT,
+        )?;
+        let ours = prefix.join("include/owfat_io");
+        if !asked.contains(&*ours.to_string_lossy()) || asked.contains("/usr/include/io.h") {
+            return Err(format!("{spelling} includes {asked}").into());
+        }
+        let mut run = Command::new(&program);
+        stage::succeed(run.env("LD_LIBRARY_PATH", stage::library_directory()?), LIMIT)?;
+        remove(&program)?;
+    }
+    Ok(())
+}
+
+/// With `--static` the archive finds all that it needs, also where nothing shared is linked.
+fn static_program() -> Verdict {
+    let flags = stage::pkg_config(stage::prefix()?, &["--static", "--cflags", "--libs"])?;
+    let program = sample("#include <io.h>\n", &flags, &["-static"])?;
+    stage::succeed(&mut Command::new(&program), LIMIT)?;
+    remove(&program)
+}
+
+/// Compiles a program that waits for a byte in a pipe.
+fn sample(includes: &str, flags: &[String], libraries: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
+    let program = fresh_path("sample");
+    let source = program.with_extension("c");
+    let text = "#include <unistd.h>\nint main(void) {\n  int64 ends[2];\n  if (!io_pipe(ends)) return 1;\n  \
+         io_wantread(ends[0]);\n  if (write((int)ends[1], \"x\", 1) != 1) return 2;\n  io_wait();\n  \
+         return io_canread() == ends[0] ? 0 : 3;\n}\n";
+    fs::write(&source, format!("{includes}{text}"))?;
+    stage::compile(&[&source], flags, libraries, &program)?;
+    Ok(program)
+}
+
+fn remove(program: &Path) -> Verdict {
+    fs::remove_file(program.with_extension("c"))?;
+    Ok(fs::remove_file(program)?)
+}
+
+fn wrapper() -> Result<Command, String> {
+    Ok(Command::new(stage::prefix()?.join("bin/owfat-io-run")))
+}
+
+fn wrapper_sets_the_environment() -> Verdict {
+    let library = stage::library_directory()?.join("libowfat_io.so.0");
+    // Any library that is loaded anyway can stand for one that the user preloads.
+    let earlier = "libc.so.6";
+    let mut run = wrapper()?;
+    let run = run.args(["--backend", "poll", "--", "sh", "-c", "echo $OWFAT_IO_BACKEND $LD_PRELOAD; exit 7"]);
+    let end = child::run(run.env("LD_PRELOAD", earlier), LIMIT)?;
+    let wanted = format!("poll {}:{earlier}\n", library.display());
+    if end.stdout == wanted && end.status.is_some_and(|s| s.code() == Some(7)) {
+        Ok(())
+    } else {
+        Err(format!("wanted '{wanted}' and exit status 7, got {}", end.story()).into())
+    }
+}
+
+fn wrapper_errors() -> Verdict {
+    let moved = fresh_path("owfat-io-run");
+    let library = stage::library_directory()?.join("libowfat_io.so.0").display().to_string();
+    let text = fs::read_to_string(stage::prefix()?.join("bin/owfat-io-run"))?;
+    fs::write(&moved, text.replace(&library, "/nonexistent/libowfat_io.so.0"))?;
+    let mut without_library = Command::new("sh");
+    without_library.arg(&moved).arg("true");
+    let with = |arguments: &[&str]| {
+        wrapper().map(|mut run| std::mem::replace(run.args(arguments), Command::new("")))
+    };
+    for (mut command, status, said) in [
+        (with(&[])?, 125, "no program given"),
+        (with(&["--backend"])?, 125, "--backend needs a name"),
+        (with(&["--wrong", "true"])?, 125, "unknown option --wrong"),
+        (with(&["/etc/passwd"])?, 126, "not an executable program: /etc/passwd"),
+        (with(&["./nosuch"])?, 127, "program not found: ./nosuch"),
+        (with(&["--", "no-such-program"])?, 127, "program not found: no-such-program"),
+        (without_library, 125, "library not found: /nonexistent/libowfat_io.so.0"),
+    ] {
+        let end = child::run(&mut command, LIMIT)?;
+        let one_line = end.stderr.lines().count() == 1 && end.stderr.starts_with("owfat-io-run: ");
+        if end.status.and_then(|s| s.code()) != Some(status) || !one_line || !end.stderr.contains(said) {
+            return Err(format!("{command:?} should end with {status} and '{said}': {}", end.story()).into());
+        }
+    }
+    let help = stage::succeed(wrapper()?.arg("--help"), LIMIT)?;
+    fs::remove_file(place::output().join(moved))?;
+    if help.starts_with("usage: owfat-io-run") { Ok(()) } else { Err(help.into()) }
+}

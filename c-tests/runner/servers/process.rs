@@ -1,0 +1,181 @@
+//! A server process and what `/proc` and strace tell about it.
+
+use super::Verdict;
+use super::stage;
+use crate::{child, place};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a server may take for anything that should take milliseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running server; ended when dropped.
+pub(super) struct Server {
+    child: Child,
+    pub(super) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a program that prints `listening on PORT` first.
+    pub(super) fn start(command: &mut Command, backend: &str) -> Result<Server, Box<dyn Error>> {
+        command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", stage::library_directory()?);
+        let child = spawn(command.stdout(Stdio::piped()))?;
+        let mut server = Server { child, address: loopback(0) };
+        let stdout = server.child.stdout.take().ok_or("no pipe")?;
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            // A failure shows as a line without a port.
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = tell.send(line);
+        });
+        let line = told.recv_timeout(PATIENCE).map_err(|_| "the server did not start to listen")?;
+        let port = line.trim().strip_prefix("listening on ").and_then(|p| p.parse().ok());
+        server.address = loopback(port.ok_or_else(|| format!("the server said '{line}'"))?);
+        Ok(server)
+    }
+
+    /// Starts a program that was told its port.
+    pub(super) fn start_on(command: &mut Command, port: u16) -> Result<Server, Box<dyn Error>> {
+        Ok(Server { child: spawn(command.stdout(Stdio::null()))?, address: loopback(port) })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    pub(super) fn open_descriptors(&self) -> Result<usize, Box<dyn Error>> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
+    /// How often the server's threads went to sleep, and therefore woke up, until now.
+    pub(super) fn wake_ups(&self) -> Result<u64, Box<dyn Error>> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            let status = fs::read_to_string(task?.path().join("status"))?;
+            let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+            sum += line.ok_or("no count of context switches")?.trim().parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Ends the server as `kill` does and waits until it is gone.
+    pub(super) fn terminate(mut self) -> Verdict {
+        signal(&self.child, Signal::SIGTERM)?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.alive() {
+            if Instant::now() > deadline {
+                return Err("the server ignores SIGTERM".into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// The system calls that all threads of the server make while `work` is done, by name.
+    pub(super) fn system_calls(
+        &self,
+        work: impl FnOnce() -> Verdict,
+    ) -> Result<HashMap<String, u64>, Box<dyn Error>> {
+        let table = fresh_path("strace");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-c", "-p", &self.pid().to_string(), "-o"]).arg(&table).stderr(Stdio::piped());
+        let mut strace = spawn(strace.stdout(Stdio::null()))?;
+        let mut said = String::new();
+        BufReader::new(strace.stderr.take().ok_or("no pipe")?).read_line(&mut said)?;
+        if !said.contains("attached") {
+            return Err(format!("strace: {said}").into());
+        }
+        let worked = work();
+        signal(&strace, Signal::SIGINT)?;
+        strace.wait()?;
+        worked?;
+        // % time, seconds, usecs/call, calls, [errors], name
+        let text = fs::read_to_string(&table)?;
+        let row = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Some((words.last()?.to_string(), words.get(3)?.parse().ok()?))
+        };
+        Ok(text.lines().filter_map(row).filter(|(name, _)| name != "total").collect())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        child::kill_group(&self.child);
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(command: &mut Command) -> Result<Child, String> {
+    command.process_group(0).stdin(Stdio::null()).spawn().map_err(|e| format!("{command:?}: {e}"))
+}
+
+fn signal(child: &Child, signal: Signal) -> nix::Result<()> {
+    kill(Pid::from_raw(child.id() as i32), signal)
+}
+
+/// The processor time that a process has used, in clock ticks: a loop that spins never goes to sleep.
+pub(super) fn cpu_ticks(pid: u32) -> Result<u64, Box<dyn Error>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no process name")?.1.split_whitespace().collect();
+    let number = |n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok()).ok_or("no processor time");
+    Ok(number(11)? + number(12)?)
+}
+
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// A path in the tests' directory that nobody else uses.
+pub(super) fn fresh_path(kind: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    place::output().join(format!("{kind}-{}-{number}", std::process::id()))
+}
+
+/// Asks until the answer is yes, or fails saying `what` did not happen.
+pub(super) fn wait_until(what: &str, mut ask: impl FnMut() -> Result<bool, Box<dyn Error>>) -> Verdict {
+    let deadline = Instant::now() + PATIENCE;
+    while !ask()? {
+        if Instant::now() > deadline {
+            return Err(format!("not within {PATIENCE:?}: {what}").into());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Runs `work` in `threads` threads, numbered from 0, and gives the first failure.
+pub(super) fn in_parallel(threads: usize, work: impl Fn(usize) -> Verdict + Sync) -> Verdict {
+    let failed = thread::scope(|scope| {
+        let work = &work;
+        let run = move |n| work(n).map_err(|e| e.to_string());
+        let handles: Vec<_> = (0..threads).map(|n| scope.spawn(move || run(n))).collect();
+        let join =
+            |h: thread::ScopedJoinHandle<'_, Result<(), String>>| h.join().unwrap_or(Err("panic".into()));
+        handles.into_iter().map(join).filter_map(Result::err).collect::<Vec<_>>()
+    });
+    match failed.first() {
+        None => Ok(()),
+        Some(first) => {
+            Err(format!("{} of {threads} clients failed; the first: {first}", failed.len()).into())
+        }
+    }
+}

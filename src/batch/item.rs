@@ -1,0 +1,60 @@
+//! Entries of a batch: making them, comparing them, letting them go.
+
+use crate::batch::{Batch, window};
+use crate::ctypes::{FROM_BUF, FROM_FILE, IobEntry};
+use nix::errno::Errno;
+use std::ffi::c_char;
+use std::ptr;
+
+/// How an entry lets go of what it holds. Called once, with the entry's address.
+pub(crate) type Cleanup = unsafe extern "C" fn(*mut IobEntry);
+
+/// `n` bytes at `buf`.
+pub(crate) fn buffer(buf: *const c_char, n: u64, cleanup: Option<Cleanup>) -> IobEntry {
+    IobEntry { kind: FROM_BUF, fd: -1, buf, offset: 0, n, cleanup }
+}
+
+/// `n` bytes of `fd` from position `off`. The clean-up function begins with [`window::drop_window`], or is it.
+pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
+    IobEntry { kind: FROM_FILE, fd, buf: ptr::null(), offset: off, n, cleanup: Some(cleanup) }
+}
+
+/// Adds an entry that the batch owns from now on, whatever happens: an empty one, and one that cannot be
+/// added, is released at once.
+pub(crate) fn add_owned(batch: Result<Batch, Errno>, mut e: IobEntry) -> Result<(), Errno> {
+    let mine = IobEntry { ..e };
+    let added = match batch {
+        Ok(_) if e.n == 0 => Err(None),
+        Ok(batch) => batch.add(mine).map_err(Some),
+        Err(errno) => Err(Some(errno)),
+    };
+    added.or_else(|refused| {
+        // SAFETY: the entry did not get into the batch, so this is its only release.
+        unsafe { release(&mut e) };
+        refused.map_or(Ok(()), Err)
+    })
+}
+
+/// Runs the clean-up function of an entry, once.
+///
+/// # Safety
+/// `e` points to an entry with which nothing else is going to be done but releasing it again (which does
+/// nothing) or freeing its memory. It may be dangling when the function returns, if the clean-up function adds
+/// to the batch.
+pub(crate) unsafe fn release(e: *mut IobEntry) {
+    // SAFETY: the caller vouches for `e`.
+    if let Some(cleanup) = unsafe { (*e).cleanup.take() } {
+        // SAFETY: whoever added the entry gave the function for it.
+        unsafe { cleanup(e) };
+    }
+}
+
+/// Whether two looks at one place found the same entry in the same state. What [`window`] keeps in a file
+/// entry is no part of that state.
+pub(crate) fn same(a: &IobEntry, b: &IobEntry) -> bool {
+    let fields = |e: &IobEntry| {
+        let buf = if e.kind == FROM_FILE { ptr::null() } else { e.buf };
+        (e.kind, e.fd, buf, e.offset, e.n, e.cleanup.map(window::address))
+    };
+    fields(a) == fields(b)
+}

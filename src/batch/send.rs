@@ -1,0 +1,86 @@
+//! Sending a batch to a descriptor.
+
+use crate::batch::Batch;
+use crate::batch::plan::{Step, next_step};
+use crate::fd::Fd;
+use crate::outcome::{Outcome, Stop};
+use crate::sys::message::{self, Gather};
+use crate::xfer::{gather, sendfile};
+use nix::errno::Errno;
+
+/// What a call came to.
+pub(crate) struct Sent {
+    /// Bytes sent over all entries, or why none.
+    pub(crate) outcome: Outcome,
+    /// Something was left: the descriptor takes no more at present, or failed.
+    pub(crate) came_up_short: bool,
+}
+
+/// Where the bytes go; the tests have one that follows a script.
+pub(crate) trait Carrier {
+    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno>;
+    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome;
+    /// What was allowed to wait for more leaves now, because no more comes.
+    fn push_held(&mut self);
+}
+
+impl Carrier for Fd {
+    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
+        gather::send(*self, list, more)
+    }
+
+    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        sendfile::send(*self, Fd::new(fd)?, off, n)
+    }
+
+    fn push_held(&mut self) {
+        message::push_held(*self);
+    }
+}
+
+/// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
+/// that ends before its piece does is `EIO`, once everything before the gap is sent. Resets the batch when
+/// nothing is left.
+pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
+    let mut list = Gather::new();
+    let mut total = 0;
+    let mut held = false;
+    let stop = loop {
+        if batch.bytesleft() == 0 {
+            break None;
+        }
+        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list)) {
+            // The fields contradict each other. Better an error than an endless 0.
+            Step::Nothing => break Some(Stop::Failed(Errno::EINVAL)),
+            Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
+            Step::File { fd, off, n } => {
+                let moved = to.file(fd, off, n);
+                if moved == Ok(0) {
+                    // Older kernels hold the last segment of a file that ended early.
+                    held = true;
+                    break Some(Stop::Failed(Errno::EIO));
+                }
+                (sendfile::part(n), moved, false)
+            }
+        };
+        match moved {
+            Ok(k) => {
+                total += k;
+                held = more && k == asked;
+                batch.advance(k);
+                if k < asked {
+                    break Some(Stop::Again);
+                }
+            }
+            Err(stop) => break Some(stop),
+        }
+    };
+    if held {
+        to.push_held();
+    }
+    let outcome = match stop {
+        Some(stop) if total == 0 => Err(stop),
+        _ => Ok(total),
+    };
+    Sent { outcome, came_up_short: stop.is_some() }
+}

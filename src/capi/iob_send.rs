@@ -1,0 +1,92 @@
+//! `iob.h`: sending batches.
+
+use crate::batch::{Batch, filter, send};
+use crate::capi::filter::CFilter;
+use crate::capi::guard::guard;
+use crate::capi::iob::close_file;
+use crate::capi::ret;
+use crate::ctypes::{IoBatch, SendfileCallback, WriteCallback};
+use crate::fd::Fd;
+use crate::outcome::Outcome;
+use crate::reactor;
+use nix::errno::Errno;
+
+fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
+    let batch = batch?;
+    if batch.bytesleft() == 0 {
+        return Ok(0);
+    }
+    let mut s = Fd::new(s)?;
+    if !reactor::is_registered(s) {
+        return Err(Errno::EBADF.into());
+    }
+    let sent = send::send(&mut s, batch);
+    if sent.came_up_short {
+        reactor::write_stopped(s);
+    }
+    sent.outcome
+}
+
+/// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file that is registered with `io_fd`.
+///
+/// Goes on over all entries until everything is sent or `s` takes no more. On a descriptor in blocking mode
+/// that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
+/// are closed, and the next call returns 0.
+///
+/// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
+/// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is bad, or `s` is not
+/// registered), `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
+/// NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
+///
+/// # Safety
+/// `b` is NULL or a valid batch.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iob_send(s: i64, b: *mut IoBatch) -> i64 {
+    // SAFETY: the C caller's promise.
+    guard(-3, || ret::moved(send_registered(s, unsafe { Batch::new(b) })))
+}
+
+/// # Safety
+/// `b` is NULL or a valid batch, and the functions may be called.
+unsafe fn write_filtered(s: i64, b: *mut IoBatch, cb: WriteCallback, sendfile: SendfileCallback) -> Outcome {
+    // SAFETY: the caller's promise.
+    let (batch, mut filter) = unsafe { (Batch::new(b)?, CFilter::new(s, cb, sendfile)?) };
+    filter::write(batch, close_file, &mut filter)
+}
+
+/// Sends what is queued in `b` through `cb`, which is given `s`, an address and a number of bytes and answers
+/// like `write`: bytes taken, 0 for end of file, -1 with errno. `s` is only passed on.
+///
+/// `cb` is called until everything is taken or it takes less than it is offered. A buffer is offered whole, a
+/// file in pieces of at most 64 KiB; what was not taken is offered again at the same address, as TLS libraries
+/// require. When nothing is left the batch is reset. `cb` may call any function of the library except on `b`
+/// `iob_reset` and `iob_free`.
+///
+/// Returns the number of bytes taken; 0: nothing was queued, or `cb` said end of file; -1 with `EAGAIN`: `cb`
+/// said so; -3 with errno for other errors, as in `iob_send`. `EFAULT` also if `cb` is NULL. An error after some
+/// bytes shows in the next call.
+///
+/// # Safety
+/// `b` is NULL or a valid batch; `cb` is NULL or can be called as said.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iob_write(s: i64, b: *mut IoBatch, cb: WriteCallback) -> i64 {
+    // SAFETY: the C caller's promise.
+    guard(-3, || ret::moved(unsafe { write_filtered(s, b, cb, None) }))
+}
+
+/// As `iob_write`, but a queued file piece is handed to `sfcb` whole, with `s`, its descriptor, its position,
+/// the number of bytes and `cb`. The answer counts as one of `cb`. With a NULL `sfcb` it is `iob_write`.
+/// (libowfat 0.33)
+///
+/// # Safety
+/// `b` is NULL or a valid batch; the functions are NULL or can be called as said.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iob_write2(
+    s: i64,
+    b: *mut IoBatch,
+    cb: WriteCallback,
+    sfcb: SendfileCallback,
+) -> i64 {
+    // SAFETY: the C caller's promise.
+    guard(-3, || ret::moved(unsafe { write_filtered(s, b, cb, sfcb) }))
+}
