@@ -96,8 +96,8 @@ static void toggle_one_of_two(int which) {
 }
 
 TEST(D5_M1_toggling_one_of_two_loses_nobody) {
-  toggle_one_of_two(0);
   toggle_one_of_two(1);
+  toggle_one_of_two(0);
 }
 
 TEST(D6_sending_much_causes_no_false_read_events) {
