@@ -24,6 +24,7 @@ impl Interest {
     pub(crate) const NONE: Interest = Interest(0);
     pub(crate) const READ: Interest = Interest(1);
     pub(crate) const WRITE: Interest = Interest(2);
+    #[cfg(test)]
     pub(crate) const BOTH: Interest = Interest(3);
 
     pub(crate) fn has(self, dir: Direction) -> bool {

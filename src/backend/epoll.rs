@@ -3,7 +3,7 @@
 use super::waker::Waker;
 use super::{Asked, Backend, EVENTS, Event, Events, Token, poll};
 use crate::fd::Fd;
-use crate::interest::Interest;
+use crate::interest::{Direction, Interest};
 use crate::sys::epoll::{Op, create, ctl, wait};
 use crate::sys::mode::close;
 use crate::time::timeout_ms;
@@ -75,10 +75,10 @@ fn encode(token: Token) -> u64 {
 
 fn flags(interest: Interest) -> u32 {
     let mut flags = 0;
-    if interest.has(crate::interest::Direction::Read) {
+    if interest.has(Direction::Read) {
         flags |= IN;
     }
-    if interest.has(crate::interest::Direction::Write) {
+    if interest.has(Direction::Write) {
         flags |= OUT;
     }
     flags

@@ -4,9 +4,16 @@ use crate::buf::{Source, Target};
 use nix::errno::Errno;
 use std::ffi::c_char;
 
-/// A signed length: negative is `EINVAL`, huge is left to the kernel, which clamps.
-pub(crate) fn length(len: i64) -> Result<usize, Errno> {
-    usize::try_from(len).map_err(|_| Errno::EINVAL)
+/// The most that one read or write moves (read(2), NOTES). Longer buffers are cut to it, because the kernel
+/// refuses some of them (`EFAULT`) before it cuts them itself.
+const MAX_RW_COUNT: usize = 0x7fff_f000;
+
+/// A signed length: negative is `EINVAL`, huge is cut.
+fn length(len: i64) -> Result<usize, Errno> {
+    if len < 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(usize::try_from(len).map_or(MAX_RW_COUNT, |n| n.min(MAX_RW_COUNT)))
 }
 
 /// # Safety
@@ -23,4 +30,16 @@ pub(crate) unsafe fn source(buf: *const c_char, len: i64) -> Result<Source, Errn
     let len = length(len)?;
     // SAFETY: the caller's promise is the one that `Source::new` asks for.
     Ok(unsafe { Source::new(buf.cast(), len) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths() {
+        assert_eq!(length(-1), Err(Errno::EINVAL));
+        assert_eq!((length(0), length(9)), (Ok(0), Ok(9)));
+        assert_eq!(length(i64::MAX), Ok(MAX_RW_COUNT));
+    }
 }

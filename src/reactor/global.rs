@@ -6,6 +6,7 @@ use crate::interest::Direction;
 use crate::mode::Mode;
 use crate::sys::fork::ForkLock;
 use crate::time::Deadline;
+use crate::xfer::file;
 use nix::errno::Errno;
 use std::fmt;
 
@@ -32,6 +33,7 @@ pub(crate) fn is_registered(fd: Fd) -> bool {
 /// Ends the registration, if there is one, and closes the descriptor.
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     STATE.lock().unregister(fd);
+    file::forget(fd);
     crate::sys::mode::close(fd)
 }
 

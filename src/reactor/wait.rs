@@ -13,8 +13,10 @@ use nix::errno::Errno;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While a wall-clock deadline lies ahead, the clock is looked at this often: it can be set.
-const CLOCK_CHECK: Duration = Duration::from_secs(1);
+/// While a wall-clock deadline lies ahead, the clock is looked at this often: it can be set. Not a round
+/// number, because a signal that comes during the look does not end the wait, and programs set their alarms
+/// in whole seconds from the moment the wait began.
+const CLOCK_CHECK: Duration = Duration::from_millis(937);
 
 /// How long a wait call may take.
 #[derive(Clone, Copy, Debug)]
