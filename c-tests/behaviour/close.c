@@ -239,6 +239,15 @@ TEST(RULE6_M10_duplicate_does_not_outlive_io_close) {
   l_check_asleep();
 }
 
+TEST(T19_RULE3_wanted_number_closed_by_plain_close_does_not_spin) {
+  int64 d[2];
+  l_idle();
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  close((int)d[0]);
+  l_check_asleep();
+}
+
 TEST(T19_plain_close_of_a_registered_number_is_survived) {
   int64 d[2], other[2];
   l_pipe(d, 1);
