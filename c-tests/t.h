@@ -4,7 +4,8 @@
  *
  * There is no main to write: the one below lists the cases (--list) or runs the one that is named. A case
  * has its process to itself, so it may leave descriptors, handlers and threads behind. Exit status 0 is
- * success and 77 a skip; the runner limits the time. */
+ * success and 77 a skip; the runner limits the time. A program that only wants the helpers defines
+ * T_OWN_MAIN first. */
 #ifndef T_H
 #define T_H
 
@@ -38,7 +39,7 @@ struct t_case {
   struct t_case *next;
 };
 
-static struct t_case *t_first, **t_end = &t_first;
+T_HELPER struct t_case *t_first, **t_end = &t_first;
 
 #define TEST(case_name)                                                                        \
   static void case_name(void);                                                                 \
@@ -180,6 +181,7 @@ T_HELPER int64 t_tmpfile(int64 size) {
   return d;
 }
 
+#ifndef T_OWN_MAIN
 int main(int argc, char **argv) {
   struct t_case *c;
   if (argc == 2 && strcmp(argv[1], "--list") == 0) {
@@ -195,4 +197,5 @@ int main(int argc, char **argv) {
   fprintf(stderr, "usage: %s --list | CASE\n", argv[0]);
   return 2;
 }
+#endif
 #endif

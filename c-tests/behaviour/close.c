@@ -82,9 +82,11 @@ TEST(M10_T8_RULE6_S3_8_close_is_final) {
   CHECK(is_open(other));
 }
 
-TEST(M10_D26_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
+TEST(M10_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
   int64 d[2], fresh[2], other[2];
   int wanted;
+  l_idle();
+  io_check();
   for (wanted = 0; wanted < 2; wanted++) {
     l_pipe(d, 1);
     l_pipe(other, 1);
@@ -107,6 +109,36 @@ TEST(M10_D26_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
     CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
     io_close(fresh[0]);
   }
+}
+
+/* Three pending events; the descriptor at one position of the queue is closed and its number reused. */
+static void close_one_of_three(int which) {
+  int64 d[3][2], fresh[2], next;
+  int i, events = 0;
+  for (i = 0; i < 3; i++) {
+    l_pipe(d[i], 1);
+    l_put(d[i][1], "x");
+  }
+  io_check();
+  io_close(d[which][0]);
+  CHECK(!is_open(d[which][0]));
+  reuse(d[which][0], fresh);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  io_wantread(fresh[0]);
+  while ((next = io_canread()) != -1) {
+    CHECK(next != fresh[0]);
+    events++;
+  }
+  CHECK_INT(events, 2);
+  for (i = 0; i < 3; i++) {
+    io_close(d[i][0]);
+    io_close(d[i][1]);
+  }
+}
+
+TEST(D26_M10_RULE6_pending_descriptor_is_closed_at_any_place_of_the_queue) {
+  int which;
+  for (which = 0; which < 3; which++) close_one_of_three(which);
 }
 
 TEST(D2_M10_close_with_an_event_being_handled_frees_the_descriptor) {
@@ -204,6 +236,15 @@ TEST(RULE6_M10_duplicate_does_not_outlive_io_close) {
   CHECK(dup((int)d[0]) != -1);
   io_close(d[0]);
   l_put(d[1], "x");
+  l_check_asleep();
+}
+
+TEST(T19_RULE3_wanted_number_closed_by_plain_close_does_not_spin) {
+  int64 d[2];
+  l_idle();
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  close((int)d[0]);
   l_check_asleep();
 }
 

@@ -114,6 +114,7 @@ TEST(S3_7_rearmed_or_closed_during_the_sweep_is_not_named) {
 TEST(T6_S3_7_tarpit_is_named_although_nothing_is_wanted) {
   int64 d = with_deadline(0, -1000);
   CHECK_INT(io_timeouted(), d);
+  CHECK_INT(io_timeouted(), -1); /* ends the sweep */
   io_close(d);
   d = with_deadline(1, -1000);
   io_dontwantread(d);

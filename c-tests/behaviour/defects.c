@@ -31,10 +31,10 @@ TEST(D3_M5_wait_does_not_sleep_over_the_hint) {
 }
 
 TEST(D3_echo_on_one_connection_never_waits_for_nothing) {
-  int64 d[2], begun = t_now_ms();
+  int64 d[2], begun;
   char c;
   int i;
-  t_unix_pair(d);
+  t_tcp_pair(d);
   io_nonblock(d[0]);
   CHECK_INT(io_fd_canwrite(d[0]), 1);
   io_wantread(d[0]);
@@ -44,14 +44,15 @@ TEST(D3_echo_on_one_connection_never_waits_for_nothing) {
     CHECK_INT(io_tryread(d[0], &c, 1), 1);
     io_dontwantread(d[0]);
     io_wantwrite(d[0]);
+    begun = t_now_ms();
     io_waituntil2(200);
+    CHECK(t_now_ms() - begun < 100);
     CHECK_INT(io_canwrite(), d[0]);
     CHECK_INT(io_trywrite(d[0], &c, 1), 1);
     CHECK_INT(read((int)d[1], &c, 1), 1);
     io_dontwantwrite(d[0]);
     io_wantread(d[0]);
   }
-  CHECK(t_now_ms() - begun < 1000);
 }
 
 TEST(D4_M1_second_wantwrite_loses_nobody) {
@@ -95,8 +96,8 @@ static void toggle_one_of_two(int which) {
 }
 
 TEST(D5_M1_toggling_one_of_two_loses_nobody) {
-  toggle_one_of_two(0);
   toggle_one_of_two(1);
+  toggle_one_of_two(0);
 }
 
 TEST(D6_sending_much_causes_no_false_read_events) {
@@ -145,7 +146,7 @@ TEST(D7_RULE3_unwanted_error_of_a_pipe_does_not_spin) {
   CHECK_INT(l_next_write(L_PATIENCE), d[1]);
 }
 
-TEST(D7_RULE3_unwanted_reset_does_not_spin) {
+TEST(RULE3_unwanted_reset_does_not_spin) {
   int64 d[2];
   l_idle();
   t_tcp_pair(d);

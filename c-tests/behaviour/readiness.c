@@ -233,6 +233,18 @@ TEST(M9_eagain_drops_the_hint) {
   CHECK_INT(l_next_write(50), -1);
 }
 
+TEST(M9_short_write_drops_the_hint) {
+  static char much[4 << 20];
+  int64 d[2];
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  CHECK_INT(io_fd_canwrite(d[0]), 1);
+  CHECK(io_trywrite(d[0], much, sizeof much) < (int64)sizeof much);
+  io_wantwrite(d[0]);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(l_next_write(50), -1);
+}
+
 TEST(M11_RULE5_every_one_of_250_ready_is_delivered) {
   static int seen[4096];
   int64 d[2], next;

@@ -191,16 +191,6 @@ TEST(S3_1_S3_2_mode_functions_ignore_bad_numbers) {
   CHECK_INT(fcntl(0, F_GETFD), 0); /* 2^32 did not reach descriptor 0 */
 }
 
-TEST(D35_closeonexec_sets_the_flag) {
-  char path[] = "/tmp/owfat-io-test.XXXXXX";
-  int64 d = mkstemp(path);
-  unlink(path);
-  CHECK_INT(fcntl((int)d, F_SETFL, O_APPEND), 0);
-  io_closeonexec(d);
-  CHECK_INT(fcntl((int)d, F_GETFD), FD_CLOEXEC);
-  CHECK_INT(fcntl((int)d, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
-}
-
 TEST(T18_blocked_registered_listener_serves_plain_recv) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;

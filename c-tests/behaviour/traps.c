@@ -16,6 +16,19 @@ TEST(T5_write_events_keep_coming_after_iob_send) {
   CHECK_INT(iob_send(d[0], &b), 0);
 }
 
+TEST(T16_bytes_left_are_a_plain_field) {
+  int64 d[2];
+  io_batch b;
+  memset(&b, 0, sizeof b);
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  CHECK_INT(iob_adds(&b, "answer"), 1);
+  CHECK_INT(b.bytesleft, 6);
+  CHECK_INT(iob_bytesleft(&b), 6);
+  CHECK_INT(iob_send(d[0], &b), 6);
+  CHECK_INT(b.bytesleft, 0);
+}
+
 TEST(T10_one_datagram_an_event) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;

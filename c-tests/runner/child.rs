@@ -4,12 +4,14 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// What is kept of an output; a test gone wild may print for as long as it runs.
+const KEPT: u64 = 1 << 20;
 /// The exit status with which a case says that it cannot run here.
 const SKIPPED: i32 = 77;
 
@@ -97,7 +99,8 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
             // What was read until an error is still worth showing.
-            let _ = stream.read_to_end(&mut bytes);
+            let _ = stream.by_ref().take(KEPT).read_to_end(&mut bytes);
+            let _ = io::copy(&mut stream, &mut io::sink());
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })

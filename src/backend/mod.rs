@@ -27,6 +27,8 @@ mod poll;
 mod waker;
 
 pub(crate) use pick::open;
+#[cfg(test)]
+pub(crate) use pick::open_named;
 
 use crate::fd::Fd;
 use crate::interest::Interest;

@@ -41,6 +41,16 @@ pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
     }
 }
 
+/// A backend by its name.
+#[cfg(test)]
+pub(crate) fn open_named(name: &str) -> Result<Arc<dyn Backend>, Errno> {
+    match choice(Some(name.as_bytes())) {
+        Choice::Epoll => Ok(Arc::new(Epoll::open()?)),
+        Choice::Poll => Ok(Arc::new(Poll::open()?)),
+        Choice::Unknown => Err(Errno::EINVAL),
+    }
+}
+
 fn complain_once() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {

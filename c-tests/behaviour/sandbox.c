@@ -1,0 +1,113 @@
+/* What is left when the kernel refuses: sandboxes that allow few system calls, and no free descriptor. */
+#include "loop.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+/* From here on, each of the n system calls fails with error. */
+static void deny(const int *calls, unsigned n, int error) {
+  struct sock_filter code[64];
+  struct sock_fprog program = {0, code};
+  unsigned i, at = 0;
+  CHECK(n < 30);
+  code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+  for (i = 0; i < n; i++) {
+    code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
+    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
+  }
+  code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  program.len = (unsigned short)at;
+  CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) SKIP("this kernel has no seccomp filters");
+}
+
+static const int exotic[] = {
+    SYS_eventfd2,    SYS_timerfd_create,  SYS_timerfd_settime, SYS_signalfd4,      SYS_preadv2,
+    SYS_pwritev2,    SYS_splice,          SYS_tee,             SYS_epoll_pwait2,   SYS_close_range,
+    SYS_pidfd_open,  SYS_copy_file_range, SYS_io_uring_setup,  SYS_io_uring_enter, SYS_io_uring_register,
+};
+
+/* The everyday business of a server. */
+static void work(void) {
+  static char buf[1 << 20];
+  int64 d[2], p[2], n, begun;
+  io_batch b;
+  memset(&b, 0, sizeof b);
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  l_put(d[1], "hello");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, 100), 5);
+  CHECK_INT(io_tryread(d[0], buf, 100), -1);
+  io_wantwrite(d[0]);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  io_dontwantwrite(d[0]);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile_close(&b, t_tmpfile(1000), 0, 1000), 1);
+  CHECK_INT(iob_send(d[0], &b), 1004);
+  t_pipe(p); /* blocking, and must not block */
+  CHECK_INT(io_fd(p[0]), 1);
+  CHECK_INT(io_fd(p[1]), 1);
+  alarm(5);
+  CHECK_INT(io_tryread(p[0], buf, 10), -1);
+  CHECK_ERRNO(EAGAIN);
+  while ((n = io_trywrite(p[1], buf, sizeof buf)) > 0) {
+  }
+  CHECK_INT(n, -1);
+  CHECK_ERRNO(EAGAIN);
+  alarm(0);
+  io_timeout(d[0], l_in_ms(50));
+  begun = t_now_ms();
+  io_waituntil2(L_PATIENCE);
+  CHECK(t_now_ms() - begun < L_PATIENCE / 2);
+  io_close(p[0]);
+  io_close(p[1]);
+  io_close(d[0]);
+}
+
+TEST(T35_exotic_system_calls_are_refused) {
+  deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
+  work();
+}
+
+TEST(T35_exotic_system_calls_do_not_exist) {
+  deny(exotic, sizeof exotic / sizeof *exotic, ENOSYS);
+  work();
+}
+
+TEST(T35_S3_13_no_epoll) {
+  static const int epoll[] = {
+#ifdef SYS_epoll_create
+      SYS_epoll_create,
+#endif
+      SYS_epoll_create1};
+  int64 d[2];
+  t_pipe(d);
+  deny(epoll, sizeof epoll / sizeof *epoll, EPERM);
+  if (io_fd(d[0]) == 0) {
+    CHECK_ERRNO(EPERM);
+    return;
+  }
+  work();
+}
+
+TEST(S3_13_no_free_descriptor) {
+  int64 d[2];
+  struct rlimit limit;
+  t_pipe(d);
+  CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = (rlim_t)d[1] + 1;
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  if (io_fd(d[0]) == 0) {
+    CHECK_ERRNO(EMFILE);
+    return;
+  }
+  io_wantread(d[0]);
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
