@@ -207,3 +207,35 @@ TEST(T33_S3_10_mmapwritefile_errors) {
   REFUSED(io_mmapwritefile(target, f, 0, 10, NULL), EFAULT);
   CHECK_INT(calls, 0);
 }
+
+static int64 again(int64 s, const void *bytes, uint64 n) {
+  (void)s, (void)bytes, (void)n;
+  errno = EAGAIN;
+  return -1;
+}
+
+static void *feeds(void *file) {
+  int64 f = *(int64 *)file, i;
+  for (i = 0;; i++) io_mmapwritefile(-(i % 8), f, 0, 10, again);
+  return NULL;
+}
+
+/* A thread that is inside the library when another forks is missing in the child. */
+TEST(S3_13_a_forked_child_finds_nothing_locked) {
+  int64 f = t_tmpfile(10);
+  pthread_t thread;
+  int i, status;
+  CHECK_INT(pthread_create(&thread, NULL, feeds, &f), 0);
+  for (i = 0; i < 200; i++) {
+    pid_t child = fork();
+    CHECK(child != -1);
+    if (child == 0) {
+      alarm(5);
+      CHECK_INT(io_mmapwritefile(-100, f, 0, 10, again), -1);
+      io_close(f);
+      t_leave(b_open(f));
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+  }
+}

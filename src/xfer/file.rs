@@ -9,12 +9,12 @@
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
+use crate::sys::fork::{ForkLock, at_fork};
 use crate::sys::message;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// No piece offered crosses a multiple of this file position, so none is longer.
 const SPAN: u64 = 64 << 10;
@@ -104,29 +104,53 @@ struct Kept {
     window: Window,
 }
 
-/// By target. `None`: lent to a [`feed`] that is under way, so that a [`forget`] from inside its callback is
-/// noticed. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
-type Store = HashMap<i64, Option<Kept>, BuildHasherDefault<DefaultHasher>>;
+struct Store {
+    /// By target. `None`: lent to a [`feed`] that is under way, so that a [`forget`] from inside its callback
+    /// is noticed. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
+    kept: HashMap<i64, Option<Kept>, BuildHasherDefault<DefaultHasher>>,
+    fork_watched: bool,
+}
 
-static STORE: Mutex<Store> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
+/// Never locked while a callback runs.
+static STORE: ForkLock<Store> =
+    ForkLock::new(Store { kept: HashMap::with_hasher(BuildHasherDefault::new()), fork_watched: false });
 
 /// Entries in [`STORE`], so that closing costs a program that never filters files one load.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
-/// Never held while a callback runs.
-fn store() -> MutexGuard<'static, Store> {
-    STORE.lock().unwrap_or_else(PoisonError::into_inner)
+impl Store {
+    /// Makes room for one more, and sure that a child finds the store unlocked.
+    fn prepare(&mut self) -> Result<(), Errno> {
+        self.kept.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        if !self.fork_watched {
+            at_fork(before_fork, after_fork, after_fork)?;
+            self.fork_watched = true;
+        }
+        Ok(())
+    }
+
+    fn count(&self) {
+        KEPT.store(self.kept.len(), Ordering::Relaxed);
+    }
+}
+
+extern "C" fn before_fork() {
+    STORE.hold();
+}
+
+extern "C" fn after_fork() {
+    STORE.release(|_| ());
 }
 
 /// The window of an interrupted [`feed`] with the same target, file and position; otherwise a new one, and
 /// what was kept for the target is dropped, because its owner has given it up.
 fn lend(out: i64, file: Fd, off: u64) -> Window {
-    let mut store = store();
-    if store.try_reserve(1).is_err() {
+    let mut store = STORE.lock();
+    if store.prepare().is_err() {
         return Window::default();
     }
-    let kept = store.insert(out, None).flatten();
-    KEPT.store(store.len(), Ordering::Relaxed);
+    let kept = store.kept.insert(out, None).flatten();
+    store.count();
     drop(store);
     kept.filter(|k| k.file == file && k.window.holds(off))
         .filter(|k| message::identity(file) == Ok(k.identity))
@@ -135,14 +159,14 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
 
 /// Ends a [`lend`]; keeps the window if there is a file to retry.
 fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
-    let mut store = store();
-    if let Some(place @ None) = store.get_mut(&out) {
+    let mut store = STORE.lock();
+    if let Some(place @ None) = store.kept.get_mut(&out) {
         *place = identity.map(|identity| Kept { file, identity, window });
         if place.is_none() {
-            store.remove(&out);
+            store.kept.remove(&out);
         }
     }
-    KEPT.store(store.len(), Ordering::Relaxed);
+    store.count();
 }
 
 /// Called when `d` is closed: nothing kept for it as a target, or of it as a file, may reach its successor.
@@ -150,10 +174,10 @@ pub(crate) fn forget(d: Fd) {
     if KEPT.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut store = store();
+    let mut store = STORE.lock();
     let number = i64::from(d.raw());
-    store.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
-    KEPT.store(store.len(), Ordering::Relaxed);
+    store.kept.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
+    store.count();
 }
 
 #[cfg(test)]
@@ -225,7 +249,7 @@ mod tests {
         // Numbers beyond every limit: no other test's descriptor has them.
         let out = Fd::new(i64::from(i32::MAX)).unwrap();
         let number = i64::from(out.raw());
-        let kept = || store().contains_key(&number);
+        let kept = || STORE.lock().kept.contains_key(&number);
         offered(number, fd, 0, 1000, AGAIN);
         assert!(kept());
         forget(fd);
@@ -251,7 +275,7 @@ mod tests {
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
         assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
-        assert!(!store().contains_key(&-80));
+        assert!(!STORE.lock().kept.contains_key(&-80));
     }
 
     #[test]
