@@ -25,8 +25,10 @@ HEADERS = $(notdir $(wildcard include/*.h))
 RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
 STAGE = $(CURDIR)/build/stage
 
-# A static program gets no libgcc_s: gcc_eh is the same unwinder as an archive.
-STATIC_LIBS = $(shell echo | $(RUSTC) --crate-type staticlib --print native-static-libs -o /dev/null - 2>&1 \
+# What Rust's own library needs; the crate adds nothing to it. rustc replaces its output file, whatever that is,
+# so never name a device here. A static program gets no libgcc_s: gcc_eh is the same unwinder as an archive.
+STATIC_LIBS = $(shell mkdir -p build && echo \
+	| $(RUSTC) --crate-type staticlib --print native-static-libs -o build/empty.a - 2>&1 \
 	| sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s\b/-lgcc_eh/')
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
 	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e 's|@static_libs@|$(STATIC_LIBS)|' \

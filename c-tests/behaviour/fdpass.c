@@ -49,6 +49,12 @@ static void allow_descriptors_below(int n) {
   CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+/* valgrind keeps the limit from the kernel. */
+static int limit_holds(void) {
+  int p[2];
+  return socketpair(AF_UNIX, SOCK_STREAM, 0, p) == -1;
+}
+
 static void same_file(int64 a, int64 b) {
   struct stat first, second;
   CHECK_INT(fstat((int)a, &first), 0);
@@ -257,6 +263,7 @@ TEST(S3_9_no_room_for_the_descriptor_is_EMFILE) {
   CHECK_INT(io_passfd(u[0], p[0]), 0);
   lowest = lowest_free();
   allow_descriptors_below(lowest);
+  if (!limit_holds()) SKIP("the descriptor limit has no effect");
   errno = 0;
   CHECK_INT(io_receivefd(u[1]), -1);
   CHECK_ERRNO(EMFILE);

@@ -266,7 +266,7 @@ TEST(D19_abort_ends_all_waits_within_10_ms) {
   CHECK(best <= 10);
 }
 
-TEST(D19_abort_goes_before_events) {
+TEST(S3_12_abort_goes_before_events) {
   struct waiter w[1];
   iomux_t c;
   int64 d[64][2];

@@ -255,7 +255,10 @@ static void leaves_nothing_without_descriptors(int (*make)(int64 *)) {
   CHECK_INT(make(warm), 1); /* the library has what it needs for itself */
   before = lowest_free();
   for (spare = 0; spare < 2; spare++) {
+    int p[2];
     set_descriptor_limit(before + spare);
+    /* valgrind keeps the limit from the kernel. */
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0) SKIP("the descriptor limit has no effect");
     errno = 0;
     CHECK_INT(make(d), 0);
     CHECK_ERRNO(EMFILE);

@@ -1,15 +1,20 @@
-/* An echo server that needs no library but libowfat_io. It takes turns with its client: after
- * reading it wants to write, after writing it wants to read.
+/* An echo server that needs no library but libowfat_io.
  *
  *     cc echo.c $(pkg-config --cflags --libs libowfat_io) -o echo
- *     ./echo
+ *     ./echo [turns]
+ *
+ * It answers at once and waits only when the socket is full. With an argument it takes turns, as
+ * many servers do: after reading it wants to write, after writing it wants to read.
  */
 #include <io.h>
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+static int take_turns;
 
 struct client {
   int64 have, sent;
@@ -36,39 +41,51 @@ static void welcome(int64 listener) {
   io_wantread(s);
 }
 
+/* Sends what the socket takes. 1 = all sent, 0 = the rest must wait, -1 = the client is lost. */
+static int send_back(int64 s, struct client* c) {
+  int64 r = io_trywrite(s, c->bytes + c->sent, c->have - c->sent);
+  if (r < -1) return -1;
+  if (r > 0) c->sent += r;
+  return c->sent == c->have;
+}
+
 static void on_readable(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = io_tryread(s, c->bytes, sizeof c->bytes);
+  int done = 0;
   if (r == -1) return;
-  if (r <= 0) {
+  c->have = r;
+  c->sent = 0;
+  if (r <= 0 || (!take_turns && (done = send_back(s, c)) == -1)) {
     hang_up(s);
     return;
   }
-  c->have = r;
-  c->sent = 0;
+  if (done) return;
   io_dontwantread(s);
   io_wantwrite(s);
 }
 
 static void on_writable(int64 s) {
-  struct client* c = io_getcookie(s);
-  int64 r = io_trywrite(s, c->bytes + c->sent, c->have - c->sent);
-  if (r == -1) return;
-  if (r < 0) {
+  int done = send_back(s, io_getcookie(s));
+  if (done == -1) {
     hang_up(s);
     return;
   }
-  c->sent += r;
-  if (c->sent < c->have) return;
+  if (!done) return;
   io_dontwantwrite(s);
   io_wantread(s);
 }
 
-int main(void) {
+int main(int argc, char** argv) {
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t n = sizeof a;
   int64 listener = socket(AF_INET, SOCK_STREAM, 0), s;
 
+  take_turns = argc == 2 && !strcmp(argv[1], "turns");
+  if (argc > 1 && !take_turns) {
+    fputs("usage: echo [turns]\n", stderr);
+    return 2;
+  }
   if (listener == -1 || bind((int)listener, (struct sockaddr*)&a, n) == -1 || listen((int)listener, 128) == -1 ||
       getsockname((int)listener, (struct sockaddr*)&a, &n) == -1) {
     perror("echo");

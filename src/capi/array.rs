@@ -245,3 +245,44 @@ unsafe fn append_piece(to: *mut Array, piece: Option<(*const u8, u64)>) {
         (None, _) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_answers_like_a_failed_array() {
+        let none = ptr::null_mut();
+        // SAFETY: NULL is allowed everywhere.
+        unsafe {
+            assert_eq!((array_bytes(none), array_length(none, 1), array_equal(none, none)), (-1, -1, 0));
+            assert!(array_start(none).is_null() && array_get(none, 1, 0).is_null());
+            assert_eq!((array_allocate(none, 1, 0).is_null(), Errno::last()), (true, Errno::EINVAL));
+            array_cat0(none);
+            array_reset(none);
+        }
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_makes_the_array_fail() {
+        for way in 0..5 {
+            let mut x = Array { p: ptr::null_mut(), allocated: 0, initialized: 0, headroom: 0 };
+            let p = &raw mut x;
+            // SAFETY: one live array.
+            unsafe {
+                array_catb(p, ptr::null(), 0);
+                assert_eq!(array_bytes(p), 0);
+                array_cats0(p, c"abc".as_ptr());
+                assert_eq!((array_bytes(p), array_length(p, 3), array_length(p, 0)), (4, 1, -1));
+                match way {
+                    0 => array_cat(p, ptr::null()),
+                    1 => array_cate(p, ptr::null(), 0, 0),
+                    2 => array_catb(p, ptr::null(), 1),
+                    3 => array_cats(p, ptr::null()),
+                    _ => array_cats0(p, ptr::null()),
+                }
+                assert_eq!(array_bytes(p), -1, "{way}");
+            }
+        }
+    }
+}

@@ -281,11 +281,9 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
-    // SAFETY: the C caller's promise.
     guard((), || {
-        if let Ok(batch) = unsafe { Batch::new(b) } {
-            batch.reset()
-        }
+        // SAFETY: the C caller's promise.
+        let _ = unsafe { Batch::new(b) }.map(Batch::reset);
     });
 }
 
@@ -309,11 +307,9 @@ pub unsafe extern "C" fn iob_free(b: *mut IoBatch) {
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
-    // SAFETY: the C caller's promise.
     guard((), || {
-        if let Ok(batch) = unsafe { Batch::new(b) } {
-            prefetch::prefetch(batch, bytes)
-        }
+        // SAFETY: the C caller's promise.
+        let _ = unsafe { Batch::new(b) }.map(|batch| prefetch::prefetch(batch, bytes));
     });
 }
 

@@ -13,6 +13,12 @@ pub(crate) fn control(ctx: RawFd, op: c_int, fd: RawFd, events: u32, data: u64) 
     Errno::result(unsafe { libc::epoll_ctl(ctx, op, fd, &raw mut event) }).map(drop)
 }
 
+/// The call that sandboxes with a list of system calls know by its older name, where it has one.
+#[cfg(target_arch = "x86_64")]
+const WAIT: c_long = libc::SYS_epoll_wait;
+#[cfg(not(target_arch = "x86_64"))]
+const WAIT: c_long = libc::SYS_epoll_pwait;
+
 /// `epoll_wait` for one event: its bits and data, or `None` after `ms` milliseconds (-1 = no limit).
 ///
 /// The C library's own function is a cancellation point, and the unwinding of a cancelled thread ends the
@@ -20,11 +26,11 @@ pub(crate) fn control(ctx: RawFd, op: c_int, fd: RawFd, events: u32, data: u64) 
 pub(crate) fn next_event(ctx: RawFd, ms: c_int) -> Result<Option<(u32, u64)>, Errno> {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     let no_mask = null_mut::<libc::sigset_t>();
-    // SAFETY: room for one event in a live local, no signal mask (so its size is not looked at), and every
-    // argument has the width of the system call's parameter.
+    // SAFETY: room for one event in a live local, and every argument has the width of a register. The last
+    // two are for epoll_pwait: no signal mask, so its size is not looked at.
     let n = Errno::result(unsafe {
         libc::syscall(
-            libc::SYS_epoll_pwait,
+            WAIT,
             c_long::from(ctx),
             &raw mut event,
             1 as c_long,

@@ -82,17 +82,19 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
     let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !header.is_null() {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR only return headers that lie within the memory.
-        let libc::cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { header.read() };
-        if cmsg_level == libc::SOL_SOCKET && matches!(cmsg_type, libc::SCM_RIGHTS | SCM_PIDFD) {
+        let head = unsafe { header.read() };
+        if head.cmsg_level == libc::SOL_SOCKET && matches!(head.cmsg_type, libc::SCM_RIGHTS | SCM_PIDFD) {
             // SAFETY: plain arithmetic.
-            let bytes = (cmsg_len as usize).saturating_sub(unsafe { libc::CMSG_LEN(0) } as usize);
+            let before = unsafe { libc::CMSG_LEN(0) } as usize;
+            #[allow(clippy::unnecessary_cast, reason = "musl counts in 32 bits")]
+            let bytes = (head.cmsg_len as usize).saturating_sub(before);
             for i in 0..bytes / size_of::<c_int>() {
                 // SAFETY: the message has `bytes` bytes of data, which are descriptors that the kernel
                 // opened for us just now and that nobody else knows.
                 let fd = unsafe {
                     OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned())
                 };
-                if cmsg_type == libc::SCM_RIGHTS && first.is_none() {
+                if head.cmsg_type == libc::SCM_RIGHTS && first.is_none() {
                     first = Some(fd);
                 }
             }

@@ -7,14 +7,20 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-pub(super) const TRIALS: &[OnBackend] = &[("echo::many_clients", many_clients)];
+pub(super) const TRIALS: &[OnBackend] =
+    &[("echo::many_clients", many_clients), ("echo::many_clients_taking_turns", many_clients_taking_turns)];
 
-pub(super) fn start(backend: &str) -> Result<Server, Box<dyn Error>> {
-    Server::start(&mut Command::new(stage::program("echo", &[])?), backend)
+pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {
+    Server::start(Command::new(stage::program("echo", &[])?).args(arguments), backend)
 }
 
 fn many_clients(backend: &str) -> Verdict {
-    let server = start(backend)?;
+    let server = start(backend, &[])?;
+    in_parallel(32, |_| converse(server.address, 100))
+}
+
+fn many_clients_taking_turns(backend: &str) -> Verdict {
+    let server = start(backend, &["turns"])?;
     in_parallel(32, |_| converse(server.address, 100))
 }
 

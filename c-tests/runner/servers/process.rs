@@ -49,7 +49,10 @@ impl Server {
 
     /// Starts a program that was told its port.
     pub(super) fn start_on(command: &mut Command, port: u16) -> Result<Server, Box<dyn Error>> {
-        Ok(Server { child: spawn(command.stdout(Stdio::null()))?, address: loopback(port) })
+        Ok(Server {
+            child: spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?,
+            address: loopback(port),
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -64,15 +67,11 @@ impl Server {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
     }
 
-    /// How often the server's threads went to sleep, and therefore woke up, until now.
+    /// How often the server's first thread went to sleep, and therefore woke up, until now.
     pub(super) fn wake_ups(&self) -> Result<u64, Box<dyn Error>> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
-            let status = fs::read_to_string(task?.path().join("status"))?;
-            let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
-            sum += line.ok_or("no count of context switches")?.trim().parse::<u64>()?;
-        }
-        Ok(sum)
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+        Ok(line.ok_or("no count of context switches")?.trim().parse()?)
     }
 
     /// Ends the server as `kill` does and waits until it is gone.

@@ -221,6 +221,7 @@ fn t2_silent_client_is_dropped(backend: &str) -> Verdict {
     }
 }
 
+/// Counts the thread of the event loop: opentracker's cleaner sleeps 117 ms at a time, whatever the library does.
 fn idle_sleeps(backend: &str) -> Verdict {
     const SPAN: Duration = Duration::from_secs(3);
     const LIMIT: u64 = 20;

@@ -1,0 +1,180 @@
+/* What libowfat 0.33 and 0.34 added, and the 64 bytes that older programs have. */
+#include "batch.h"
+
+/* A batch of 0.32, embedded in front of other data. */
+struct old {
+  _Alignas(io_batch) char batch[64];
+  unsigned char behind[8];
+};
+
+static io_batch *old(struct old *o) {
+  memset(o->batch, 0, sizeof o->batch);
+  memset(o->behind, 0xff, sizeof o->behind);
+  return (io_batch *)(void *)o->batch;
+}
+
+static int untouched(const struct old *o) {
+  static const unsigned char same[8] = {255, 255, 255, 255, 255, 255, 255, 255};
+  return memcmp(o->behind, same, 8) == 0;
+}
+
+static int64 takes_two(int64 s, const void *bytes, uint64 n) {
+  CHECK(s == 7 && bytes);
+  return n < 2 ? (int64)n : 2;
+}
+
+/* Bytes behind an old batch look like a set autofree member: they are neither believed nor written. */
+TEST(Q12_S3_11_nothing_behind_64_bytes_is_touched) {
+  struct old o;
+  io_batch *b = old(&o);
+  int64 d[2], f = t_tmpfile(10);
+  void *p = b_big("ab");
+  int i;
+  b_tcp(d);
+  CHECK_INT(iob_addbuf_free(b, p, 2), 1);
+  CHECK_INT(iob_addfile_close(b, f, 0, 10), 1);
+  iob_prefetch(b, 5);
+  CHECK_INT(iob_write(7, b, takes_two), 4);
+  CHECK(b_mapped(p));
+  CHECK(untouched(&o));
+  CHECK_INT(iob_send(d[0], b), 8);
+  CHECK(!b_mapped(p) && !b_open(f));
+  for (i = 0; i < 200; i++) CHECK_INT(iob_adds(b, "abc"), 1);
+  iob_reset(b);
+  CHECK(untouched(&o));
+}
+
+TEST(S3_11_init_makes_an_empty_batch_of_anything) {
+  io_batch b;
+  int i;
+  for (i = 0; i < 4; i++) {
+    size_t hints[] = {0, 1, 1000, SIZE_MAX};
+    memset(&b, 0xee, sizeof b);
+    CHECK_INT(iob_init(&b, hints[i]), 0);
+    B_CHECK(&b, 0, 0, 0, 0);
+    CHECK_INT(b.autofree, 0);
+    CHECK_INT(iob_adds(&b, "abc"), 1);
+    iob_reset(&b);
+  }
+  CHECK_INT(iob_init(NULL, 1), -1);
+  CHECK_ERRNO(EFAULT);
+  CHECK_INT(iob_init_autofree(NULL, 1), -1);
+}
+
+static int cleanups;
+
+static void count(struct iob_entry *e) {
+  CHECK(e->buf);
+  cleanups++;
+}
+
+static void early(io_batch *b) {
+  int64 d[2], f = t_tmpfile(30000), r;
+  static char text[8 << 20];
+  b_tcp(d);
+  cleanups = 0;
+  CHECK_INT(iob_addbuf_internal(b, text, 10, count), 1);
+  CHECK_INT(iob_addfile_close(b, f, 0, 30000), 1);
+  CHECK_INT(iob_addbuf_internal(b, text, sizeof text, count), 1);
+  r = iob_send(d[0], b);
+  CHECK(r > 30010 && (uint64)r < sizeof text);
+  CHECK_INT(cleanups, 1);
+  CHECK(!b_open(f));
+  iob_reset(b);
+  CHECK_INT(cleanups, 2);
+}
+
+static void early_filtered(io_batch *b) {
+  int64 f = t_tmpfile(3);
+  cleanups = 0;
+  CHECK_INT(iob_addbuf_internal(b, "ab", 2, count), 1);
+  CHECK_INT(iob_addfile_close(b, f, 0, 3), 1);
+  CHECK_INT(iob_addbuf_internal(b, "cdef", 4, count), 1);
+  CHECK_INT(iob_write(7, b, takes_two), 4);
+  CHECK_INT(cleanups, 1);
+  CHECK(b_open(f));
+  CHECK_INT(iob_write(7, b, takes_two), 3);
+  CHECK(!b_open(f));
+  CHECK_INT(cleanups, 1);
+  CHECK_INT(iob_write(7, b, takes_two), 2);
+  CHECK_INT(cleanups, 2);
+  CHECK_INT(iob_bytesleft(b), 0);
+}
+
+TEST(Q13_S3_11_autofree_releases_early_and_survives_a_reset) {
+  io_batch b, *made = iob_new_autofree(10);
+  int i;
+  CHECK_INT(iob_init_autofree(&b, 10), 0);
+  CHECK_INT(b.autofree, 1);
+  CHECK(made && made->autofree == 1);
+  for (i = 0; i < 2; i++) {
+    early(&b);
+    early_filtered(&b);
+    early(made);
+  }
+  iob_reset(&b);
+  iob_free(made);
+}
+
+TEST(S3_11_without_autofree_everything_is_kept) {
+  io_batch *b = iob_new(1);
+  CHECK_INT(b->autofree, 0);
+  CHECK_INT(iob_addbuf_internal(b, "ab", 2, count), 1);
+  CHECK_INT(iob_addbuf_internal(b, "cd", 2, count), 1);
+  CHECK_INT(iob_write(7, b, takes_two), 4);
+  CHECK_INT(cleanups, 2);
+  CHECK_INT(iob_addbuf_internal(b, "ab", 2, count), 1);
+  CHECK_INT(iob_addbuf_internal(b, "cde", 3, count), 1);
+  CHECK_INT(iob_write(7, b, takes_two), 4);
+  CHECK_INT(cleanups, 2);
+  iob_free(b);
+  CHECK_INT(cleanups, 4);
+}
+
+static int64 pieces[8][3], answers[8];
+static int calls;
+
+static int64 whole(int64 out, int64 in, uint64 off, uint64 n, io_write_callback cb) {
+  CHECK(out == 7 && cb == takes_two);
+  pieces[calls][0] = in;
+  pieces[calls][1] = (int64)off;
+  pieces[calls][2] = (int64)n;
+  errno = answers[calls] == -1 ? EAGAIN : EIO;
+  return answers[calls++];
+}
+
+TEST(S3_14_iob_write2_hands_files_over_whole) {
+  io_batch b = {0};
+  int64 f = t_tmpfile(0);
+  int64 script[] = {-1, 1000, 0, -2, INT64_MAX};
+  memcpy(answers, script, sizeof script);
+  CHECK_INT(iob_adds(&b, "ab"), 1);
+  CHECK_INT(iob_addfile(&b, f, 5, 200000), 1);
+  CHECK_INT(iob_write2(7, &b, takes_two, whole), 2);
+  CHECK_INT(calls, 1);
+  CHECK_INT(iob_write2(7, &b, takes_two, whole), 1000);
+  CHECK_INT(iob_write2(7, &b, takes_two, whole), 0);
+  CHECK_INT(iob_write2(7, &b, takes_two, whole), -3);
+  CHECK_ERRNO(EIO);
+  CHECK_INT(iob_bytesleft(&b), 199000);
+  CHECK_INT(iob_write2(7, &b, takes_two, whole), 199000);
+  B_CHECK(&b, 0, 0, 0, 0);
+  CHECK_INT(pieces[0][0], f);
+  CHECK_INT(pieces[0][1], 5);
+  CHECK_INT(pieces[0][2], 200000);
+  CHECK_INT(pieces[4][1], 1005);
+  CHECK_INT(pieces[4][2], 199000);
+}
+
+TEST(S3_14_Q6_iob_write2_with_the_librarys_own_function) {
+  io_batch b = {0};
+  int64 f = t_tmpfile(3);
+  CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
+  CHECK_INT(iob_write2(7, &b, takes_two, io_mmapwritefile), 2);
+  CHECK_INT(iob_write2(7, &b, takes_two, NULL), 1);
+  CHECK_INT(iob_write2(7, &b, takes_two, io_mmapwritefile), -3);
+  CHECK_ERRNO(EIO);
+  CHECK_INT(iob_write2(7, &b, NULL, io_mmapwritefile), -3);
+  CHECK_ERRNO(EFAULT);
+  CHECK_INT(iob_bytesleft(&b), 7);
+}

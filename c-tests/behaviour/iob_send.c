@@ -1,0 +1,480 @@
+/* iob_send: every byte once, in order and at once. */
+#include "batch.h"
+
+#include <linux/tcp.h>
+#include <sys/resource.h>
+
+static io_batch b;
+
+TEST(S3_11_all_in_one_call) {
+  int64 d[2], f = t_tmpfile(50000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "1234"), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 50000), 1);
+  CHECK_INT(iob_adds(&b, "5678"), 1);
+  CHECK_INT(iob_addfile_close(&b, f, 100, 1000), 1);
+  CHECK_INT(iob_adds(&b, "90ab"), 1);
+  B_CHECK(&b, 51012, 0, 3, 2);
+  CHECK_INT(iob_send(d[0], &b), 51012);
+  B_CHECK(&b, 0, 0, 0, 0);
+  CHECK(b.b.p == NULL);
+  CHECK_INT(iob_send(d[0], &b), 0);
+  CHECK(!b_open(f));
+  b_expect(d[1], "1234");
+  b_expect_file(d[1], 0, 50000);
+  b_expect(d[1], "5678");
+  b_expect_file(d[1], 100, 1000);
+  b_expect(d[1], "90ab");
+}
+
+/* The trace of the contract, as far as it does not depend on the size of the socket's buffer. */
+TEST(T28_T34_S3_11_books_of_a_long_send) {
+  int64 d[2], sent = 0, r;
+  char *big = malloc(9437184), small[5000];
+  int i, size = 4096;
+  CHECK(big);
+  memset(small, 's', sizeof small);
+  memset(big, 'b', 9437184);
+  b_tcp(d);
+  CHECK_INT(setsockopt((int)d[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  CHECK_INT(iob_addbuf(&b, small, 5000), 1);
+  CHECK_INT(iob_addbuf_free(&b, big, 9437184), 1);
+  r = iob_send(d[0], &b);
+  CHECK(r > 5000 && r < 9442184);
+  B_CHECK(&b, 9442184 - r, 1, 2, 0);
+  B_CHECK_ENTRY(&b, 0, 0, 5000);
+  B_CHECK_ENTRY(&b, 1, r - 5000, 9442184 - r);
+  sent = r;
+  for (i = 0; (r = iob_send(d[0], &b)) > 0; i++) {
+    CHECK(i < 1000);
+    sent += r;
+  }
+  CHECK_INT(r, -1);
+  CHECK_ERRNO(EAGAIN);
+  B_CHECK(&b, 9442184 - sent, 1, 2, 0);
+  B_CHECK_ENTRY(&b, 1, sent - 5000, 9442184 - sent);
+  iob_reset(&b);
+}
+
+/* Reads what is there, up to size. Waits for either side: what the peer has read is acknowledged late, so
+ * there may be nothing to read until more is sent. */
+static ssize_t some(int64 d[2], char *bytes, size_t size) {
+  struct pollfd p[2] = {{.fd = (int)d[0], .events = POLLOUT}, {.fd = (int)d[1], .events = POLLIN}};
+  ssize_t n;
+  CHECK(poll(p, 2, 3000) >= 1);
+  n = recv((int)d[1], bytes, size, MSG_DONTWAIT);
+  CHECK(n > 0 || (n == -1 && errno == EAGAIN));
+  return n < 0 ? 0 : n;
+}
+
+/* 20 MiB of buffers and files to a peer that reads a little at a time. */
+TEST(S3_11_a_slow_peer_gets_every_byte) {
+  static char text[1 << 20], got[30011];
+  const uint64 all = 20 << 20, file = 1 << 20;
+  int64 d[2], f = t_tmpfile((int64)file);
+  uint64 i, seen = 0, left = all;
+  int size = 8192;
+  for (i = 0; i < sizeof text; i++) text[i] = t_byte(i);
+  b_tcp(d);
+  CHECK_INT(setsockopt((int)d[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  /* Pieces of growing size, so that their borders meet the kernel's everywhere. */
+  for (i = 0; left > 0; i++) {
+    uint64 pos = (all - left) % file, n = 1 + i * i * 31 % 70000;
+    if (n > left) n = left;
+    if (n > file - pos) n = file - pos;
+    CHECK_INT(i % 3 ? iob_addbuf(&b, text + pos, n) : iob_addfile(&b, f, pos, n), 1);
+    left -= n;
+  }
+  CHECK_INT(iob_bytesleft(&b), all);
+  while (seen < all) {
+    int64 r = iob_send(d[0], &b);
+    ssize_t n, k;
+    CHECK(r >= 0 || (r == -1 && errno == EAGAIN));
+    n = some(d, got, sizeof got);
+    for (k = 0; k < n; k++, seen++) {
+      if (got[k] != t_byte(seen % file)) CHECK_INT(seen, -1);
+    }
+  }
+  CHECK_INT(seen, all);
+  B_CHECK(&b, 0, 0, 0, 0);
+}
+
+/* Sends what is queued; the peer must have all n bytes long before a timer could fire. */
+static void prompt(int64 d[2], int64 returned, size_t n) {
+  int64 start = t_now_ms();
+  CHECK_INT(iob_send(d[0], &b), returned);
+  free(b_read(d[1], n));
+  CHECK(t_now_ms() - start < 100);
+}
+
+TEST(K2_a_lone_buffer_leaves_at_once) {
+  int64 d[2];
+  int i;
+  b_tcp(d);
+  for (i = 0; i < 3; i++) {
+    CHECK_INT(iob_adds(&b, "hello"), 1);
+    prompt(d, 5, 5);
+  }
+}
+
+TEST(S3_11_the_last_buffer_leaves_at_once) {
+  int64 d[2], f = t_tmpfile(1000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 1000), 1);
+  CHECK_INT(iob_adds(&b, "tail"), 1);
+  prompt(d, 1008, 1008);
+}
+
+TEST(S3_11_a_header_before_a_bad_file_leaves_at_once) {
+  int64 d[2], p[2], gone = t_tmpfile(10), empty = t_tmpfile(0);
+  b_tcp(d);
+  t_pipe(p);
+  CHECK_INT(close((int)gone), 0);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, gone, 0, 10), 1);
+  prompt(d, 4, 4);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+  B_CHECK(&b, 10, 1, 1, 1);
+  iob_reset(&b);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, p[0], 0, 10), 1);
+  prompt(d, 4, 4);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(ESPIPE);
+  iob_reset(&b);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, empty, 0, 10), 1);
+  prompt(d, 4, 4);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EIO);
+}
+
+TEST(S3_11_the_part_of_a_file_that_exists_leaves_at_once) {
+  int64 d[2], f = t_tmpfile(1000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 5000), 1);
+  prompt(d, 1004, 1004);
+}
+
+static int cork(int64 d) {
+  int on = -1;
+  socklen_t size = sizeof on;
+  CHECK_INT(getsockopt((int)d, IPPROTO_TCP, TCP_CORK, &on, &size), 0);
+  return on;
+}
+
+TEST(S3_11_the_programs_cork_is_its_own) {
+  int64 d[2];
+  int on = 1;
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), 4);
+  CHECK_INT(cork(d[0]), 0);
+  iob_reset(&b);
+  b_expect(d[1], "head");
+  CHECK_INT(setsockopt((int)d[0], IPPROTO_TCP, TCP_CORK, &on, sizeof on), 0);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), 4);
+  CHECK_INT(cork(d[0]), 1);
+  CHECK_INT(b_readable(d[1], 20), 0);
+}
+
+static unsigned segments(int64 d) {
+  struct tcp_info info;
+  socklen_t size = sizeof info;
+  CHECK_INT(getsockopt((int)d, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_data_segs_out;
+}
+
+TEST(S3_11_header_and_body_share_a_segment) {
+  int64 d[2], f = t_tmpfile(1000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_adds(&b, "er"), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 1000), 1);
+  CHECK_INT(iob_send(d[0], &b), 1006);
+  free(b_read(d[1], 1006));
+  CHECK_INT(segments(d[0]), 1);
+}
+
+TEST(K3_what_was_sent_belongs_to_the_caller_again) {
+  static char text[200000];
+  int64 d[2], r, sent = 0;
+  int size = 1 << 20;
+  uint64 i;
+  for (i = 0; i < sizeof text; i++) text[i] = t_byte(i);
+  b_tcp(d);
+  CHECK_INT(setsockopt((int)d[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  while ((r = iob_send(d[0], &b)) > 0) sent += r;
+  CHECK(sent > 0);
+  memset(text, 0, (size_t)sent);
+  b_expect_file(d[1], 0, (uint64)sent);
+  iob_reset(&b);
+}
+
+TEST(D6_no_events_from_completed_sends) {
+  static char text[20000];
+  int64 d[2];
+  int i;
+  b_tcp(d);
+  io_wantread(d[0]);
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  CHECK_INT(iob_send(d[0], &b), 20000);
+  free(b_read(d[1], 20000));
+  for (i = 0; i < 5; i++) {
+    CHECK_INT(io_waituntil2(20), 0);
+    CHECK_INT(io_canread(), -1);
+  }
+}
+
+/* Returns what arrives after queueing `many` one-byte buffers. */
+static void many_buffers(int64 many) {
+  static char text[4096];
+  int64 d[2], seen = 0, i;
+  memset(text, 'x', sizeof text);
+  b_tcp(d);
+  for (i = 0; i < many; i++) CHECK_INT(iob_addbuf(&b, text + i % 4096, 1), 1);
+  while (seen < many) {
+    int64 r = iob_send(d[0], &b);
+    CHECK(r >= 0 || (r == -1 && errno == EAGAIN));
+    seen += some(d, text, sizeof text);
+  }
+  CHECK_INT(seen, many);
+  CHECK_INT(iob_bytesleft(&b), 0);
+}
+
+TEST(D13_1025_buffers) { many_buffers(1025); }
+
+TEST(D13_100000_buffers_need_no_stack) {
+  struct rlimit stack = {256 << 10, 256 << 10};
+  CHECK_INT(setrlimit(RLIMIT_STACK, &stack), 0);
+  many_buffers(100000);
+}
+
+TEST(D30_Q6_a_short_file_is_an_error_and_not_the_end) {
+  int64 d[2], f = t_tmpfile(1000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile_close(&b, f, 0, 5000), 1);
+  CHECK_INT(iob_adds(&b, "tail"), 1);
+  CHECK_INT(iob_send(d[0], &b), 1004);
+  B_CHECK(&b, 4004, 1, 2, 1);
+  B_CHECK_ENTRY(&b, 0, 0, 4);
+  B_CHECK_ENTRY(&b, 1, 1000, 4000);
+  B_CHECK_ENTRY(&b, 2, 0, 4);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EIO);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  B_CHECK(&b, 4004, 1, 2, 1);
+  CHECK(b_open(f));
+  iob_reset(&b);
+  CHECK(!b_open(f));
+}
+
+TEST(S3_11_bad_descriptors) {
+  int64 p[2];
+  t_pipe(p);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(-1, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send((int64)1 << 32, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send(INT64_MIN, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send(p[1], NULL), -3);
+  CHECK_ERRNO(EFAULT);
+  B_CHECK(&b, 3, 0, 1, 0);
+}
+
+TEST(Q3_S3_11_an_unregistered_target_is_refused) {
+  int64 d[2];
+  t_tcp_pair(d);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+  B_CHECK(&b, 3, 0, 1, 0);
+}
+
+TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
+  int64 d[2];
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  signal(SIGPIPE, SIG_IGN);
+  CHECK_INT(close((int)d[1]), 0);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EPIPE);
+  B_CHECK(&b, 3, 0, 1, 0);
+  iob_reset(&b);
+  b_tcp(d);
+  CHECK_INT(iob_addbuf(&b, NULL, 5), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EFAULT);
+  iob_reset(&b);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+}
+
+TEST(S3_11_an_error_after_some_bytes_shows_in_the_next_call) {
+  int64 d[2];
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_adds(&b, "def"), 1);
+  CHECK_INT(iob_send(d[0], &b), 3);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  B_CHECK(&b, 13, 1, 2, 1);
+}
+
+/* Files without a page cache. */
+TEST(S3_11_a_proc_file_can_be_sent) {
+  char text[512];
+  int64 d[2], f = open("/proc/version", O_RDONLY), g = open("/proc/self/cmdline", O_RDONLY);
+  ssize_t n = read((int)f, text, sizeof text - 1);
+  CHECK(n > 10);
+  text[n] = 0;
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "v="), 1);
+  CHECK_INT(iob_addfile_close(&b, f, 0, (uint64)n), 1);
+  CHECK_INT(iob_adds(&b, "."), 1);
+  CHECK_INT(iob_send(d[0], &b), n + 3);
+  b_expect(d[1], "v=");
+  b_expect(d[1], text);
+  b_expect(d[1], ".");
+  n = read((int)g, text, sizeof text - 1);
+  CHECK(n > 10);
+  CHECK_INT(iob_addfile_close(&b, g, 3, (uint64)n - 3), 1);
+  CHECK_INT(iob_send(d[0], &b), n - 3);
+  CHECK(memcmp(b_read(d[1], (size_t)n - 3), text + 3, (size_t)n - 3) == 0);
+}
+
+TEST(S3_11_a_directory_is_no_file) {
+  int64 d[2], f = open("/", O_RDONLY | O_DIRECTORY);
+  b_tcp(d);
+  CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EINVAL);
+}
+
+TEST(Q11_pipes_and_files_are_targets_too) {
+  int64 p[2], u[2], f = t_tmpfile(5000), out = t_tmpfile(0);
+  int i;
+  t_pipe(p);
+  t_unix_pair(u);
+  for (i = 0; i < 4; i++) {
+    int64 to[] = {p[1], u[0], out, out}, from[] = {p[0], u[1], out, out};
+    /* sendfile refuses a target in append mode. */
+    if (i == 3) CHECK_INT(fcntl((int)out, F_SETFL, O_APPEND), 0);
+    CHECK_INT(io_fd(to[i]), 1);
+    CHECK_INT(iob_adds(&b, "head"), 1);
+    CHECK_INT(iob_addfile(&b, f, 10, 4000), 1);
+    CHECK_INT(iob_adds(&b, "tail"), 1);
+    CHECK_INT(iob_send(to[i], &b), 4008);
+    if (i >= 2) CHECK_INT(lseek((int)out, -4008, SEEK_END), 4008 * (i - 2));
+    b_expect(from[i], "head");
+    b_expect_file(from[i], 10, 4000);
+    b_expect(from[i], "tail");
+  }
+}
+
+TEST(S3_11_a_full_pipe_says_again) {
+  int64 p[2];
+  t_pipe(p);
+  t_fill(p[1]);
+  CHECK_INT(io_fd(p[1]), 1);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(p[1], &b), -1);
+  CHECK_ERRNO(EAGAIN);
+  iob_reset(&b);
+  CHECK_INT(iob_addfile(&b, t_tmpfile(10), 0, 10), 1);
+  CHECK_INT(iob_send(p[1], &b), -1);
+  CHECK_ERRNO(EAGAIN);
+  B_CHECK(&b, 10, 0, 0, 1);
+}
+
+TEST(T17_S3_11_a_blocking_target_blocks) {
+  static char text[4 << 20];
+  int64 d[2], f = t_tmpfile(1 << 20);
+  pid_t child;
+  int status;
+  t_tcp_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    close((int)d[0]);
+    free(b_read(d[1], sizeof text));
+    b_expect_file(d[1], 0, 1 << 20);
+    t_leave(0);
+  }
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 1 << 20), 1);
+  CHECK_INT(iob_send(d[0], &b), (4 << 20) + (1 << 20));
+  CHECK_INT(iob_bytesleft(&b), 0);
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
+TEST(T5_write_events_go_on_after_a_send) {
+  static char text[8 << 20];
+  int64 d[2], seen = 0, end = t_now_ms() + 5000;
+  b_tcp(d);
+  io_wantwrite(d[0]);
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  while (iob_bytesleft(&b) > 0) {
+    char *sink = malloc(1 << 20);
+    ssize_t n;
+    int64 r;
+    CHECK(t_now_ms() < end);
+    io_waituntil2(100);
+    if (io_canwrite() == d[0]) {
+      r = iob_send(d[0], &b);
+      CHECK(r > 0);
+      CHECK_INT(io_canwrite(), -1);
+    }
+    n = recv((int)d[1], sink, 1 << 20, MSG_DONTWAIT);
+    if (n > 0) seen += n;
+    free(sink);
+  }
+  free(b_read(d[1], (size_t)((int64)sizeof text - seen)));
+  CHECK_INT(io_waituntil2(1000) >= 0, 1);
+  CHECK_INT(io_canwrite(), d[0]);
+  CHECK_INT(iob_send(d[0], &b), 0);
+}
+
+/* Programs call iob_send in a loop until it is not positive. */
+TEST(T28_the_loop_ends) {
+  static char text[8 << 20];
+  int64 d[2], r;
+  int i = 0;
+  b_tcp(d);
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  while ((r = iob_send(d[0], &b)) > 0) CHECK(++i < 10000);
+  CHECK_INT(r, -1);
+  CHECK_ERRNO(EAGAIN);
+  CHECK_INT(close((int)d[1]), 0);
+  signal(SIGPIPE, SIG_IGN);
+  while ((r = iob_send(d[0], &b)) == -1) usleep(1000);
+  CHECK_INT(r, -3);
+  CHECK(errno == ECONNRESET || errno == EPIPE);
+}
+
+/* A buffer that no single system call can move. */
+TEST(S3_11_pieces_beyond_2_gib) {
+  int64 out = open("/dev/null", O_WRONLY);
+  const int64 size = (int64)5 << 30;
+  void *m = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (m == MAP_FAILED) SKIP("no address space for 5 GiB");
+  CHECK_INT(io_fd(out), 1);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addbuf(&b, m, (uint64)size), 1);
+  CHECK_INT(iob_adds(&b, "tail"), 1);
+  CHECK_INT(iob_send(out, &b), size + 8);
+}

@@ -1,0 +1,201 @@
+/* io_sendfile and io_mmapwritefile. */
+#include "batch.h"
+
+TEST(S3_10_sendfile_to_sockets_pipes_and_files) {
+  int64 d[2], p[2], f = t_tmpfile(5000), out = t_tmpfile(0);
+  int i;
+  t_tcp_pair(d);
+  t_pipe(p);
+  for (i = 0; i < 4; i++) {
+    int64 to[] = {d[0], p[1], out, out}, from[] = {d[1], p[0], out, out};
+    /* sendfile refuses a target in append mode. */
+    if (i == 3) CHECK_INT(fcntl((int)out, F_SETFL, O_APPEND), 0);
+    CHECK_INT(io_sendfile(to[i], f, 10, 4000), 4000);
+    if (i >= 2) CHECK_INT(lseek((int)out, -4000, SEEK_END), 4000 * (i - 2));
+    b_expect_file(from[i], 10, 4000);
+  }
+  CHECK_INT(lseek((int)f, 0, SEEK_CUR), 0);
+}
+
+TEST(S3_10_sendfile_at_the_end_of_the_file) {
+  int64 d[2], f = t_tmpfile(100);
+  t_tcp_pair(d);
+  CHECK_INT(io_sendfile(d[0], f, 0, 0), 0);
+  CHECK_INT(io_sendfile(d[0], f, 60, 4096), 40);
+  b_expect_file(d[1], 60, 40);
+  CHECK_INT(io_sendfile(d[0], f, 100, 4096), 0);
+  CHECK_INT(io_sendfile(d[0], f, 5000, 4096), 0);
+}
+
+TEST(S3_10_sendfile_says_again) {
+  int64 d[2], p[2], f = t_tmpfile(100);
+  t_tcp_pair(d);
+  t_fill(d[0]);
+  CHECK_INT(io_sendfile(d[0], f, 0, 100), -1);
+  CHECK_ERRNO(EAGAIN);
+  t_pipe(p);
+  t_fill(p[1]);
+  CHECK_INT(io_sendfile(p[1], f, 0, 100), -1);
+  CHECK_ERRNO(EAGAIN);
+}
+
+#define REFUSED(call, why)                                                                     \
+  do {                                                                                         \
+    CHECK_INT(call, -3);                                                                       \
+    CHECK_ERRNO(why);                                                                          \
+  } while (0)
+
+TEST(T33_S3_10_sendfile_errors) {
+  int64 d[2], p[2], f = t_tmpfile(100), dir = open("/", O_RDONLY | O_DIRECTORY);
+  t_tcp_pair(d);
+  t_pipe(p);
+  REFUSED(io_sendfile(-1, f, 0, 10), EBADF);
+  REFUSED(io_sendfile(d[0], -1, 0, 10), EBADF);
+  REFUSED(io_sendfile(d[0], (int64)1 << 32, 0, 10), EBADF);
+  REFUSED(io_sendfile((int64)1 << 32, f, 0, 10), EBADF);
+  REFUSED(io_sendfile(d[0], 1000000, 0, 10), EBADF);
+  REFUSED(io_sendfile(d[0], p[0], 0, 10), ESPIPE);
+  REFUSED(io_sendfile(d[0], dir, 0, 10), EINVAL);
+  REFUSED(io_sendfile(d[0], f, (uint64)1 << 63, 10), EINVAL);
+  REFUSED(io_sendfile(d[0], f, UINT64_MAX, 10), EINVAL);
+  CHECK_INT(b_readable(d[1], 0), 0);
+}
+
+TEST(S3_10_sendfile_of_a_proc_file) {
+  char text[512];
+  int64 d[2], f = open("/proc/version", O_RDONLY);
+  ssize_t n = read((int)f, text, sizeof text - 1);
+  CHECK(n > 10);
+  text[n] = 0;
+  t_tcp_pair(d);
+  CHECK_INT(io_sendfile(d[0], f, 5, 4096), n - 5);
+  b_expect(d[1], text + 5);
+  CHECK_INT(io_sendfile(d[0], f, (uint64)n, 10), 0);
+}
+
+TEST(S3_10_sendfile_of_more_than_any_file_has) {
+  int64 d[2], f = t_tmpfile(1000);
+  t_tcp_pair(d);
+  CHECK_INT(io_sendfile(d[0], f, 0, UINT64_MAX), 1000);
+  CHECK_INT(io_sendfile(d[0], f, 999, INT64_MAX), 1);
+  b_expect_file(d[1], 0, 1000);
+  b_expect_file(d[1], 999, 1);
+}
+
+TEST(D21_S3_10_a_short_sendfile_leaves_other_descriptors_alone) {
+  int64 d[2], e[2], f = t_tmpfile(8 << 20), n = 0, r;
+  b_tcp(d);
+  b_tcp(e);
+  io_wantwrite(e[0]);
+  io_wantwrite(d[0]);
+  CHECK(io_waituntil2(1000) >= 1);
+  while ((r = io_sendfile(d[0], f, (uint64)n, (uint64)((8 << 20) - n))) > 0) n += r;
+  CHECK_INT(r, -1);
+  CHECK_INT(io_canwrite(), e[0]);
+  CHECK_INT(io_canwrite(), -1);
+}
+
+/* The filter for io_mmapwritefile. The target need not be a descriptor. */
+static int64 target = -5;
+static struct { const char *at; uint64 n; } offers[64];
+static int64 answers[64];
+static int calls, answer_count, answer_errno = EAGAIN;
+static char first;
+
+static int64 filter(int64 s, const void *bytes, uint64 n) {
+  int64 k = calls < answer_count ? answers[calls] : (int64)n;
+  CHECK(s == target && n > 0 && calls < 64);
+  offers[calls].at = bytes;
+  offers[calls++].n = n;
+  first = *(const char *)bytes;
+  if (k < 0) errno = answer_errno;
+  return k;
+}
+
+static void answer(int count, const int64 *list) {
+  memcpy(answers, list, (size_t)count * sizeof *list);
+  answer_count = count;
+  calls = 0;
+}
+#define ANSWER(...)                                                                            \
+  answer(sizeof((int64[]){__VA_ARGS__}) / sizeof(int64), (int64[]){__VA_ARGS__})
+
+TEST(S3_10_pieces_end_at_64_kib_boundaries) {
+  int64 f = t_tmpfile(200000);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 150000, filter), 150000);
+  CHECK_INT(calls, 3);
+  CHECK_INT(offers[0].n, 65526);
+  CHECK_INT(offers[1].n, 65536);
+  CHECK_INT(offers[2].n, 150000 - 65526 - 65536);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 0, filter), 0);
+  CHECK_INT(calls, 3);
+}
+
+TEST(S3_10_the_filters_answers) {
+  int64 f = t_tmpfile(200000);
+  ANSWER(65536, 100);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65636);
+  ANSWER(0);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 0);
+  ANSWER(65536, -1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65536);
+  ANSWER(-1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), -1);
+  CHECK_ERRNO(EAGAIN);
+  ANSWER(-3);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), -3);
+  answer_errno = EIO;
+  ANSWER(-1);
+  REFUSED(io_mmapwritefile(target, f, 0, 150000, filter), EIO);
+  ANSWER(INT64_MAX);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 100, filter), 100);
+}
+
+TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
+  int64 f = t_tmpfile(200000);
+  ANSWER(65526, -1, -1, 5, -1);
+  CHECK_INT(io_mmapwritefile(target, f, 10, 100000, filter), 65526);
+  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), -1);
+  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), 5);
+  CHECK_INT(io_mmapwritefile(target, f, 65541, 34469, filter), -1);
+  CHECK_INT(calls, 5);
+  CHECK(offers[1].at == offers[2].at && offers[2].at == offers[3].at);
+  CHECK_INT(offers[1].n, 34474);
+  CHECK_INT(offers[2].n, 34474);
+  CHECK_INT(offers[3].n, 34474);
+  CHECK(offers[4].at == offers[3].at + 5);
+}
+
+TEST(D18_S3_10_a_closed_file_is_forgotten) {
+  int64 d[2], f = t_tmpfile(1000), g;
+  b_tcp(d);
+  target = d[0];
+  ANSWER(-1, -1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 1000, filter), -1);
+  CHECK_INT(first, t_byte(0));
+  io_close(f);
+  g = t_tmpfile(0);
+  CHECK_INT(g, f);
+  CHECK_INT(write((int)g, "xxxx", 4), 4);
+  CHECK_INT(io_mmapwritefile(target, g, 0, 4, filter), -1);
+  CHECK_INT(first, 'x');
+}
+
+TEST(D16_Q6_S3_10_the_end_of_the_file) {
+  int64 f = t_tmpfile(100);
+  CHECK_INT(io_mmapwritefile(target, f, 40, 4096, filter), 60);
+  CHECK_INT(offers[0].n, 60);
+  REFUSED(io_mmapwritefile(target, f, 100, 4096, filter), EIO);
+  CHECK_INT(calls, 1);
+}
+
+TEST(T33_S3_10_mmapwritefile_errors) {
+  int64 p[2], f = t_tmpfile(100);
+  t_pipe(p);
+  REFUSED(io_mmapwritefile(target, -1, 0, 10, filter), EBADF);
+  REFUSED(io_mmapwritefile(target, (int64)1 << 32, 0, 10, filter), EBADF);
+  REFUSED(io_mmapwritefile(target, p[0], 0, 10, filter), ESPIPE);
+  REFUSED(io_mmapwritefile(target, f, UINT64_MAX, 10, filter), EINVAL);
+  REFUSED(io_mmapwritefile(target, f, 0, 10, NULL), EFAULT);
+  CHECK_INT(calls, 0);
+}

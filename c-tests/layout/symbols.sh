@@ -1,0 +1,37 @@
+#!/bin/sh
+# symbols.sh LIBRARY: the shared library exports what c-tests/symbols.txt lists and nothing else, has its name,
+# is never unmapped, and needs no libowfat. The status is 1 if anything is otherwise.
+list=$(dirname "$0")/../symbols.txt
+library=$1
+if [ ! -f "$library" ] || [ ! -f "$list" ]; then
+    echo "usage: symbols.sh LIBRARY (with ../symbols.txt beside the script)" >&2
+    exit 2
+fi
+for tool in nm readelf; do
+    command -v $tool > /dev/null || { echo "symbols.sh: needs $tool" >&2; exit 2; }
+done
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+LC_ALL=C
+export LC_ALL
+failed=0
+fail() {
+    echo "FAILED: $1"
+    failed=1
+}
+
+# Names and kinds: all are functions (T), because data of libowfat's must not be interposed.
+nm -D --defined-only "$library" > "$dir/nm" || exit 2
+awk '{ print $NF }' "$dir/nm" | sort > "$dir/found"
+sort "$list" > "$dir/listed"
+for name in $(comm -13 "$dir/found" "$dir/listed"); do fail "missing: $name"; done
+for name in $(comm -23 "$dir/found" "$dir/listed"); do fail "not listed: $name"; done
+for name in $(awk '$(NF - 1) != "T" { print $NF }' "$dir/nm"); do fail "no function: $name"; done
+echo "symbols: $(wc -l < "$dir/found") exported, $(wc -l < "$dir/listed") listed"
+
+readelf -dW "$library" > "$dir/dynamic" || exit 2
+grep -q 'SONAME.*\[libowfat_io\.so\.0\]' "$dir/dynamic" || fail "SONAME is not libowfat_io.so.0"
+grep -q 'FLAGS_1.*NODELETE' "$dir/dynamic" || fail "no NODELETE flag"
+! grep 'NEEDED.*libowfat' "$dir/dynamic" || fail "depends on libowfat"
+echo "needs:$(sed -n 's/.*NEEDED.*\[\(.*\)\]/ \1/p' "$dir/dynamic" | tr -d '\n')"
+[ $failed = 0 ]

@@ -1,0 +1,60 @@
+/* Growing arrays, after libowfat. Part of libowfat_io. */
+#ifndef ARRAY_H
+#define ARRAY_H
+
+#include <stddef.h>
+#include "uint64.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zeros are an empty array. p is NULL and allocated negative in an array that has failed: it stays so, and
+   takes nothing, until array_reset. */
+typedef struct {
+  char *p;            /* malloc memory */
+  int64 allocated;    /* its bytes */
+  uint64 initialized; /* bytes of it in use */
+  size_t headroom;    /* not used: 0 in a new array, and left alone */
+} array;
+
+/* Member pos, counted from 0, of membersize bytes. array_allocate makes it if need be, together with those
+   before it; new bytes are 0. NULL, and an unchanged array, if it cannot. Addresses hold until the array is
+   changed. */
+void *array_allocate(array *x, uint64 membersize, int64 pos);
+void *array_get(const array *const x, uint64 membersize, int64 pos);
+void *array_start(const array *const x);
+
+/* Members or bytes in use; -1 in a failed array. */
+int64 array_length(const array *const x, uint64 membersize);
+int64 array_bytes(const array *const x);
+#define array_failed(x) (array_bytes(x) == -1)
+#define array_unallocated(x) (array_bytes(x) == 0)
+
+/* 1 if both hold the same bytes, else 0. */
+int array_equal(const array *const x, const array *const y);
+
+/* Cut to len members at most; empty; drop members from the front, from the end. The memory is kept. */
+void array_truncate(array *x, uint64 membersize, int64 len);
+void array_trunc(array *x);
+void array_shift(array *x, uint64 membersize, uint64 members);
+void array_chop(array *x, uint64 membersize, uint64 members);
+
+/* Free the memory, and be empty; or be failed. */
+void array_reset(array *x);
+void array_fail(array *x);
+
+/* Append the bytes of an array, bytes, a string without or with its zero byte, a zero byte, bytes pos to
+   stop-1 of an array. Where memory is short or the source is not there, the array fails. */
+void array_cat(array *to, const array *const from);
+void array_catb(array *to, const char *from, uint64 len);
+void array_cats(array *to, const char *from);
+void array_cats0(array *to, const char *from);
+void array_cat0(array *to);
+void array_cate(array *to, const array *const from, int64 pos, int64 stop);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,210 @@
+//! Worked examples: the books that libowfat keeps, and batches that are changed under way.
+
+use super::super::filter;
+use super::super::send::send;
+use super::*;
+
+#[test]
+fn libowfats_books_of_a_send() {
+    let mut e = Embedded::new();
+    let b = e.view();
+    let text = three(b);
+    assert_eq!(seen(b), (19, 0, 3, 0, vec![[0, 10], [0, 6], [0, 3]]));
+    let mut s = script(&[Answer::Some(13), Answer::Again]);
+    assert_eq!(send(&mut s, b).outcome, Ok(13));
+    assert_eq!(seen(b), (6, 1, 3, 0, vec![[0, 10], [3, 3], [0, 3]]));
+    let sent = send(&mut s, b);
+    assert_eq!((sent.outcome, sent.came_up_short), (Err(Stop::Again), true));
+    assert_eq!(seen(b).0, 6);
+    let sent = send(&mut s, b);
+    assert_eq!((sent.outcome, sent.came_up_short), (Ok(6), false));
+    assert_eq!((seen(b), &s.got[..]), ((0, 0, 0, 0, vec![]), text));
+    assert_eq!((send(&mut s, b).outcome, s.calls), (Ok(0), 3));
+}
+
+#[test]
+fn libowfats_books_of_a_filter_that_takes_three() {
+    let mut e = Embedded::new();
+    let b = e.view();
+    three(b);
+    let mut s = script(&[Answer::Some(3); 20]);
+    let mut turns = Vec::new();
+    while b.bytesleft() > 0 {
+        let n = filter::write(b, note_file, &mut s).unwrap();
+        turns.push((n, seen(b).0, seen(b).4));
+    }
+    let row = |n, left, entries: [[u64; 2]; 3]| (n, left, entries.to_vec());
+    assert_eq!(turns[0], row(3, 16, [[3, 7], [0, 6], [0, 3]]));
+    assert_eq!(turns[2], row(3, 10, [[9, 1], [0, 6], [0, 3]]));
+    assert_eq!(turns[3], row(4, 6, [[10, 0], [3, 3], [0, 3]]));
+    assert_eq!(turns[4], (6, 0, vec![]));
+}
+
+#[test]
+fn a_file_that_ends_early_is_an_error_after_everything_before_the_gap() {
+    let mut e = Embedded::new();
+    let b = e.view();
+    let (_f, fd) = file_of(&[7; 1000]);
+    let mut s = Script::default();
+    for e in [
+        item::buffer(c"head".as_ptr(), 4, None),
+        item::file(fd, 0, 5000, note_file),
+        item::buffer(c"tail".as_ptr(), 4, None),
+    ] {
+        b.add(e).unwrap();
+    }
+    assert_eq!(send(&mut s, b).outcome, Ok(1004));
+    let rest: Seen = (4004, 1, 2, 1, vec![[0, 4], [1000, 4000], [0, 4]]);
+    assert_eq!(seen(b), rest);
+    for _ in 0..2 {
+        assert_eq!(send(&mut s, b).outcome, Err(Stop::Failed(Errno::EIO)));
+        assert_eq!(filter::write(b, note_file, &mut s), Err(Stop::Failed(Errno::EIO)));
+        assert_eq!(seen(b), rest);
+    }
+    assert_eq!(released(), []);
+    b.reset();
+    assert_eq!(released(), [5000]);
+}
+
+/// A filter that does something to its own batch and then takes what it is told to.
+struct Meddler<F> {
+    batch: Batch,
+    meddle: F,
+    takes: Outcome,
+}
+
+impl<F: FnMut(Batch)> Filter for Meddler<F> {
+    fn target(&self) -> i64 {
+        -1
+    }
+
+    fn take(&mut self, _: *const u8, n: u64) -> Outcome {
+        (self.meddle)(self.batch);
+        self.takes.map(|k| k.min(n as usize))
+    }
+
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Option<Outcome> {
+        None
+    }
+}
+
+#[test]
+fn a_filter_may_add_entries() {
+    let mut e = Embedded::new();
+    let batch = e.view();
+    three(batch);
+    let mut rounds = 0;
+    // Enough to make the array move.
+    let meddle = |b: Batch| {
+        rounds += 1;
+        if rounds <= 200 {
+            b.add(item::buffer(c"more".as_ptr(), 4, None)).unwrap();
+        }
+    };
+    let mut m = Meddler { batch, meddle, takes: Ok(usize::MAX) };
+    assert_eq!(filter::write(batch, note_file, &mut m), Ok(19 + 800));
+    assert_eq!(seen(batch), (0, 0, 0, 0, vec![]));
+}
+
+#[test]
+fn a_filter_that_resets_its_batch_ends_the_call() {
+    let (_f, fd) = file_of(&[7; 1000]);
+    for takes in [Ok(2), Ok(usize::MAX), Err(Stop::Again)] {
+        for refill in [0, 1, 3] {
+            let mut e = Embedded::new();
+            let batch = e.view();
+            batch.add(item::file(fd, 0, 1000, note_file)).unwrap();
+            three(batch);
+            let meddle = |b: Batch| {
+                b.reset();
+                for _ in 0..refill {
+                    b.add(item::buffer(c"new".as_ptr(), 3, None)).unwrap();
+                }
+            };
+            let mut m = Meddler { batch, meddle, takes };
+            let r = filter::write(batch, note_file, &mut m);
+            assert_eq!(r, takes.map(|n| n.min(1000)));
+            assert_eq!(released(), [1000]);
+            assert_eq!(batch.bytesleft(), refill * 3, "the new entries are untouched");
+            batch.reset();
+        }
+    }
+}
+
+#[test]
+fn an_entry_is_not_released_again_by_a_reset_from_its_own_clean_up() {
+    thread_local!(static BATCH: RefCell<Option<Batch>> = const { RefCell::new(None) });
+    unsafe extern "C" fn resets(e: *mut IobEntry) {
+        // SAFETY: called by the batch with a live entry.
+        unsafe { note_buffer(e) };
+        BATCH.with_borrow(|b| b.unwrap().reset());
+    }
+    for autofree in [false, true] {
+        let mut e = Embedded::new();
+        let batch = e.view();
+        batch.init(autofree, 0).unwrap();
+        BATCH.set(Some(batch));
+        batch.add(item::buffer(c"ab".as_ptr(), 2, Some(resets))).unwrap();
+        batch.add(item::buffer(c"abc".as_ptr(), 3, Some(note_buffer))).unwrap();
+        let sent = send(&mut script(&[Answer::Some(3), Answer::Again]), batch);
+        assert_eq!(sent.outcome, Ok(3));
+        batch.reset();
+        assert_eq!((released(), batch.len()), (vec![2, 3], 0));
+    }
+}
+
+#[test]
+fn what_cannot_be_added_changes_nothing_and_is_released_if_owned() {
+    let mut e = Embedded::new();
+    let b = e.view();
+    three(b);
+    let before = seen(b);
+    let huge = item::buffer(ptr::dangling(), u64::MAX, None);
+    assert_eq!(b.add(huge), Err(Errno::EOVERFLOW));
+    let owned = item::buffer(ptr::dangling(), u64::MAX, Some(note_buffer));
+    assert_eq!(item::add_owned(Ok(b), owned), Err(Errno::EOVERFLOW));
+    assert_eq!(released(), [u64::MAX]);
+    assert_eq!(seen(b), before);
+    let nowhere = item::buffer(c"abc".as_ptr(), 3, Some(note_buffer));
+    assert_eq!(item::add_owned(Err(Errno::EFAULT), nowhere), Err(Errno::EFAULT));
+    assert_eq!(released(), [3]);
+    b.reset();
+    b.with_array(array::fail);
+    let late = item::buffer(c"abcd".as_ptr(), 4, Some(note_buffer));
+    assert_eq!(item::add_owned(Ok(b), late), Err(Errno::ENOMEM));
+    assert_eq!((released(), b.bytesleft()), (vec![4], 0));
+    b.reset();
+    three(b);
+    assert_eq!(b.bytesleft(), 19, "a reset cures a failed array");
+    b.reset();
+}
+
+#[test]
+fn fields_that_contradict_each_other_are_an_error_and_not_an_endless_zero() {
+    let mut e = Embedded::new();
+    e.batch.bytesleft = 7;
+    let b = e.view();
+    let mut s = Script::default();
+    assert_eq!(send(&mut s, b).outcome, Err(Stop::Failed(Errno::EINVAL)));
+    assert_eq!(filter::write(b, note_file, &mut s), Err(Stop::Failed(Errno::EINVAL)));
+    three(b);
+    // SAFETY: a valid batch.
+    unsafe { (*b.raw()).next = c_long::MAX };
+    assert_eq!(send(&mut s, b).outcome, Err(Stop::Failed(Errno::EINVAL)));
+    b.reset();
+    assert_eq!(seen(b), (0, 0, 0, 0, vec![]));
+}
+
+#[test]
+fn room_in_advance_shows_nowhere() {
+    let mut e = Embedded::new();
+    let b = e.view();
+    b.init(false, 100).unwrap();
+    assert_eq!(seen(b), (0, 0, 0, 0, vec![]));
+    let at = e.batch.b.p;
+    for _ in 0..33 {
+        three(e.view());
+    }
+    assert_eq!((e.batch.b.p, e.view().len()), (at, 99));
+    e.view().reset();
+}

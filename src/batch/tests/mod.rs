@@ -1,0 +1,172 @@
+//! What the tests of batches share: batches as programs have them, and a descriptor that follows a script.
+
+mod books;
+mod model;
+
+use super::filter::Filter;
+use super::send::Carrier;
+use super::window::drop_window;
+use super::*;
+use crate::outcome::{Outcome, Stop};
+use crate::sys::message::Gather;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
+thread_local! {
+    /// The sizes of the entries that were released, in order.
+    static RELEASED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Clean-up function of owned buffers: notes the original length, by which the tests know an entry.
+unsafe extern "C" fn note_buffer(e: *mut IobEntry) {
+    // SAFETY: called by the batch with a live entry.
+    let n = unsafe { (*e).offset + (*e).n };
+    RELEASED.with_borrow_mut(|r| r.push(n));
+}
+
+/// Clean-up function of owned files: notes the end of the piece.
+unsafe extern "C" fn note_file(e: *mut IobEntry) {
+    // SAFETY: called by the batch with a live entry of `item::file`.
+    unsafe {
+        drop_window(e);
+        note_buffer(e);
+    }
+}
+
+fn released() -> Vec<u64> {
+    RELEASED.take()
+}
+
+/// A batch as a program has it: 64 zero bytes, and other data right behind them.
+#[repr(C)]
+struct Embedded {
+    batch: IoBatch,
+    behind: u64,
+}
+
+const BEHIND: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+
+impl Embedded {
+    fn new() -> Box<Embedded> {
+        Box::new(Embedded { batch: empty(0), behind: BEHIND })
+    }
+
+    fn view(&mut self) -> Batch {
+        // SAFETY: a valid batch that the tests keep alive.
+        unsafe { Batch::new(&raw mut self.batch) }.unwrap()
+    }
+}
+
+/// Fields that programs see: bytesleft, next, bufs, files, and `[offset, n]` of each entry.
+type Seen = (u64, c_long, c_long, c_long, Vec<[u64; 2]>);
+
+fn seen(b: Batch) -> Seen {
+    // SAFETY: a valid batch; nothing else runs.
+    let (next, bufs, files) = unsafe { ((*b.raw()).next, (*b.raw()).bufs, (*b.raw()).files) };
+    // SAFETY: as above.
+    let entries = (0..b.len()).map(|i| unsafe { &*b.entry(i).unwrap() }).map(|e| [e.offset, e.n]).collect();
+    (b.bytesleft(), next, bufs, files, entries)
+}
+
+/// What the descriptor or the filter does at one call.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    All,
+    Some(usize),
+    Again,
+    Fail,
+}
+
+/// A descriptor that follows a script, and takes everything when the script is over.
+#[derive(Default)]
+struct Script {
+    answers: Vec<Answer>,
+    got: Vec<u8>,
+    /// Bytes that wait for more.
+    held: bool,
+    calls: usize,
+}
+
+impl Script {
+    fn take(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        self.calls += 1;
+        let n = match self.answers.pop().unwrap_or(Answer::All) {
+            Answer::All => bytes.len(),
+            Answer::Some(n) => n.min(bytes.len()),
+            Answer::Again => return Err(Errno::EAGAIN),
+            Answer::Fail => return Err(Errno::EPIPE),
+        };
+        self.got.extend(&bytes[..n]);
+        Ok(n)
+    }
+
+    /// The bytes of a file piece that exist.
+    fn read(fd: i64, off: u64, n: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(n as usize);
+        crate::sys::message::pread(crate::fd::Fd::new(fd).unwrap(), &mut bytes, n as usize, off).unwrap();
+        bytes
+    }
+}
+
+impl Carrier for Script {
+    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
+        let bytes = list.contents();
+        let n = self.take(&bytes)?;
+        self.held = more && n == bytes.len();
+        Ok(n)
+    }
+
+    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        let bytes = Script::read(fd, off, n);
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let n = self.take(&bytes)?;
+        self.held = false;
+        Ok(n)
+    }
+
+    fn push_held(&mut self) {
+        self.held = false;
+    }
+}
+
+impl Filter for Script {
+    fn target(&self) -> i64 {
+        -1
+    }
+
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
+        assert_ne!(n, 0, "a filter is never offered nothing");
+        // SAFETY: the batch offers memory of that size.
+        Ok(self.take(unsafe { slice::from_raw_parts(bytes, n as usize) })?)
+    }
+
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Option<Outcome> {
+        None
+    }
+}
+
+fn three(b: Batch) -> &'static [u8] {
+    let text = b"0123456789abcdefXYZ";
+    for (from, n) in [(0, 10), (10, 6), (16, 3)] {
+        b.add(item::buffer(text[from..].as_ptr().cast(), n, None)).unwrap();
+    }
+    text
+}
+
+/// Answers are popped from the end.
+fn script(answers: &[Answer]) -> Script {
+    Script { answers: answers.iter().rev().copied().collect(), ..Script::default() }
+}
+
+/// A file in memory, and its number.
+fn file_of(bytes: &[u8]) -> (File, i64) {
+    let mut f = File::from(memfd_create(c"batch", MFdFlags::empty()).unwrap());
+    f.write_all(bytes).unwrap();
+    let fd = i64::from(f.as_raw_fd());
+    (f, fd)
+}
