@@ -187,7 +187,7 @@ TEST(D36_RULE3_tarpit_alone_does_not_spin) {
 
 TEST(D14_S3_6_no_deadline_is_no_timeout) {
   int64 d[2];
-  char buf[8];
+  char buf[8] = {0};
   t_unix_pair(d);
   io_nonblock(d[0]);
   CHECK_INT(io_fd(d[0]), 1);
@@ -200,7 +200,7 @@ TEST(D14_S3_6_no_deadline_is_no_timeout) {
 
 TEST(S3_6_S3_7_timeout_variants) {
   int64 d[2];
-  char buf[8];
+  char buf[8] = {0};
   t_unix_pair(d);
   io_nonblock(d[0]);
   CHECK_INT(io_fd(d[0]), 1);

@@ -156,7 +156,9 @@ TEST(S3_13_nothing_of_the_library_survives_exec) {
   CHECK(dir != NULL);
   while ((entry = readdir(dir))) {
     int n = atoi(entry->d_name);
-    if (entry->d_name[0] != '.' && n != dirfd(dir) && !before[n]) CHECK_INT(fcntl(n, F_GETFD), FD_CLOEXEC);
+    if (entry->d_name[0] == '.' || n == dirfd(dir) || n >= 4096 || before[n]) continue;
+    if (fcntl(n, F_GETFD) == -1) continue; /* valgrind shows its own, but lends them to nobody */
+    CHECK_INT(fcntl(n, F_GETFD), FD_CLOEXEC);
   }
   CHECK_INT(fcntl((int)d[0], F_GETFD), 0); /* the program's own stay as they are */
 }

@@ -89,7 +89,7 @@ TEST(S3_0_short_read_withdraws_the_pending_event) {
 
 TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
   int64 d[2];
-  char buf[65536];
+  static char buf[65536];
   l_idle();
   t_unix_pair(d);
   io_nonblock(d[0]);

@@ -102,7 +102,7 @@ TEST(M4_RULE1_T1_full_read_is_not_reported_again_unless_more_came) {
 
 TEST(M4_RULE1_T1_every_report_is_followed_by_data) {
   int64 d[2];
-  char buf[64];
+  char buf[64] = {0};
   int i;
   t_tcp_pair(d);
   io_nonblock(d[0]);

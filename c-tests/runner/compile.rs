@@ -69,8 +69,7 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     cc.arg("-I").arg(place::c_tests());
     match with {
         With::Ours => {
-            let include = place::include()?;
-            cc.arg("-I").arg(&include).arg("-I").arg(include.join("libowfat")).arg(source);
+            cc.arg("-I").arg(place::include()).arg(source);
             cc.arg("-L").arg(place::library_directory()?).arg("-lowfat_io");
         }
         With::Debian => {

@@ -12,7 +12,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         let name = place::stem(&script);
         Trial::test(format!("layout::{name}"), move || {
             // symbols.sh looks at the library, everything else at the headers.
-            let subject = if name == "symbols" { place::shared_library() } else { place::include() }?;
+            let subject =
+                if name == "symbols" { place::shared_library()? } else { place::include().to_owned() };
             let end = child::run(Command::new("sh").arg(script).arg(subject), LIMIT)?;
             if end.passed() { Ok(()) } else { Err(end.story().into()) }
         })
