@@ -1,6 +1,7 @@
 //! What decides how a descriptor is read and written without waiting.
 
-/// Whether the descriptor's open file has `O_NONBLOCK`, as far as we were told.
+/// Whether the descriptor's open file is sure to have `O_NONBLOCK`. Blocking is the safe assumption: each
+/// call is then told not to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     Blocking,

@@ -53,8 +53,10 @@ pub(crate) fn passed_on(fd: Fd) {
 /// Sets the mode of the open file, and remembers it for a registered descriptor.
 pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
     crate::sys::mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
-    if let Some(e) = STATE.lock().table.get(fd) {
-        e.mode = mode;
+    let mut state = STATE.lock();
+    match state.table.get(fd) {
+        Some(e) => e.mode = mode,
+        None => state.just_set = Some(fd),
     }
     Ok(())
 }

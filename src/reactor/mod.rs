@@ -48,6 +48,7 @@ pub(crate) use transfer::{
 pub(crate) use wait::{Limit, wait};
 
 use crate::backend::{Asked, Backend, Events};
+use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::mode::Mode;
 use crate::ready::ReadyQueue;
@@ -86,6 +87,8 @@ pub(crate) struct Reactor {
     forks: u32,
     /// Some pending events are marked unconfirmed.
     doubts: bool,
+    /// The number whose mode the program has just set: it is open, so `io_fd` need not ask.
+    just_set: Option<Fd>,
     /// Wait calls in a row that brought an event of a registration that is no more.
     ghost_waits: u32,
     /// The backend must not be used any more: the next wait makes another.
@@ -115,6 +118,7 @@ impl Reactor {
             epoch: 0,
             forks: 0,
             doubts: false,
+            just_set: None,
             ghost_waits: 0,
             stale: false,
             spare: Scratch { events: None, asked: Vec::new() },

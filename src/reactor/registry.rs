@@ -14,6 +14,8 @@ impl Reactor {
     pub(super) fn register(&mut self, fd: Fd, flags: Flags) -> Result<(), Errno> {
         let mode = match flags.mode {
             Some(mode) => mode,
+            // Taken for blocking, which is right for both modes and survives a number that changed hands.
+            None if self.just_set.take() == Some(fd) && self.table.get(fd).is_none() => Mode::Blocking,
             None => match is_nonblocking(fd) {
                 Ok(true) => Mode::Nonblocking,
                 Ok(false) => Mode::Blocking,
@@ -38,6 +40,7 @@ impl Reactor {
     /// Ends the registration of `fd`, if it has one, before the number is closed.
     pub(super) fn unregister(&mut self, fd: Fd) {
         let forks = self.forks;
+        self.just_set = None;
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
         let (want, watched, shared) = (e.want, e.watched, e.shared || e.forks != forks);

@@ -22,7 +22,7 @@ pub(crate) fn read(fd: Fd, target: Target) -> Outcome {
     let len = target.len();
     transfer(fd, Direction::Read, len, |how| match how {
         How::Plain => rw::read(fd, target),
-        How::Guarded(kind) => blocking::read(fd, target, kind),
+        How::Guarded(kind) => guarded(fd, kind, |kind| blocking::read(fd, target, kind)),
     })
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn write(fd: Fd, source: Source) -> Outcome {
     let len = source.len();
     transfer(fd, Direction::Write, len, |how| match how {
         How::Plain => rw::write(fd, source),
-        How::Guarded(kind) => blocking::write(fd, source, kind),
+        How::Guarded(kind) => guarded(fd, kind, |kind| blocking::write(fd, source, kind)),
     })
 }
 
@@ -86,7 +86,7 @@ fn transfer(fd: Fd, dir: Direction, len: usize, once: impl FnOnce(How) -> Outcom
     if len == 0 {
         return Ok(0);
     }
-    let outcome = once(how(fd)?);
+    let outcome = once(how(fd));
     note(fd, dir, len, outcome)
 }
 
@@ -99,17 +99,29 @@ fn note<E>(fd: Fd, dir: Direction, len: usize, outcome: Result<usize, E>) -> Res
 }
 
 /// A descriptor that is not registered is taken for a blocking one: that is safe for both.
-fn how(fd: Fd) -> Result<How, Stop> {
-    let known = STATE.lock().table.get(fd).map(|e| (e.mode, e.kind));
-    match known {
-        Some((Mode::Nonblocking, _)) => Ok(How::Plain),
-        Some((Mode::Blocking, kind)) if kind != FileKind::Unknown => Ok(How::Guarded(kind)),
-        _ => {
-            let kind = blocking::kind(fd)?;
-            if let Some(e) = STATE.lock().table.get(fd) {
-                e.kind = kind;
-            }
-            Ok(How::Guarded(kind))
-        }
+fn how(fd: Fd) -> How {
+    match STATE.lock().table.get(fd) {
+        Some(e) if e.mode == Mode::Nonblocking => How::Plain,
+        Some(e) => How::Guarded(e.kind),
+        None => How::Guarded(FileKind::Unknown),
     }
+}
+
+/// [`blocking`] on a descriptor of that kind. One of unknown kind is taken for a socket, because nearly all
+/// are; the rest is looked at once.
+fn guarded(fd: Fd, kind: FileKind, once: impl Fn(FileKind) -> Outcome) -> Outcome {
+    if kind != FileKind::Unknown {
+        return once(kind);
+    }
+    let (kind, outcome) = match once(FileKind::Socket) {
+        Err(Stop::Failed(Errno::ENOTSOCK)) => {
+            let kind = blocking::kind(fd)?;
+            (kind, once(kind))
+        }
+        outcome => (FileKind::Socket, outcome),
+    };
+    if let Some(e) = STATE.lock().table.get(fd) {
+        e.kind = kind;
+    }
+    outcome
 }

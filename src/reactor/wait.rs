@@ -116,6 +116,7 @@ impl Reactor {
     /// call asks without sleeping about those that the program wants to write to; only a later one has the
     /// backend watch them.
     fn prepare(&mut self, asked: &mut Vec<Asked>, limit: Limit, first: bool) -> Result<Option<Look>, Errno> {
+        self.just_set = None;
         if self.backend.is_none() {
             return Ok(None);
         }
