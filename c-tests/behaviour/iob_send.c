@@ -313,13 +313,19 @@ TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
   B_CHECK(&b, 3, 0, 1, 0);
   iob_reset(&b);
   b_tcp(d);
-  CHECK_INT(iob_addbuf(&b, NULL, 5), 1);
-  CHECK_INT(iob_send(d[0], &b), -3);
-  CHECK_ERRNO(EFAULT);
-  iob_reset(&b);
   CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
   CHECK_INT(iob_send(d[0], &b), -3);
   CHECK_ERRNO(EBADF);
+}
+
+TEST(S3_11_a_bad_buffer_shows_when_it_is_sent) {
+  int64 d[2];
+  if (b_valgrind()) SKIP("valgrind complains about the buffer, which is bad on purpose");
+  b_tcp(d);
+  CHECK_INT(iob_addbuf(&b, NULL, 5), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EFAULT);
+  B_CHECK(&b, 5, 0, 1, 0);
 }
 
 TEST(S3_11_an_error_after_some_bytes_shows_in_the_next_call) {

@@ -177,18 +177,27 @@ TEST(S3_11_bad_files) {
   CHECK_INT(calls, 0);
 }
 
+/* Takes the place of memory of the library's that was freed too early. */
+static int64 turn(io_batch *batch) {
+  int64 r = iob_write(target, batch, filter);
+  int saved = errno, size;
+  for (size = 1000; size <= 65536; size += 64) CHECK(malloc((size_t)size));
+  errno = saved;
+  return r;
+}
+
 TEST(T11_a_retry_is_offered_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   uint64 rest;
   CHECK_INT(iob_adds(&b, "head"), 1);
   CHECK_INT(iob_addfile(&b, f, 10, 150000), 1);
   ANSWER(-1, 4, -1, -1, 65526, -1, 100, -1);
-  CHECK_INT(iob_write(target, &b, filter), -1);
-  CHECK_INT(iob_write(target, &b, filter), 4);
-  CHECK_INT(iob_write(target, &b, filter), -1);
-  CHECK_INT(iob_write(target, &b, filter), 65526);
-  CHECK_INT(iob_write(target, &b, filter), 100);
-  CHECK_INT(iob_write(target, &b, filter), -1);
+  CHECK_INT(turn(&b), -1);
+  CHECK_INT(turn(&b), 4);
+  CHECK_INT(turn(&b), -1);
+  CHECK_INT(turn(&b), 65526);
+  CHECK_INT(turn(&b), 100);
+  CHECK_INT(turn(&b), -1);
   CHECK_INT(calls, 8);
   CHECK(offers[0].at == offers[1].at);
   CHECK_INT(offers[0].n, offers[1].n);
@@ -202,7 +211,7 @@ TEST(T11_a_retry_is_offered_the_same_address_and_length) {
   CHECK((const char *)offers[7].at == (const char *)offers[6].at + 100);
   rest = iob_bytesleft(&b);
   CHECK_INT(rest, 150000 - 65526 - 100);
-  CHECK_INT(iob_write(target, &b, filter), rest);
+  CHECK_INT(turn(&b), rest);
   CHECK(memcmp(taken, "head", 4) == 0);
   b_check_file(taken + 4, 10, 150000);
 }
@@ -214,10 +223,10 @@ TEST(T11_a_reset_of_one_batch_leaves_the_retry_of_another) {
   CHECK_INT(iob_addfile(&b, f, 0, 1000), 1);
   CHECK_INT(iob_addfile(&other, f, 0, 1000), 1);
   ANSWER(-1, -1, -1);
-  CHECK_INT(iob_write(target, &b, filter), -1);
-  CHECK_INT(iob_write(target, &other, filter), -1);
+  CHECK_INT(turn(&b), -1);
+  CHECK_INT(turn(&other), -1);
   iob_reset(&other);
-  CHECK_INT(iob_write(target, &b, filter), -1);
+  CHECK_INT(turn(&b), -1);
   CHECK(offers[0].at == offers[2].at);
 }
 

@@ -151,13 +151,21 @@ TEST(S3_10_the_filters_answers) {
   CHECK_INT(io_mmapwritefile(target, f, 0, 100, filter), 100);
 }
 
+/* Takes the place of memory of the library's that was freed too early. */
+static int64 turn(int64 f, uint64 off, uint64 n) {
+  int64 r = io_mmapwritefile(target, f, off, n, filter);
+  int size;
+  for (size = 1000; size <= 65536; size += 64) CHECK(malloc((size_t)size));
+  return r;
+}
+
 TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   ANSWER(65526, -1, -1, 5, -1);
-  CHECK_INT(io_mmapwritefile(target, f, 10, 100000, filter), 65526);
-  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), -1);
-  CHECK_INT(io_mmapwritefile(target, f, 65536, 34474, filter), 5);
-  CHECK_INT(io_mmapwritefile(target, f, 65541, 34469, filter), -1);
+  CHECK_INT(turn(f, 10, 100000), 65526);
+  CHECK_INT(turn(f, 65536, 34474), -1);
+  CHECK_INT(turn(f, 65536, 34474), 5);
+  CHECK_INT(turn(f, 65541, 34469), -1);
   CHECK_INT(calls, 5);
   CHECK(offers[1].at == offers[2].at && offers[2].at == offers[3].at);
   CHECK_INT(offers[1].n, 34474);
@@ -198,4 +206,36 @@ TEST(T33_S3_10_mmapwritefile_errors) {
   REFUSED(io_mmapwritefile(target, f, UINT64_MAX, 10, filter), EINVAL);
   REFUSED(io_mmapwritefile(target, f, 0, 10, NULL), EFAULT);
   CHECK_INT(calls, 0);
+}
+
+static int64 again(int64 s, const void *bytes, uint64 n) {
+  (void)s, (void)bytes, (void)n;
+  errno = EAGAIN;
+  return -1;
+}
+
+static void *feeds(void *file) {
+  int64 f = *(int64 *)file, i;
+  for (i = 0;; i++) io_mmapwritefile(-(i % 8), f, 0, 10, again);
+  return NULL;
+}
+
+/* A thread that is inside the library when another forks is missing in the child. */
+TEST(S3_13_a_forked_child_finds_nothing_locked) {
+  int64 f = t_tmpfile(10);
+  pthread_t thread;
+  int i, status;
+  CHECK_INT(pthread_create(&thread, NULL, feeds, &f), 0);
+  for (i = 0; i < 200; i++) {
+    pid_t child = fork();
+    CHECK(child != -1);
+    if (child == 0) {
+      alarm(5);
+      CHECK_INT(io_mmapwritefile(-100, f, 0, 10, again), -1);
+      io_close(f);
+      t_leave(b_open(f));
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+  }
 }

@@ -9,12 +9,12 @@
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
+use crate::sys::fork::{ForkLock, at_fork};
 use crate::sys::message;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer.
 const SPAN: u64 = 64 << 10;
@@ -108,25 +108,53 @@ struct Kept {
 /// noticed. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
 type Store = HashMap<i64, Option<Kept>, BuildHasherDefault<DefaultHasher>>;
 
-static STORE: Mutex<Store> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
+/// Never locked while a callback runs, nor before forks are watched.
+static STORE: ForkLock<Store> = ForkLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 /// Entries in [`STORE`], so that closing costs a program that never filters files one load.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
-/// Never held while a callback runs.
-fn store() -> MutexGuard<'static, Store> {
-    STORE.lock().unwrap_or_else(PoisonError::into_inner)
+fn count(store: &Store) {
+    KEPT.store(store.len(), Ordering::Relaxed);
+}
+
+/// Whether a child is sure to find the store unlocked. While another thread is about to arrange that, the
+/// answer is no: a lock taken now might be there for ever in a child.
+fn forks_watched() -> bool {
+    const NO: u8 = 0;
+    const SOON: u8 = 1;
+    const YES: u8 = 2;
+    static WATCHED: AtomicU8 = AtomicU8::new(NO);
+    match WATCHED.compare_exchange(NO, SOON, Ordering::Acquire, Ordering::Acquire) {
+        Ok(_) => {
+            let done = at_fork(before_fork, after_fork, after_fork).is_ok();
+            WATCHED.store(if done { YES } else { NO }, Ordering::Release);
+            done
+        }
+        Err(state) => state == YES,
+    }
+}
+
+extern "C" fn before_fork() {
+    STORE.hold();
+}
+
+extern "C" fn after_fork() {
+    STORE.release(|_| ());
 }
 
 /// The window of an interrupted [`feed`] with the same target, file and position; otherwise a new one, and
 /// what was kept for the target is dropped, because its owner has given it up.
 fn lend(out: i64, file: Fd, off: u64) -> Window {
-    let mut store = store();
+    if !forks_watched() {
+        return Window::default();
+    }
+    let mut store = STORE.lock();
     if store.try_reserve(1).is_err() {
         return Window::default();
     }
     let kept = store.insert(out, None).flatten();
-    KEPT.store(store.len(), Ordering::Relaxed);
+    count(&store);
     drop(store);
     kept.filter(|k| k.file == file && k.window.holds(off))
         .filter(|k| message::identity(file) == Ok(k.identity))
@@ -135,14 +163,17 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
 
 /// Ends a [`lend`]; keeps the window if there is a file to retry.
 fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
-    let mut store = store();
+    if KEPT.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut store = STORE.lock();
     if let Some(place @ None) = store.get_mut(&out) {
         *place = identity.map(|identity| Kept { file, identity, window });
         if place.is_none() {
             store.remove(&out);
         }
     }
-    KEPT.store(store.len(), Ordering::Relaxed);
+    count(&store);
 }
 
 /// Called when `d` is closed: nothing kept for it as a target, or of it as a file, may reach its successor.
@@ -150,10 +181,10 @@ pub(crate) fn forget(d: Fd) {
     if KEPT.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut store = store();
+    let mut store = STORE.lock();
     let number = i64::from(d.raw());
     store.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
-    KEPT.store(store.len(), Ordering::Relaxed);
+    count(&store);
 }
 
 #[cfg(test)]
@@ -225,7 +256,7 @@ mod tests {
         // Numbers beyond every limit: no other test's descriptor has them.
         let out = Fd::new(i64::from(i32::MAX)).unwrap();
         let number = i64::from(out.raw());
-        let kept = || store().contains_key(&number);
+        let kept = || STORE.lock().contains_key(&number);
         offered(number, fd, 0, 1000, AGAIN);
         assert!(kept());
         forget(fd);
@@ -251,7 +282,7 @@ mod tests {
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
         assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
-        assert!(!store().contains_key(&-80));
+        assert!(!STORE.lock().contains_key(&-80));
     }
 
     #[test]
