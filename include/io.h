@@ -144,7 +144,7 @@ unsigned int io_debugstring(int64 s, char *buf, unsigned int bufsize);
 
  Returns -1 with errno ENOSYS.
  */
-int io_starteventloopthread(unsigned int _threads);
+int io_starteventloopthread(unsigned int threads);
 
 /*
  Opens the file `path` for reading and stores its descriptor in `*d`. A directory can be opened, too.

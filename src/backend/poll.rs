@@ -4,7 +4,7 @@ use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
-use crate::sys::mode::status;
+use crate::sys::mode::{Identity, identity};
 use crate::sys::poll::poll;
 use crate::time::timeout_ms;
 use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, pollfd};
@@ -35,9 +35,6 @@ struct Slot {
     interest: Interest,
     file: Identity,
 }
-
-/// Device and inode: what tells one open file from the next under the same number.
-type Identity = (libc::dev_t, libc::ino_t);
 
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
@@ -71,9 +68,9 @@ impl Watched {
                 self.slots[i].interest = interest;
             }
             Err(i) => {
-                let st = status(token.fd)?;
+                let file = identity(token.fd)?;
                 self.slots.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-                self.slots.insert(i, Slot { token, interest, file: (st.st_dev, st.st_ino) });
+                self.slots.insert(i, Slot { token, interest, file });
             }
         }
         Ok(())
@@ -103,10 +100,7 @@ impl Backend for Poll {
 
     fn same_file(&self, token: Token, _: Interest) -> bool {
         let w = self.watched();
-        match (w.find(token.fd), status(token.fd)) {
-            (Ok(i), Ok(st)) => w.slots[i].file == (st.st_dev, st.st_ino),
-            _ => false,
-        }
+        w.find(token.fd).is_ok_and(|i| identity(token.fd) == Ok(w.slots[i].file))
     }
 
     fn closing(&self, token: Token) {

@@ -1,11 +1,13 @@
-//! No panic leaves the library.
+//! No panic leaves the library, and no thread is cancelled inside it.
 
+use crate::sys::thread::Uncancelled;
 use nix::errno::Errno;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `f`. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
 /// `on_panic` with errno `ENOTRECOVERABLE` instead of a dead process.
 pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
+    let _uncancelled = Uncancelled::begin();
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
         Errno::ENOTRECOVERABLE.set();
         on_panic

@@ -170,7 +170,8 @@ impl fmt::Write for Text {
 ///
 /// Returns -1 with errno ENOSYS.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_starteventloopthread(_threads: c_uint) -> c_int {
+pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
+    let _ = threads;
     Errno::ENOSYS.set();
     -1
 }

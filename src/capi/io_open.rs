@@ -124,7 +124,7 @@ pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
 /// ECONNRESET, ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_receivefd(sock: i64) -> i64 {
-    guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fd.into_raw_fd().into())))
+    guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fresh(fd).raw().into())))
 }
 
 /// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
@@ -148,7 +148,7 @@ unsafe fn open_file(d: *mut i64, path: *const c_char, access: Access) -> Result<
     // SAFETY: the caller's promise for `path`.
     let file = open::file(unsafe { Path::new(path) }?, access)?;
     // SAFETY: not NULL, so writable by the caller's promise.
-    unsafe { d.write(file.into_raw_fd().into()) };
+    unsafe { d.write(fresh(file).raw().into()) };
     Ok(())
 }
 
@@ -164,7 +164,7 @@ unsafe fn open_pair(
     if d.is_null() {
         return Err(Errno::EFAULT);
     }
-    let ends = open()?.map(|end| Fd::from_index(end.into_raw_fd() as u32));
+    let ends = open()?.map(fresh);
     let flags = can_write.map(|can_write| Flags { can_write, mode: Some(Mode::Blocking) });
     let registered = reactor::register(ends[0], flags[0]).and_then(|()| reactor::register(ends[1], flags[1]));
     if let Err(e) = registered {
@@ -178,6 +178,13 @@ unsafe fn open_pair(
     // SAFETY: not NULL, so room for two numbers by the caller's promise.
     unsafe { (d.write(a), d.add(1).write(b)) };
     Ok(())
+}
+
+/// The number of a descriptor that is handed to the program. What was registered under it is gone.
+fn fresh(end: OwnedFd) -> Fd {
+    let fd = Fd::from_index(end.into_raw_fd() as u32);
+    reactor::forget(fd);
+    fd
 }
 
 fn close_on_exec(d: Fd) -> Result<(), Errno> {

@@ -6,6 +6,10 @@ use crate::ctypes::Taia;
 use crate::reactor::{self, Limit};
 use crate::time::Deadline;
 
+/// The result of `io_waituntil2`, left in the return register by functions that the headers declare void, as
+/// libowfat leaves it: its manual promises it for `io_check`, and old callers may look.
+pub type Silent = i64;
+
 /// Waits until a registered descriptor can be read or written as the program wants, a deadline passes, or a
 /// signal handler has run, whatever SA_RESTART says. Returns at once if an event has not been taken yet, or
 /// if nothing is wanted and no deadline is set. `io_canread`, `io_canwrite` and `io_timeouted` then tell what
@@ -13,8 +17,8 @@ use crate::time::Deadline;
 ///
 /// Any thread may call it, also several at once.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_wait() {
-    wait(Limit::Never);
+pub extern "C" fn io_wait() -> Silent {
+    wait(Limit::Never)
 }
 
 /// Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
@@ -36,8 +40,8 @@ pub extern "C" fn io_waituntil2(milliseconds: i64) -> i64 {
 
 /// Looks for events without waiting; else as `io_wait`.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_check() {
-    wait(Limit::Now);
+pub extern "C" fn io_check() -> Silent {
+    wait(Limit::Now)
 }
 
 fn wait(limit: Limit) -> i64 {

@@ -5,12 +5,12 @@
 //! new descriptor and no memory; and as there is no function that ends a multiplexer, closing `ctx` has to
 //! be enough, which a descriptor for each of them would forbid.
 
-use crate::sys;
+use crate::fd::Fd;
+use crate::sys::mode::status;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::SFlag;
 use nix::unistd::pipe2;
-use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Inode number of the pipe in the upper half (the kernel numbers pipes with 32 bits, from 1), descriptor in
@@ -18,44 +18,48 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static PIPE: AtomicU64 = AtomicU64::new(0);
 
 /// The descriptor that is always writable and never readable. It stays open for good.
-pub(super) fn descriptor() -> Result<RawFd, Errno> {
+pub(super) fn descriptor() -> Result<Fd, Errno> {
     loop {
         let known = PIPE.load(Ordering::Acquire);
-        let fd = known as u32 as RawFd;
+        let fd = Fd::from_index(known as u32);
         // A program that closes "all" descriptors closes this one too, and its number goes to another file.
         if known != 0 && identity(fd) == Ok(known) {
             return Ok(fd);
         }
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-        let fresh = identity(write.as_raw_fd())?;
+        let fresh = identity(number(&write))?;
         if PIPE.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // Without a reader the pipe would report an error instead of "writable": never closed.
             let _ = read.into_raw_fd();
-            return Ok(write.into_raw_fd());
+            return Ok(Fd::from_index(write.into_raw_fd() as u32));
         }
     }
 }
 
-fn identity(fd: RawFd) -> Result<u64, Errno> {
-    let stat = sys::mux::stat(fd)?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFIFO {
+fn identity(fd: Fd) -> Result<u64, Errno> {
+    let stat = status(fd)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
         return Err(Errno::EBADF);
     }
-    Ok(stat.st_ino << 32 | u64::from(fd as u32))
+    Ok(stat.st_ino << 32 | fd.index() as u64)
+}
+
+fn number(end: &OwnedFd) -> Fd {
+    Fd::from_index(end.as_raw_fd() as u32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::fd::BorrowedFd;
 
     #[test]
     fn one_pipe_serves_all_and_is_writable() {
         let fd = descriptor().unwrap();
         assert_eq!(descriptor(), Ok(fd));
         // SAFETY: `descriptor` never closes it, nor does this test program.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let fd = unsafe { BorrowedFd::borrow_raw(fd.raw()) };
         let mut polled = [PollFd::new(fd, PollFlags::POLLIN | PollFlags::POLLOUT)];
         assert_eq!(poll(&mut polled, PollTimeout::ZERO), Ok(1));
         assert_eq!(polled[0].revents(), Some(PollFlags::POLLOUT));
@@ -64,12 +68,11 @@ mod tests {
     #[test]
     fn only_the_same_pipe_under_the_same_number_is_recognised() {
         let (a, b) = pipe2(OFlag::O_CLOEXEC).unwrap();
-        let first = identity(a.as_raw_fd()).unwrap();
-        assert_ne!(identity(b.as_raw_fd()), Ok(first));
+        let first = identity(number(&a)).unwrap();
+        assert_ne!(identity(number(&b)), Ok(first));
         let (c, _d) = pipe2(OFlag::O_CLOEXEC).unwrap();
-        assert_ne!(identity(c.as_raw_fd()).unwrap() >> 32, first >> 32);
+        assert_ne!(identity(number(&c)).unwrap() >> 32, first >> 32);
         let file = std::fs::File::open("/dev/null").unwrap();
-        assert_eq!(identity(file.as_fd().as_raw_fd()), Err(Errno::EBADF));
-        assert_eq!(identity(-1), Err(Errno::EBADF));
+        assert_eq!(identity(number(&file.into())), Err(Errno::EBADF));
     }
 }

@@ -9,12 +9,12 @@ mod bits;
 
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
-use crate::sys::mux::{control, next_event};
+use crate::sys::epoll::{Op, create, ctl, wait};
+use crate::sys::mode::close;
 use bits::Limit;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use std::ffi::{c_int, c_uint, c_ulong};
-use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
@@ -55,11 +55,17 @@ impl Mux {
     /// Starts afresh, whatever the memory holds. What an earlier `init` opened is not closed: the memory
     /// may as well be new, and its bytes anybody's numbers.
     pub(crate) fn init(self) -> Result<(), Errno> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?.0;
-        let bell = bell::descriptor()?;
-        control(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, bell, 0, BELL)?;
-        self.bell().store(bell as u32, Ordering::Relaxed);
-        self.ctx().store(epoll.into_raw_fd(), Ordering::Relaxed);
+        let epoll = create()?;
+        let bell = bell::descriptor().and_then(|bell| {
+            ctl(epoll, Op::Add, bell, 0, BELL)?;
+            Ok(bell)
+        });
+        let bell = bell.inspect_err(|_| {
+            // The caller is to hear of the first error.
+            let _ = close(epoll);
+        })?;
+        self.bell().store(bell.index() as u32, Ordering::Relaxed);
+        self.ctx().store(epoll.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
         Ok(())
     }
@@ -68,10 +74,10 @@ impl Mux {
     /// call that arms again is tried first. The third try is for two threads that add the same descriptor.
     pub(crate) fn add(self, fd: Fd, events: c_uint) -> Result<(), Errno> {
         let (ctx, _) = self.opened()?;
-        let arm = |op| control(ctx, op, fd.raw(), bits::wanted(events), fd.raw() as u64);
-        match arm(libc::EPOLL_CTL_MOD) {
-            Err(Errno::ENOENT) => match arm(libc::EPOLL_CTL_ADD) {
-                Err(Errno::EEXIST) => arm(libc::EPOLL_CTL_MOD),
+        let arm = |op| ctl(ctx, op, fd, bits::wanted(events), fd.index() as u64);
+        match arm(Op::Modify) {
+            Err(Errno::ENOENT) => match arm(Op::Add) {
+                Err(Errno::EEXIST) => arm(Op::Modify),
                 r => r,
             },
             r => r,
@@ -88,9 +94,11 @@ impl Mux {
         let mut limit = Limit::new(ms);
         loop {
             let (slice, rest) = limit.step();
-            match (next_event(ctx, slice)?, rest) {
-                (Some((_, BELL)), _) => return Ok(Wait::Aborted),
-                (Some((mask, fd)), _) => return Ok(Wait::Event(fd as i64, bits::happened(mask))),
+            // One at a time: what this thread does not take is another's.
+            let event = wait(ctx, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
+            match (event, rest) {
+                (Some((BELL, _)), _) => return Ok(Wait::Aborted),
+                (Some((fd, mask)), _) => return Ok(Wait::Event(fd as i64, bits::happened(mask))),
                 (None, Some(rest)) => limit = rest,
                 (None, None) => return Ok(Wait::TimedOut),
             }
@@ -103,14 +111,16 @@ impl Mux {
         let (ctx, _) = self.opened()?;
         // Not a store, which helgrind would report as a race to every program that aborts.
         self.state().swap(ABORTED, Ordering::Release);
-        let bell = self.bell().load(Ordering::Relaxed) as RawFd;
-        control(ctx, libc::EPOLL_CTL_MOD, bell, libc::EPOLLOUT as u32, BELL)
+        let bell = Fd::new(self.bell().load(Ordering::Relaxed).into())?;
+        ctl(ctx, Op::Modify, bell, libc::EPOLLOUT as u32, BELL)
     }
 
     /// `ctx` of an initialised multiplexer, and whether it was aborted.
-    fn opened(self) -> Result<(RawFd, bool), Errno> {
+    fn opened(self) -> Result<(Fd, bool), Errno> {
         match self.state().load(Ordering::Acquire) {
-            state @ (LIVE | ABORTED) => Ok((self.ctx().load(Ordering::Relaxed), state == ABORTED)),
+            state @ (LIVE | ABORTED) => {
+                Ok((Fd::new(self.ctx().load(Ordering::Relaxed).into())?, state == ABORTED))
+            }
             _ => Err(Errno::EINVAL),
         }
     }

@@ -30,7 +30,7 @@ impl Reactor {
     fn apply_one(&mut self, event: &Event) -> bool {
         let Token { fd, generation } = event.token;
         let number = fd.index() as u32;
-        if !self.table.get(fd).is_some_and(|e| e.generation == generation) {
+        if self.table.get(fd).is_none_or(|e| e.generation != generation) {
             return false;
         }
         if event.closed {

@@ -7,17 +7,20 @@ use super::Reactor;
 use super::global::STATE;
 use crate::sys::fork::at_fork;
 use nix::errno::Errno;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Makes sure that forks are noticed. To be called before the state is first locked to register something,
+/// so that a child finds the lock free.
+pub(super) fn watch() -> Result<(), Errno> {
+    if WATCHED.load(Ordering::Relaxed) || WATCHED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    at_fork(before, parent, child).inspect_err(|_| WATCHED.store(false, Ordering::Relaxed))
+}
 
 impl Reactor {
-    /// Makes sure that forks are noticed.
-    pub(super) fn watch_forks(&mut self) -> Result<(), Errno> {
-        if !self.fork_watched {
-            at_fork(before, parent, child)?;
-            self.fork_watched = true;
-        }
-        Ok(())
-    }
-
     /// In both processes: what is open now is open twice, and closing it here ends nothing in the kernel.
     fn forked(&mut self) {
         self.forks = self.forks.wrapping_add(1);

@@ -14,15 +14,21 @@ pub(super) static STATE: ForkLock<Reactor> = ForkLock::new(Reactor::new());
 
 /// See [`Reactor::register`].
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
+    super::fork::watch()?;
     STATE.lock().register(fd, flags)
+}
+
+/// Ends a registration under a number that the kernel has just handed out: it is of a file that was closed
+/// behind our back.
+pub(crate) fn forget(fd: Fd) {
+    STATE.lock().unregister(fd);
 }
 
 /// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
 /// not matter. One that is registered is left alone; a failure shows when the file is used.
 pub(crate) fn register_file(fd: Fd) {
-    let mut state = STATE.lock();
-    if state.table.get(fd).is_none() {
-        let _ = state.register(fd, Flags { can_write: false, mode: Some(Mode::Nonblocking) });
+    if !is_registered(fd) {
+        let _ = register(fd, Flags { can_write: false, mode: Some(Mode::Nonblocking) });
     }
 }
 

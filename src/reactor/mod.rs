@@ -38,9 +38,9 @@ mod transfer;
 mod wait;
 
 pub(crate) use global::{
-    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, is_expired, is_registered, next,
-    passed_on, queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown,
-    want, write_stopped,
+    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, is_registered,
+    next, passed_on, queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline,
+    shutdown, want, write_stopped,
 };
 pub(crate) use transfer::{
     InTime, TimedOut, read, read_in_time, wait_read, wait_write, write, write_in_time,
@@ -90,8 +90,6 @@ pub(crate) struct Reactor {
     ghost_waits: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
-    /// The fork handlers are in place.
-    fork_watched: bool,
     spare: Scratch,
 }
 
@@ -119,7 +117,6 @@ impl Reactor {
             doubts: false,
             ghost_waits: 0,
             stale: false,
-            fork_watched: false,
             spare: Scratch { events: None, asked: Vec::new() },
         }
     }

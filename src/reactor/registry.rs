@@ -73,7 +73,6 @@ impl Reactor {
     fn admit(&mut self, fd: Fd, mode: Mode) -> Result<(), Errno> {
         // Early, because a program may give up the right to make one after it has set up its descriptors.
         if self.backend.is_none() {
-            self.watch_forks()?;
             self.renew_backend()?;
         }
         // Room for every registered descriptor, so that stating interest never needs memory.
@@ -89,11 +88,6 @@ impl Reactor {
         if let Some(backend) = self.live_backend() {
             backend.shut();
         }
-        *self = Reactor {
-            epoch: self.epoch.wrapping_add(1),
-            forks: self.forks,
-            fork_watched: self.fork_watched,
-            ..Reactor::new()
-        };
+        *self = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
     }
 }

@@ -165,16 +165,6 @@ pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
     unsafe { libc::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
 }
 
-/// Which file a number stands for: device and inode.
-pub(crate) fn identity(file: Fd) -> Result<(u64, u64), Errno> {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the result lives through the call.
-    Errno::result(unsafe { libc::fstat(file.raw(), stat.as_mut_ptr()) })?;
-    // SAFETY: `fstat` succeeded and filled it.
-    let stat = unsafe { stat.assume_init() };
-    Ok((stat.st_dev, stat.st_ino))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

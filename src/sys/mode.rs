@@ -27,6 +27,13 @@ pub(crate) fn status(fd: Fd) -> Result<libc::stat, Errno> {
     Ok(unsafe { st.assume_init() })
 }
 
+/// Device and inode: which open file, pipe or socket a number stands for.
+pub(crate) type Identity = (libc::dev_t, libc::ino_t);
+
+pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
+    status(fd).map(|st| (st.st_dev, st.st_ino))
+}
+
 /// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
 /// (close(2), "Dealing with error returns from close()").
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {

@@ -10,7 +10,7 @@
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::fork::{ForkLock, at_fork};
-use crate::sys::message;
+use crate::sys::{message, mode};
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -92,7 +92,7 @@ pub(crate) fn feed(
         }
     };
     let retry = !matches!(end, Err(Stop::Failed(_))) && window.holds(off.saturating_add(total));
-    give_back(out, retry.then(|| message::identity(file)).and_then(Result::ok), file, window);
+    give_back(out, retry.then(|| mode::identity(file)).and_then(Result::ok), file, window);
     if total > 0 { Ok(total as usize) } else { end }
 }
 
@@ -157,7 +157,7 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
     count(&store);
     drop(store);
     kept.filter(|k| k.file == file && k.window.holds(off))
-        .filter(|k| message::identity(file) == Ok(k.identity))
+        .filter(|k| mode::identity(file) == Ok(k.identity))
         .map_or_else(Window::default, |k| k.window)
 }
 

@@ -1,17 +1,20 @@
 //! Keeps a vanished reader from killing the process.
 
 use crate::sys::signal;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-static ARRANGED: Once = Once::new();
+/// Not a `Once`: a thread that forks while another one is inside would leave the child waiting for it.
+static ARRANGED: AtomicBool = AtomicBool::new(false);
 
 /// Called before each call that may raise SIGPIPE and cannot be told not to (`write`, `sendfile`). Looks at
 /// the disposition once per process: a program that later sets the default again wants to be killed, and a
 /// handler or "ignore" of the program's own is never replaced.
 pub(crate) fn arrange() {
-    ARRANGED.call_once(|| {
-        // SIGPIPE is a valid signal, so the kernel has no reason to refuse; if a sandbox does, the program
-        // keeps the disposition that it had.
-        let _ = signal::handle_if_default(libc::SIGPIPE);
-    });
+    if ARRANGED.load(Ordering::Acquire) {
+        return;
+    }
+    // Two threads may both come here, which does no harm. SIGPIPE is a valid signal, so the kernel has no
+    // reason to refuse; if a sandbox does, the program keeps the disposition that it had.
+    let _ = signal::handle_if_default(libc::SIGPIPE);
+    ARRANGED.store(true, Ordering::Release);
 }

@@ -226,7 +226,7 @@ impl World for Real {
             (3, _) => while write(ours, &buf).is_ok() {},
             (4, Some(peer)) => while read(peer, &mut buf).is_ok_and(|n| n > 0) {},
             (5, Some(peer)) => {
-                drop(nix::sys::socket::shutdown(peer.as_raw_fd(), nix::sys::socket::Shutdown::Write))
+                nix::sys::socket::shutdown(peer.as_raw_fd(), nix::sys::socket::Shutdown::Write).unwrap_or(())
             }
             _ if what > 200 => self.peers[place] = None,
             _ => {}
