@@ -76,6 +76,16 @@ T_HELPER int64 l_next_write(int64 ms) {
   return d;
 }
 
+/* The processor time of this process. */
+T_HELPER int64 l_cpu_ms(void) {
+  struct timespec used;
+  CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+  return (int64)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* A wait that spins within the library returns no more often than one that sleeps, but it costs. */
+T_HELPER void l_check_idle_since(int64 cpu_ms) { CHECK(l_cpu_ms() - cpu_ms <= (t_under_valgrind() ? 200 : 30)); }
+
 /* How many waits of up to 50 ms fit into 300 ms. Nothing may be delivered meanwhile. */
 T_HELPER int l_wakeups(void) {
   int n = 0;
@@ -90,17 +100,22 @@ T_HELPER int l_wakeups(void) {
 }
 
 /* 300 ms hold 6 sleeps of 50 ms; the contract grants 2 empty wake-ups. */
-T_HELPER void l_check_asleep(void) { CHECK(l_wakeups() <= 9); }
+T_HELPER void l_check_asleep(void) {
+  int64 cpu = l_cpu_ms();
+  CHECK(l_wakeups() <= 9);
+  l_check_idle_since(cpu);
+}
 
 /* Waits for up to ms with nothing to come, and checks that the time really passed. */
 T_HELPER void l_check_sleeps(int64 ms) {
-  int64 start = t_now_ms(), end = start + ms;
+  int64 end = t_now_ms() + ms, cpu = l_cpu_ms();
   int turns = 0;
   while (t_now_ms() < end) {
     io_waituntil2(end - t_now_ms());
     turns++;
   }
   CHECK(turns <= 4);
+  l_check_idle_since(cpu);
 }
 
 /* Both ends of a TCP connection are gone for d[0] by reset. */

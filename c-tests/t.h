@@ -95,6 +95,16 @@ __attribute__((noreturn)) T_HELPER void t_leave(int status) {
     t_leave(77);                                                                               \
   } while (0)
 
+T_HELPER int t_under_valgrind(void) {
+  const char *preload = getenv("LD_PRELOAD");
+  return preload && strstr(preload, "vgpreload");
+}
+
+/* For the few cases that hand the kernel bad addresses on purpose. */
+T_HELPER void t_skip_under_valgrind(void) {
+  if (t_under_valgrind()) SKIP("valgrind reports the bad address that is tested here");
+}
+
 T_HELPER int64 t_now_ms(void) {
   struct timespec now;
   CHECK_INT(clock_gettime(CLOCK_MONOTONIC, &now), 0);

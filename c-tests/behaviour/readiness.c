@@ -117,6 +117,23 @@ TEST(M4_RULE1_T1_every_report_is_followed_by_data) {
   }
 }
 
+TEST(M4_RULE1_event_left_over_is_verified_by_the_next_wait) {
+  int64 a[2], b[2], first;
+  char c;
+  l_pipe(a, 1);
+  l_pipe(b, 1);
+  l_put(a[1], "x");
+  l_put(b[1], "x");
+  io_check();
+  first = io_canread();
+  CHECK(first == a[0] || first == b[0]);
+  CHECK_INT(read((int)a[0], &c, 1), 1);
+  CHECK_INT(read((int)b[0], &c, 1), 1);
+  io_check();
+  CHECK_INT(io_canread(), -1);
+  l_check_asleep();
+}
+
 TEST(M5_T29_program_that_never_asks_canread_still_sleeps) {
   int64 d[2];
   char buf[16];

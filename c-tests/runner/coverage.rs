@@ -87,11 +87,15 @@ fn tables() -> Vec<(String, Vec<String>)> {
     tables
 }
 
-/// The numbers that a name begins with, in the contract's spelling: `d5_d21_two_ready` gives D5 and D21.
+/// The numbers that a name begins with, in the contract's spelling: `d5_d21_two_ready` gives D5 and D21. A
+/// bare number names no test.
 fn numbers(name: &str) -> Vec<String> {
     let mut words = name.split('_').map(str::to_ascii_uppercase).peekable();
     let mut found = Vec::new();
     while let Some(word) = words.next() {
+        if words.peek().is_none_or(String::is_empty) {
+            break;
+        }
         let split = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
         let (letters, digits) = word.split_at(split);
         if digits.is_empty() || digits.contains(|c: char| !c.is_ascii_digit()) {
@@ -109,16 +113,22 @@ fn numbers(name: &str) -> Vec<String> {
     found
 }
 
-/// Names of tests in a source: C cases, Rust functions and the string literals that name trials.
+/// Names of tests in a source: C cases and programs, Rust test functions, and the trials of this runner,
+/// which string literals name.
 fn names(path: &Path, text: &str) -> Vec<String> {
-    let is_c = path.extension().is_some_and(|e| e == "c");
-    let openers: &[&str] = if is_c { &["TEST("] } else { &["fn ", "\"", "::"] };
     let word =
         |rest: &str| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().map(str::to_owned);
-    let mut found: Vec<String> =
-        openers.iter().flat_map(|opener| text.split(opener).skip(1).filter_map(word)).collect();
-    found.extend(is_c.then(|| place::stem(path)));
-    found
+    let after = |opener: &str| -> Vec<String> { text.split(opener).skip(1).filter_map(word).collect() };
+    if path.extension().is_some_and(|e| e == "c") {
+        let mut found = after("TEST(");
+        found.push(place::stem(path));
+        found
+    } else if path.starts_with(place::c_tests()) {
+        [after("\""), after("::")].concat()
+    } else {
+        let functions = text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn "));
+        functions.filter_map(|(_, rest)| word(rest)).collect()
+    }
 }
 
 fn tests_by_number() -> Result<BTreeMap<String, BTreeSet<String>>, Failed> {
