@@ -4,10 +4,19 @@ use crate::sys::thread::Uncancelled;
 use nix::errno::Errno;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `f`. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
+/// Runs `f`, which makes system calls. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
 /// `on_panic` with errno `ENOTRECOVERABLE` instead of a dead process.
 pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     let _uncancelled = Uncancelled::begin();
+    caught(on_panic, f)
+}
+
+/// [`guard`] for an `f` that makes no system call of the C library and so cannot be cancelled.
+pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
+    caught(on_panic, f)
+}
+
+fn caught<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
         Errno::ENOTRECOVERABLE.set();
         on_panic

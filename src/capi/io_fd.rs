@@ -1,6 +1,6 @@
 //! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
 
-use super::guard::guard;
+use super::guard::{guard, guard_state};
 use super::ret::one_or_zero;
 use crate::fd::Fd;
 use crate::mode::Mode;
@@ -63,7 +63,7 @@ fn register(d: i64, flags: Flags) -> c_int {
 /// else with it. Without effect on a descriptor that is not registered. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
-    guard((), || {
+    guard_state((), || {
         if let Ok(fd) = Fd::new(d) {
             reactor::set_cookie(fd, cookie.expose_provenance());
         }
@@ -74,7 +74,7 @@ pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
 /// not registered. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
-    guard(std::ptr::null_mut(), || {
+    guard_state(std::ptr::null_mut(), || {
         std::ptr::with_exposed_provenance_mut(Fd::new(d).map_or(0, reactor::cookie))
     })
 }

@@ -1,6 +1,6 @@
 //! Interest and delivery: what the program waits for and what came of it.
 
-use super::guard::guard;
+use super::guard::{guard, guard_state};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::reactor;
@@ -74,7 +74,7 @@ pub extern "C" fn io_canwrite() -> i64 {
 }
 
 fn next(dir: Direction) -> i64 {
-    guard(-1, || reactor::next(dir).map_or(-1, i64::from))
+    guard_state(-1, || reactor::next(dir).map_or(-1, i64::from))
 }
 
 /// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that

@@ -56,14 +56,15 @@ impl Reactor {
         if dir == Direction::Write {
             e.can_write_hint = false;
         }
-        self.withdraw(dir, fd.index() as u32);
+        if e.pending.has(dir) {
+            self.withdraw(dir, fd.index() as u32);
+        }
     }
 
     /// A transfer through the library came up short. What the program queued itself stands.
     pub(super) fn stopped(&mut self, fd: Fd, dir: Direction) {
-        match self.table.get(fd) {
-            Some(e) if !e.queued.has(dir) => self.eagain(fd, dir),
-            _ => {}
+        if !self.table.get(fd).is_some_and(|e| e.queued.has(dir)) {
+            self.eagain(fd, dir);
         }
     }
 
