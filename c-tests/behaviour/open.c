@@ -314,3 +314,19 @@ TEST(S3_2_closeonexec_of_a_bad_descriptor_is_EBADF) {
   }
   CHECK_INT(fcntl(0, F_GETFD), 0); /* the low half of 2^32 */
 }
+
+/* Closed with close(2) before any wait: only the number itself can tell that the registration is over. */
+TEST(D12_T19_a_new_pipe_inherits_nothing_from_its_number) {
+  int64 old[2], fresh[2];
+  t_pipe(old);
+  CHECK_INT(io_fd(old[0]), 1);
+  io_setcookie(old[0], old);
+  io_wantread(old[0]);
+  CHECK_INT(close((int)old[0]), 0);
+  CHECK_INT(io_pipe(fresh), 1);
+  CHECK_INT(fresh[0], old[0]);
+  CHECK(io_getcookie(fresh[0]) == NULL);
+  CHECK_INT(write((int)fresh[1], "x", 1), 1);
+  io_check();
+  CHECK_INT(io_canread(), -1);
+}

@@ -228,3 +228,40 @@ TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
   for (i = 0; i < 2; i++) join(thread[i]);
   CHECK_INT(n[0] + n[1], 300);
 }
+
+/* What a cancelled thread sleeps in. */
+static void *sleep_in_wait(void *unused) {
+  (void)unused;
+  io_wait();
+  pthread_testcancel();
+  return NULL;
+}
+
+static void *sleep_in_read(void *d) {
+  char byte;
+  CHECK_INT(io_waitread(*(int64 *)d, &byte, 1), 1);
+  pthread_testcancel();
+  return NULL;
+}
+
+/* The unwinding of a cancelled thread ends a process when it meets the library's frames. */
+TEST(S3_13_cancelling_a_thread_inside_leaves_the_process_alive) {
+  void *(*const bodies[2])(void *) = {sleep_in_wait, sleep_in_read};
+  int i;
+  for (i = 0; i < 2; i++) {
+    int64 d[2];
+    void *status;
+    pthread_t thread;
+    l_pipe(d, 1);
+    io_block(d[0]);
+    thread = start(bodies[i], &d[0]);
+    poll(NULL, 0, 50);
+    CHECK_INT(pthread_cancel(thread), 0);
+    poll(NULL, 0, 50);
+    l_put(d[1], "x");
+    CHECK_INT(pthread_join(thread, &status), 0);
+    CHECK(status == PTHREAD_CANCELED);
+    io_close(d[0]);
+    io_close(d[1]);
+  }
+}

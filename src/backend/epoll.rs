@@ -24,7 +24,7 @@ const HUP: u32 = libc::EPOLLHUP as u32;
 pub(super) struct Epoll {
     set: Fd,
     /// Made when a second thread first has something to say: most programs never need it.
-    waker: OnceLock<Option<Waker>>,
+    waker: OnceLock<Waker>,
     shut: AtomicBool,
     abandoned: AtomicBool,
 }
@@ -54,9 +54,17 @@ impl Epoll {
     }
 
     fn silence(&self) {
-        if let (Some(Some(w)), false) = (self.waker.get(), self.shut.load(Ordering::Acquire)) {
+        if let (Some(w), false) = (self.waker.get(), self.shut.load(Ordering::Acquire)) {
             w.silence();
         }
+    }
+
+    fn add_waker(&self) -> Result<(), Errno> {
+        let w = Waker::open()?;
+        ctl(self.set, Op::Add, w.fd(), IN, WAKER)?;
+        // A thread that was faster has set its own; closing ours takes it out of the set again.
+        let _ = self.waker.set(w);
+        Ok(())
     }
 }
 
@@ -147,12 +155,11 @@ impl Backend for Epoll {
     }
 
     fn wake(&self) {
-        let waker = self.waker.get_or_init(|| {
-            let w = Waker::open().ok()?;
-            ctl(self.set, Op::Add, w.fd(), IN, WAKER).ok()?;
-            Some(w)
-        });
-        if let Some(w) = waker {
+        if self.waker.get().is_none() && self.add_waker().is_err() {
+            // No descriptor to be had: the sleeper learns of the change with the next event.
+            return;
+        }
+        if let Some(w) = self.waker.get() {
             w.ring();
         }
     }

@@ -22,6 +22,7 @@ impl Reactor {
         }
         self.ghost_waits = if ghost { self.ghost_waits + 1 } else { 0 };
         if self.ghost_waits >= GHOSTS && self.live_backend().is_some_and(|b| b.keeps_ghosts()) {
+            self.shut_backend();
             self.stale = true;
         }
     }

@@ -116,4 +116,11 @@ impl Reactor {
             backend.wake();
         }
     }
+
+    /// Sends the sleepers away from a backend that is given up.
+    pub(super) fn shut_backend(&self) {
+        if let Some(backend) = self.live_backend().filter(|_| self.sleepers > 0) {
+            backend.shut();
+        }
+    }
 }

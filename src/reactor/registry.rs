@@ -88,9 +88,7 @@ impl Reactor {
 
     /// Forgets everything. Descriptors of the program stay open.
     pub(super) fn shut_down(&mut self) {
-        if let Some(backend) = self.live_backend() {
-            backend.shut();
-        }
+        self.shut_backend();
         *self = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
     }
 }

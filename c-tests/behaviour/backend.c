@@ -1,0 +1,43 @@
+/* Which backend the process uses, and that nothing of it shows. */
+#include "loop.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+static int uses(int64 d, const char *backend) {
+  char text[256], name[64];
+  CHECK(io_debugstring(d, text, sizeof text) > 0);
+  snprintf(name, sizeof name, "backend %s", backend);
+  return strstr(text, name) != NULL;
+}
+
+TEST(backend_is_the_one_that_the_environment_names) {
+  const char *asked = getenv("OWFAT_IO_BACKEND");
+  CHECK(uses(l_idle(), asked ? asked : "epoll"));
+}
+
+TEST(backend_is_epoll_if_nothing_is_said) {
+  CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
+  CHECK(uses(l_idle(), "epoll"));
+}
+
+/* The second backend of the process, after io_finishandshutdown, complains no more. */
+TEST(backend_of_unknown_name_gets_one_line_and_the_default) {
+  char line[4096];
+  int64 err[2], d;
+  ssize_t n;
+  int real = dup(2);
+  t_pipe(err);
+  CHECK_INT(setenv("OWFAT_IO_BACKEND", "kqueue", 1), 0);
+  CHECK_INT(dup2((int)err[1], 2), 2);
+  d = l_idle();
+  io_finishandshutdown();
+  d = l_idle();
+  CHECK_INT(dup2(real, 2), 2);
+  close((int)err[1]);
+  n = read((int)err[0], line, sizeof line);
+  CHECK(n > 0 && line[n - 1] == '\n');
+  CHECK(memchr(line, '\n', (size_t)n) == line + n - 1);
+  CHECK(memmem(line, (size_t)n, "OWFAT_IO_BACKEND", 16) != NULL);
+  CHECK(uses(d, "epoll"));
+}
