@@ -8,6 +8,7 @@ use crate::backend::{Backend, fake::Fake};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::sys::poll::ready_now;
+use crate::time::Deadline;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{read, write};
 use proptest::prelude::*;
@@ -23,6 +24,12 @@ enum Op {
     Eagain(usize, Direction),
     Pop(Direction),
     Wait,
+    /// A read of so many bytes through the library.
+    Read(usize, usize),
+    /// A deadline that has passed, one that is far, or none.
+    Deadline(usize, u8),
+    /// `io_timeouted` until it says -1.
+    Sweep,
     /// Something happens in the kernel, or a plain read(2) behind the library's back.
     World(usize, u8),
     /// `io_close`, and another file under the number, registered.
@@ -43,6 +50,9 @@ fn op() -> impl Strategy<Value = Op> {
         4 => dir.prop_map(Op::Pop),
         4 => Just(Op::Wait),
         5 => (place.clone(), any::<u8>()).prop_map(|(p, what)| Op::World(p, what)),
+        3 => (place.clone(), 1..40usize).prop_map(|(p, n)| Op::Read(p, n)),
+        1 => (place.clone(), any::<u8>()).prop_map(|(p, what)| Op::Deadline(p, what)),
+        1 => Just(Op::Sweep),
         1 => (place.clone(), any::<bool>()).prop_map(|(p, hint)| Op::Replace(p, hint)),
         1 => place.prop_map(Op::ReplaceBehind),
     ]
@@ -53,6 +63,8 @@ trait World {
     fn fd(&self, place: usize) -> Fd;
     fn ready(&self, place: usize) -> Interest;
     fn happen(&mut self, place: usize, what: u8);
+    /// Reads up to `n` bytes and says whether there were fewer, or none.
+    fn read_short(&mut self, place: usize, n: usize) -> bool;
     /// Puts another file under the place's number; the old one has been, or is thereby, closed.
     fn replace(&mut self, place: usize);
 }
@@ -61,6 +73,7 @@ trait World {
 struct Place {
     want: Interest,
     hint: bool,
+    expired: bool,
 }
 
 /// The naive model.
@@ -134,6 +147,28 @@ fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) -> Result<(
                 model.wait(world);
             }
             Op::World(p, what) => world.happen(p, what),
+            Op::Read(p, n) => {
+                if world.read_short(p, n) {
+                    rig.state().stopped(world.fd(p), Direction::Read);
+                    model.pending[0].remove(&p);
+                }
+            }
+            Op::Deadline(p, what) => {
+                let at = match what % 3 {
+                    0 => Deadline::from_nanos(1),
+                    1 => Deadline::from_nanos(i64::MAX - 1),
+                    _ => Deadline::NEVER,
+                };
+                rig.state().set_deadline(world.fd(p), at).unwrap();
+                model.places[p].expired = what % 3 == 0;
+            }
+            Op::Sweep => {
+                let named: BTreeSet<u32> =
+                    std::iter::from_fn(|| rig.state().next_expired(Deadline::now)).collect();
+                let quiet = |p: &usize| model.pending.iter().all(|set| !set.contains(p));
+                let expected = (0..PLACES).filter(|&p| model.places[p].expired).filter(quiet);
+                prop_assert_eq!(named, expected.map(|p| world.fd(p).index() as u32).collect());
+            }
             Op::Replace(p, hint) => {
                 rig.state().unregister(world.fd(p));
                 world.replace(p);
@@ -179,6 +214,18 @@ impl World for Scripted {
         s.hung_up.insert(fd, what % 8 == 7);
         let ready = [Interest::NONE, Interest::READ, Interest::WRITE, Interest::BOTH][usize::from(what % 4)];
         s.ready.insert(fd, ready);
+    }
+
+    fn read_short(&mut self, place: usize, n: usize) -> bool {
+        let fd = self.fd(place);
+        let mut s = self.0.script();
+        let ready = s.ready.entry(fd).or_default();
+        // A small read finds more than it takes, if it finds anything.
+        let short = n > 20 || !ready.has(Direction::Read);
+        if short {
+            *ready -= Interest::READ;
+        }
+        short
     }
 
     fn replace(&mut self, place: usize) {
@@ -231,6 +278,10 @@ impl World for Real {
             _ if what > 200 => self.peers[place] = None,
             _ => {}
         }
+    }
+
+    fn read_short(&mut self, place: usize, n: usize) -> bool {
+        read(&self.ours[place], &mut vec![0; n]) != Ok(n)
     }
 
     fn replace(&mut self, place: usize) {
@@ -289,6 +340,9 @@ fn the_model_itself_can_fail() {
         }
         fn happen(&mut self, place: usize, what: u8) {
             self.0.happen(place, what);
+        }
+        fn read_short(&mut self, place: usize, n: usize) -> bool {
+            self.0.read_short(place, n)
         }
         fn replace(&mut self, place: usize) {
             self.0.replace(place);
