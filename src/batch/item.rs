@@ -1,6 +1,6 @@
 //! Entries of a batch: making them, comparing them, letting them go.
 
-use crate::batch::{Batch, window};
+use crate::batch::Batch;
 use crate::ctypes::{FROM_BUF, FROM_FILE, IobEntry};
 use nix::errno::Errno;
 use std::ffi::c_char;
@@ -9,12 +9,18 @@ use std::ptr;
 /// How an entry lets go of what it holds. Called once, with the entry's address.
 pub(crate) type Cleanup = unsafe extern "C" fn(*mut IobEntry);
 
+/// Functions are told apart by address. Should a compiler ever give one function two, an entry of ours would
+/// be taken for a stranger's, which only costs speed.
+pub(crate) fn address(f: Cleanup) -> usize {
+    f as usize
+}
+
 /// `n` bytes at `buf`.
 pub(crate) fn buffer(buf: *const c_char, n: u64, cleanup: Option<Cleanup>) -> IobEntry {
     IobEntry { kind: FROM_BUF, fd: -1, buf, offset: 0, n, cleanup }
 }
 
-/// `n` bytes of `fd` from position `off`. The clean-up function begins with [`window::drop_window`], or is it.
+/// `n` bytes of `fd` from position `off`. The clean-up function begins with [`drop_window`](crate::batch::window::drop_window), or is it.
 pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
     IobEntry { kind: FROM_FILE, fd, buf: ptr::null(), offset: off, n, cleanup: Some(cleanup) }
 }
@@ -49,12 +55,12 @@ pub(crate) unsafe fn release(e: *mut IobEntry) {
     }
 }
 
-/// Whether two looks at one place found the same entry in the same state. What [`window`] keeps in a file
+/// Whether two looks at one place found the same entry in the same state. What [`window`](crate::batch::window) keeps in a file
 /// entry is no part of that state.
 pub(crate) fn same(a: &IobEntry, b: &IobEntry) -> bool {
     let fields = |e: &IobEntry| {
         let buf = if e.kind == FROM_FILE { ptr::null() } else { e.buf };
-        (e.kind, e.fd, buf, e.offset, e.n, e.cleanup.map(window::address))
+        (e.kind, e.fd, buf, e.offset, e.n, e.cleanup.map(address))
     };
     fields(a) == fields(b)
 }

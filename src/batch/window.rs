@@ -5,7 +5,7 @@
 //! holds it. Entries that libowfat's own code made may have anything there; ours are known by their clean-up
 //! function.
 
-use crate::batch::item::Cleanup;
+use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
 use crate::xfer::file::Window;
 use std::ptr;
@@ -22,12 +22,6 @@ pub(crate) unsafe extern "C" fn drop_window(e: *mut IobEntry) {
 /// Whether the entry is one of ours; `closing` is the clean-up function of those that own their descriptor.
 pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
-}
-
-/// Functions are told apart by address. Should a compiler ever give one function two, an entry of ours would
-/// be taken for a stranger's, which only costs speed.
-pub(crate) fn address(f: Cleanup) -> usize {
-    f as usize
 }
 
 /// Takes the window out of the entry, or makes a new one.

@@ -3,8 +3,7 @@
 //! The child inherits the table, so that it knows what it inherited, but must not touch the backend: the
 //! kernel object is the parent's as well. It is dropped and made anew by the child's first wait.
 
-use super::Reactor;
-use super::global::STATE;
+use super::{Reactor, STATE};
 use crate::sys::fork::at_fork;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,16 +1,13 @@
-//! The one loop of the process, and the short operations on it.
+//! The short operations on the one loop of the process.
 
-use super::{Flags, Reactor};
+use super::{Flags, STATE};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
-use crate::sys::fork::ForkLock;
 use crate::time::Deadline;
 use crate::xfer::file;
 use nix::errno::Errno;
 use std::fmt;
-
-pub(super) static STATE: ForkLock<Reactor> = ForkLock::new(Reactor::new());
 
 /// See [`Reactor::register`].
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {

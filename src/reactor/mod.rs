@@ -21,7 +21,7 @@
 //!
 //! # Locking
 //!
-//! One mutex guards all state (`global`). It is never held in a system call that can block nor over a
+//! One mutex guards all state (`STATE`). It is never held in a system call that can block nor over a
 //! callback. A wait takes it, prepares, lets go, sleeps in the backend, takes it again and applies what
 //! came. A second thread that changes something a sleeper must know arms it in the backend or wakes it.
 
@@ -52,6 +52,7 @@ use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::mode::Mode;
 use crate::ready::ReadyQueue;
+use crate::sys::fork::ForkLock;
 use crate::table::FdTable;
 use crate::timer::Timer;
 use nix::errno::Errno;
@@ -95,6 +96,9 @@ pub(crate) struct Reactor {
     stale: bool,
     spare: Scratch,
 }
+
+/// The one loop of the process.
+static STATE: ForkLock<Reactor> = ForkLock::new(Reactor::new());
 
 /// Memory that a wait call needs, kept for the next one.
 #[derive(Default)]

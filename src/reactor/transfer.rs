@@ -1,6 +1,6 @@
 //! Reads and writes of the program through the library, and what they say about readiness.
 
-use super::global::STATE;
+use super::STATE;
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use crate::interest::Direction;

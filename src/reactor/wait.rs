@@ -1,8 +1,7 @@
 //! One wait call: ask the kernel, sleep if there is nothing, make events pending.
 
-use super::global::STATE;
 use super::interest::Armed;
-use super::{Reactor, Scratch};
+use super::{Reactor, STATE, Scratch};
 use crate::backend::{Asked, Backend, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};

@@ -1,0 +1,175 @@
+/* iob_send: files that fail, targets that refuse, and targets that are no sockets. */
+#include "batch.h"
+
+static io_batch b;
+
+TEST(D30_Q6_a_short_file_is_an_error_and_not_the_end) {
+  int64 d[2], f = t_tmpfile(1000);
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile_close(&b, f, 0, 5000), 1);
+  CHECK_INT(iob_adds(&b, "tail"), 1);
+  CHECK_INT(iob_send(d[0], &b), 1004);
+  B_CHECK(&b, 4004, 1, 2, 1);
+  B_CHECK_ENTRY(&b, 0, 0, 4);
+  B_CHECK_ENTRY(&b, 1, 1000, 4000);
+  B_CHECK_ENTRY(&b, 2, 0, 4);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EIO);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  B_CHECK(&b, 4004, 1, 2, 1);
+  CHECK(b_open(f));
+  iob_reset(&b);
+  CHECK(!b_open(f));
+}
+
+TEST(S3_11_bad_descriptors) {
+  int64 p[2];
+  t_pipe(p);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(-1, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send((int64)1 << 32, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send(INT64_MIN, &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send(p[1], NULL), -3);
+  CHECK_ERRNO(EFAULT);
+  B_CHECK(&b, 3, 0, 1, 0);
+}
+
+TEST(Q3_S3_11_an_unregistered_target_is_refused) {
+  int64 d[2];
+  t_tcp_pair(d);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+  B_CHECK(&b, 3, 0, 1, 0);
+}
+
+TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
+  int64 d[2];
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  signal(SIGPIPE, SIG_IGN);
+  CHECK_INT(close((int)d[1]), 0);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EPIPE);
+  B_CHECK(&b, 3, 0, 1, 0);
+  iob_reset(&b);
+  b_tcp(d);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+}
+
+TEST(S3_11_a_bad_buffer_shows_when_it_is_sent) {
+  int64 d[2];
+  if (b_valgrind()) SKIP("valgrind complains about the buffer, which is bad on purpose");
+  b_tcp(d);
+  CHECK_INT(iob_addbuf(&b, NULL, 5), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EFAULT);
+  B_CHECK(&b, 5, 0, 1, 0);
+}
+
+TEST(S3_11_an_error_after_some_bytes_shows_in_the_next_call) {
+  int64 d[2];
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
+  CHECK_INT(iob_adds(&b, "def"), 1);
+  CHECK_INT(iob_send(d[0], &b), 3);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  B_CHECK(&b, 13, 1, 2, 1);
+}
+
+/* Files without a page cache. */
+TEST(S3_11_a_proc_file_can_be_sent) {
+  char text[512];
+  int64 d[2], f = open("/proc/version", O_RDONLY), g = open("/proc/self/cmdline", O_RDONLY);
+  ssize_t n = read((int)f, text, sizeof text - 1);
+  CHECK(n > 10);
+  text[n] = 0;
+  b_tcp(d);
+  CHECK_INT(iob_adds(&b, "v="), 1);
+  CHECK_INT(iob_addfile_close(&b, f, 0, (uint64)n), 1);
+  CHECK_INT(iob_adds(&b, "."), 1);
+  CHECK_INT(iob_send(d[0], &b), n + 3);
+  b_expect(d[1], "v=");
+  b_expect(d[1], text);
+  b_expect(d[1], ".");
+  n = read((int)g, text, sizeof text - 1);
+  CHECK(n > 10);
+  CHECK_INT(iob_addfile_close(&b, g, 3, (uint64)n - 3), 1);
+  CHECK_INT(iob_send(d[0], &b), n - 3);
+  CHECK(memcmp(b_read(d[1], (size_t)n - 3), text + 3, (size_t)n - 3) == 0);
+}
+
+TEST(S3_11_a_directory_is_no_file) {
+  int64 d[2], f = open("/", O_RDONLY | O_DIRECTORY);
+  b_tcp(d);
+  CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
+  CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EINVAL);
+}
+
+TEST(Q11_pipes_and_files_are_targets_too) {
+  int64 p[2], u[2], f = t_tmpfile(5000), out = t_tmpfile(0);
+  int i;
+  t_pipe(p);
+  t_unix_pair(u);
+  for (i = 0; i < 4; i++) {
+    int64 to[] = {p[1], u[0], out, out}, from[] = {p[0], u[1], out, out};
+    /* sendfile refuses a target in append mode. */
+    if (i == 3) CHECK_INT(fcntl((int)out, F_SETFL, O_APPEND), 0);
+    CHECK_INT(io_fd(to[i]), 1);
+    CHECK_INT(iob_adds(&b, "head"), 1);
+    CHECK_INT(iob_addfile(&b, f, 10, 4000), 1);
+    CHECK_INT(iob_adds(&b, "tail"), 1);
+    CHECK_INT(iob_send(to[i], &b), 4008);
+    if (i >= 2) CHECK_INT(lseek((int)out, -4008, SEEK_END), 4008 * (i - 2));
+    b_expect(from[i], "head");
+    b_expect_file(from[i], 10, 4000);
+    b_expect(from[i], "tail");
+  }
+}
+
+TEST(S3_11_a_full_pipe_says_again) {
+  int64 p[2];
+  t_pipe(p);
+  t_fill(p[1]);
+  CHECK_INT(io_fd(p[1]), 1);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(p[1], &b), -1);
+  CHECK_ERRNO(EAGAIN);
+  iob_reset(&b);
+  CHECK_INT(iob_addfile(&b, t_tmpfile(10), 0, 10), 1);
+  CHECK_INT(iob_send(p[1], &b), -1);
+  CHECK_ERRNO(EAGAIN);
+  B_CHECK(&b, 10, 0, 0, 1);
+}
+
+TEST(T17_S3_11_a_blocking_target_blocks) {
+  static char text[4 << 20];
+  int64 d[2], f = t_tmpfile(1 << 20);
+  pid_t child;
+  int status;
+  t_tcp_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    close((int)d[0]);
+    free(b_read(d[1], sizeof text));
+    b_expect_file(d[1], 0, 1 << 20);
+    t_leave(0);
+  }
+  CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
+  CHECK_INT(iob_addfile(&b, f, 0, 1 << 20), 1);
+  CHECK_INT(iob_send(d[0], &b), (4 << 20) + (1 << 20));
+  CHECK_INT(iob_bytesleft(&b), 0);
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
