@@ -94,17 +94,27 @@ pub(crate) struct Reactor {
     ghost_waits: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
-    spare: Scratch,
+    /// Not in use by a wait call at present.
+    spare: Option<Box<[Scratch; 1]>>,
 }
 
 /// The one loop of the process.
 static STATE: ForkLock<Reactor> = ForkLock::new(Reactor::new());
 
 /// Memory that a wait call needs, kept for the next one.
-#[derive(Default)]
 struct Scratch {
-    events: Option<Events>,
+    events: Events,
     asked: Vec<Asked>,
+}
+
+impl Scratch {
+    /// In a box of one, which unlike a plain box can be had without ending the process if memory is short.
+    fn new() -> Result<Box<[Scratch; 1]>, Errno> {
+        let mut one = Vec::new();
+        one.try_reserve_exact(1).map_err(|_| Errno::ENOMEM)?;
+        one.push(Scratch { events: Events::new()?, asked: Vec::new() });
+        one.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
+    }
 }
 
 impl Reactor {
@@ -125,7 +135,7 @@ impl Reactor {
             just_set: None,
             ghost_waits: 0,
             stale: false,
-            spare: Scratch { events: None, asked: Vec::new() },
+            spare: None,
         }
     }
 

@@ -82,6 +82,7 @@ enum How {
     Guarded(FileKind),
 }
 
+#[inline]
 fn transfer(fd: Fd, dir: Direction, len: usize, once: impl FnOnce(How) -> Outcome) -> Outcome {
     if len == 0 {
         return Ok(0);
@@ -91,6 +92,7 @@ fn transfer(fd: Fd, dir: Direction, len: usize, once: impl FnOnce(How) -> Outcom
 }
 
 /// What came up short has used the readiness up: the pending event is no promise any more.
+#[inline]
 fn note<E>(fd: Fd, dir: Direction, len: usize, outcome: Result<usize, E>) -> Result<usize, E> {
     if !outcome.as_ref().is_ok_and(|&n| n == len) {
         STATE.lock().stopped(fd, dir);
@@ -99,6 +101,7 @@ fn note<E>(fd: Fd, dir: Direction, len: usize, outcome: Result<usize, E>) -> Res
 }
 
 /// A descriptor that is not registered is taken for a blocking one: that is safe for both.
+#[inline]
 fn how(fd: Fd) -> How {
     match STATE.lock().table.get(fd) {
         Some(e) if e.mode == Mode::Nonblocking => How::Plain,

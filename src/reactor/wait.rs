@@ -2,7 +2,7 @@
 
 use super::interest::Armed;
 use super::{Reactor, STATE, Scratch};
-use crate::backend::{Asked, Backend, Events, Token};
+use crate::backend::{Asked, Backend, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::sys::fork::ForkLock;
@@ -63,14 +63,14 @@ pub(crate) fn wait(limit: Limit) -> Result<usize, Errno> {
 
 pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, Errno> {
     let mut state = lock.lock();
-    let Scratch { events, mut asked } = std::mem::take(&mut state.spare);
-    let mut events = match events {
-        Some(e) => e,
-        None => Events::new()?,
+    let mut scratch = match state.spare.take() {
+        Some(s) => s,
+        None => Scratch::new()?,
     };
+    let [Scratch { events, asked }] = &mut *scratch;
     let (mut seen, mut first, mut recovered) = (0, true, false);
     let result = loop {
-        let look = match state.prepare(&mut asked, limit, first) {
+        let look = match state.prepare(asked, limit, first) {
             Ok(Some(look)) => look,
             Ok(None) => break Ok(seen),
             Err(e) => break Err(e),
@@ -80,7 +80,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         state.sleepers += 1;
         drop(state);
         events.clear();
-        let result = look.backend.wait(&mut events, &asked, look.timeout);
+        let result = look.backend.wait(events, asked, look.timeout);
         state = lock.lock();
         if state.epoch != epoch {
             // Shut down, or given another backend, by another thread.
@@ -105,7 +105,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         }
     };
     state.drop_unconfirmed();
-    state.spare = Scratch { events: Some(events), asked };
+    state.spare = Some(scratch);
     result
 }
 
@@ -171,9 +171,13 @@ impl Reactor {
 
     /// Withdraws the pending events that the wait call did not find true any more.
     fn drop_unconfirmed(&mut self) {
-        if !std::mem::take(&mut self.doubts) {
-            return;
+        if std::mem::take(&mut self.doubts) {
+            self.drop_what_is_unconfirmed();
         }
+    }
+
+    #[cold]
+    fn drop_what_is_unconfirmed(&mut self) {
         for dir in [Direction::Read, Direction::Write] {
             let (queue, table) = self.queue(dir);
             let mut at = queue.front();
