@@ -110,14 +110,14 @@ fn how(fd: Fd) -> How {
     }
 }
 
-/// [`blocking`] on a descriptor of that kind. One of unknown kind is taken for a socket, because nearly all
-/// are; the rest is looked at once.
+/// [`blocking`] on a descriptor of that kind. One of unknown kind is tried as a socket first, because nearly
+/// all are; only the rest is looked at.
 fn guarded(fd: Fd, kind: FileKind, once: impl Fn(FileKind) -> Outcome) -> Outcome {
     if kind != FileKind::Unknown {
         return once(kind);
     }
-    let (kind, outcome) = match once(FileKind::Socket) {
-        Err(Stop::Failed(Errno::ENOTSOCK)) => {
+    let (kind, outcome) = match once(kind) {
+        Err(Stop::Failed(Errno::ENOTSOCK | Errno::ENOSYS | Errno::EPERM)) => {
             let kind = blocking::kind(fd)?;
             (kind, once(kind))
         }

@@ -4,18 +4,31 @@ use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
-/// Sets or clears `O_NONBLOCK` in one call, where `F_GETFL` and `F_SETFL` would be two.
+/// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
+/// file refuses that one.
 pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
     let flag = libc::c_int::from(on);
-    // SAFETY: FIONBIO reads one int; Linux serves it for every kind of open file.
-    Errno::result(unsafe { libc::ioctl(fd.raw(), libc::FIONBIO, &flag) }).map(drop)
+    // SAFETY: FIONBIO reads one int.
+    match Errno::result(unsafe { libc::ioctl(fd.raw(), libc::FIONBIO, &flag) }) {
+        Ok(_) => Ok(()),
+        Err(Errno::EBADF) => Err(Errno::EBADF),
+        Err(_) => {
+            let flags = flags(fd)?;
+            let new = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+            // SAFETY: no pointer is passed.
+            Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_SETFL, new) }).map(drop)
+        }
+    }
 }
 
 /// Whether `O_NONBLOCK` is set.
 pub(crate) fn is_nonblocking(fd: Fd) -> Result<bool, Errno> {
+    flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
+}
+
+fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     // SAFETY: no pointer is passed.
-    let flags = Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })?;
-    Ok(flags & libc::O_NONBLOCK != 0)
+    Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
 
 /// fstat(2) of an open number.

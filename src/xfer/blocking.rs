@@ -29,38 +29,39 @@ pub(crate) fn kind(fd: Fd) -> Result<FileKind, Errno> {
     })
 }
 
+/// One of unknown kind is taken for a socket; if it is none, the answer is `ENOTSOCK`.
 pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
-    match kind {
-        FileKind::Socket => Ok(bytes::receive_nowait(fd, t)?),
-        FileKind::Regular => Ok(bytes::read(fd, t)?),
-        _ => match bytes::read_nowait(fd, t) {
-            Err(e) if cannot(e) => {
-                if !ready_now(fd).has(Direction::Read) {
-                    return not_ready(fd);
-                }
-                Ok(bytes::read(fd, t)?)
-            }
-            r => Ok(r?),
-        },
+    let once = match kind {
+        FileKind::Unknown => return Ok(bytes::receive_nowait(fd, t)?),
+        FileKind::Regular => return Ok(bytes::read(fd, t)?),
+        FileKind::Socket => bytes::receive_nowait(fd, t),
+        FileKind::Pipe | FileKind::Device | FileKind::Other => bytes::read_nowait(fd, t),
+    };
+    match once {
+        Err(e) if cannot(e) && !ready_now(fd).has(Direction::Read) => not_ready(fd),
+        Err(e) if cannot(e) => Ok(bytes::read(fd, t)?),
+        r => Ok(r?),
     }
 }
 
+/// As [`read`].
 pub(crate) fn write(fd: Fd, s: Source, kind: FileKind) -> Outcome {
-    match kind {
-        FileKind::Socket => Ok(bytes::send_nowait(fd, s)?),
-        FileKind::Regular => Ok(bytes::write(fd, s)?),
-        _ => match bytes::write_nowait(fd, s) {
-            Err(e) if cannot(e) => match kind {
-                FileKind::Pipe => write_in_steps(fd, s, PIPE_BUF),
-                FileKind::Device => write_in_steps(fd, s, TERMINAL_STEP),
-                _ => write_in_steps(fd, s, s.len()),
-            },
-            r => Ok(r?),
-        },
+    let (once, step) = match kind {
+        FileKind::Unknown => return Ok(bytes::send_nowait(fd, s)?),
+        FileKind::Regular => return Ok(bytes::write(fd, s)?),
+        FileKind::Socket => (bytes::send_nowait(fd, s), s.len()),
+        FileKind::Pipe => (bytes::write_nowait(fd, s), PIPE_BUF),
+        FileKind::Device => (bytes::write_nowait(fd, s), TERMINAL_STEP),
+        FileKind::Other => (bytes::write_nowait(fd, s), s.len()),
+    };
+    match once {
+        Err(e) if cannot(e) => write_in_steps(fd, s, step),
+        r => Ok(r?),
     }
 }
 
-/// The kernel or the file does not know `RWF_NOWAIT`.
+/// The kernel, a sandbox or the file refuses to be asked per call. Other reasons for these errors show again
+/// in the plain read or write.
 fn cannot(e: Errno) -> bool {
     matches!(e, Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM | Errno::ESPIPE)
 }
