@@ -7,17 +7,12 @@
 
 #include "iob_internal.h"
 
-T_HELPER int b_valgrind(void) {
-  const char *preload = getenv("LD_PRELOAD");
-  return preload && strstr(preload, "vgpreload") != NULL;
-}
-
 /* Larger than malloc's highest mmap threshold, so that free unmaps it and the test can see that. */
 #define B_BIG (40 << 20)
 
 T_HELPER void *b_big(const char *text) {
   char *p = malloc(B_BIG);
-  if (b_valgrind()) SKIP("valgrind does not unmap what is freed");
+  if (t_under_valgrind()) SKIP("valgrind does not unmap what is freed");
   CHECK(p);
   strcpy(p, text);
   return p;

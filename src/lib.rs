@@ -20,7 +20,7 @@
 //! * No panic and no Rust reference crosses the border; a C callback runs with no lock held and no borrow
 //!   of library state alive, because callbacks call back into the library.
 //! * Memory that C may release comes from `malloc`; a descriptor of the caller is never closed by a drop.
-//! * `unsafe` lives in `capi` and `sys`, and where a C structure is viewed (`batch`, `mux`).
+//! * `unsafe` lives in `capi` and `sys`, and where a C structure is viewed (`batch`, `mux`, `array`).
 
 mod array;
 mod backend;

@@ -66,7 +66,7 @@ TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
 
 TEST(S3_11_a_bad_buffer_shows_when_it_is_sent) {
   int64 d[2];
-  if (b_valgrind()) SKIP("valgrind complains about the buffer, which is bad on purpose");
+  t_skip_under_valgrind();
   b_tcp(d);
   CHECK_INT(iob_addbuf(&b, NULL, 5), 1);
   CHECK_INT(iob_send(d[0], &b), -3);

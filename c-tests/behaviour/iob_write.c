@@ -1,52 +1,14 @@
 /* iob_write: the filter sees each byte once. */
 #include "batch.h"
+#include "filter.h"
 
 static io_batch b;
-
-/* The number that is passed through. Nothing is behind it unless a case registers something: 0.32 maps files
- * only for a target that it knows. */
-static int64 target = 77;
 
 static void register_target(void) {
   int64 d[2];
   b_tcp(d);
   target = d[0];
 }
-
-/* The filter: what it was offered, what it took, and what it answers. */
-static struct { const void *at; uint64 n; char first; } offers[64];
-static int calls;
-static char taken[1 << 20];
-static int64 sum;
-/* Bytes taken at each call; beyond the script: all. Below 0 the answer is given as it is, with errno. */
-static int64 answers[64], answer_count;
-static int answer_errno = EAGAIN;
-
-static int64 filter(int64 s, const void *bytes, uint64 n) {
-  int64 k = calls < answer_count ? answers[calls] : (int64)n;
-  CHECK_INT(s, target);
-  CHECK(n > 0 && calls < 64);
-  offers[calls].at = bytes;
-  offers[calls].n = n;
-  offers[calls++].first = *(const char *)bytes;
-  if (k < 0) {
-    errno = answer_errno;
-    return k;
-  }
-  if ((uint64)k <= n) {
-    memcpy(taken + sum, bytes, (size_t)k);
-    sum += k;
-  }
-  return k;
-}
-
-static void answer(int count, const int64 *list) {
-  memcpy(answers, list, (size_t)count * sizeof *list);
-  answer_count = count;
-  calls = 0;
-}
-#define ANSWER(...)                                                                            \
-  answer(sizeof((int64[]){__VA_ARGS__}) / sizeof(int64), (int64[]){__VA_ARGS__})
 
 static void three(void) {
   static const char text[] = "0123456789abcdefXYZ";

@@ -1,25 +1,7 @@
 /* iom_*: what one thread sees. Several threads: iom_threads.c; descriptors and fork: iom_life.c. */
-#include "t.h"
+#include "mux.h"
 #include <limits.h>
 #include <sys/time.h>
-
-/* The next event of c must be on d; returns its bits. */
-static unsigned event_on(iomux_t *c, int64 d) {
-  int64 s = -7;
-  unsigned revents = 99;
-  CHECK_INT(iom_wait(c, &s, &revents, 5000), 1);
-  CHECK_INT(s, d);
-  return revents;
-}
-
-/* c must have no event now, and a wait without one must leave its results alone. */
-static void no_event(iomux_t *c) {
-  int64 s = -7;
-  unsigned revents = 99;
-  CHECK_INT(iom_wait(c, &s, &revents, 0), 0);
-  CHECK_INT(s, -7);
-  CHECK_INT(revents, 99);
-}
 
 TEST(Q1_init_returns_one_whatever_the_memory_holds) {
   static iomux_t zeroed;

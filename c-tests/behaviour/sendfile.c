@@ -1,5 +1,6 @@
 /* io_sendfile and io_mmapwritefile. */
 #include "batch.h"
+#include "filter.h"
 
 TEST(S3_10_sendfile_to_sockets_pipes_and_files) {
   int64 d[2], p[2], f = t_tmpfile(5000), out = t_tmpfile(0);
@@ -95,31 +96,6 @@ TEST(D21_S3_10_a_short_sendfile_leaves_other_descriptors_alone) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-/* The filter for io_mmapwritefile. The target need not be a descriptor. */
-static int64 target = -5;
-static struct { const char *at; uint64 n; } offers[64];
-static int64 answers[64];
-static int calls, answer_count, answer_errno = EAGAIN;
-static char first;
-
-static int64 filter(int64 s, const void *bytes, uint64 n) {
-  int64 k = calls < answer_count ? answers[calls] : (int64)n;
-  CHECK(s == target && n > 0 && calls < 64);
-  offers[calls].at = bytes;
-  offers[calls++].n = n;
-  first = *(const char *)bytes;
-  if (k < 0) errno = answer_errno;
-  return k;
-}
-
-static void answer(int count, const int64 *list) {
-  memcpy(answers, list, (size_t)count * sizeof *list);
-  answer_count = count;
-  calls = 0;
-}
-#define ANSWER(...)                                                                            \
-  answer(sizeof((int64[]){__VA_ARGS__}) / sizeof(int64), (int64[]){__VA_ARGS__})
-
 TEST(S3_10_pieces_end_at_64_kib_boundaries) {
   int64 f = t_tmpfile(200000);
   CHECK_INT(io_mmapwritefile(target, f, 10, 150000, filter), 150000);
@@ -180,13 +156,13 @@ TEST(D18_S3_10_a_closed_file_is_forgotten) {
   target = d[0];
   ANSWER(-1, -1);
   CHECK_INT(io_mmapwritefile(target, f, 0, 1000, filter), -1);
-  CHECK_INT(first, t_byte(0));
+  CHECK_INT(offers[calls - 1].first, t_byte(0));
   io_close(f);
   g = t_tmpfile(0);
   CHECK_INT(g, f);
   CHECK_INT(write((int)g, "xxxx", 4), 4);
   CHECK_INT(io_mmapwritefile(target, g, 0, 4, filter), -1);
-  CHECK_INT(first, 'x');
+  CHECK_INT(offers[calls - 1].first, 'x');
 }
 
 TEST(D16_Q6_S3_10_the_end_of_the_file) {

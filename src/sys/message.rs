@@ -55,11 +55,11 @@ impl Gather {
     #[cfg(test)]
     /// Copies what the list names, for tests whose buffers are alive.
     pub(crate) fn contents(&self) -> Vec<u8> {
-        // SAFETY: as for the kernel, but here the test vouches that the memory can be read.
-        self.list()
-            .iter()
-            .flat_map(|v| unsafe { slice::from_raw_parts(v.iov_base.cast(), v.iov_len) }.to_vec())
-            .collect()
+        let copy = |v: &libc::iovec| {
+            // SAFETY: the test vouches that the memory can be read.
+            unsafe { slice::from_raw_parts(v.iov_base.cast(), v.iov_len) }.to_vec()
+        };
+        self.list().iter().flat_map(copy).collect()
     }
 
     fn list(&self) -> &[libc::iovec] {

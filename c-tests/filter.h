@@ -1,0 +1,45 @@
+/* A filter that answers by a script and remembers what it was offered. */
+#ifndef FILTER_H
+#define FILTER_H
+#include "t.h"
+
+/* The number that is passed through. Nothing is behind it unless a case registers something: 0.32 maps files
+ * only for a target that it knows. */
+static int64 target = 77;
+
+/* The filter: what it was offered, what it took, and what it answers. */
+static struct { const void *at; uint64 n; char first; } offers[64];
+static int calls;
+static char taken[1 << 20];
+static int64 sum;
+/* Bytes taken at each call; beyond the script: all. Below 0 the answer is given as it is, with errno. */
+static int64 answers[64], answer_count;
+static int answer_errno = EAGAIN;
+
+T_HELPER int64 filter(int64 s, const void *bytes, uint64 n) {
+  int64 k = calls < answer_count ? answers[calls] : (int64)n;
+  CHECK_INT(s, target);
+  CHECK(n > 0 && calls < 64);
+  offers[calls].at = bytes;
+  offers[calls].n = n;
+  offers[calls++].first = *(const char *)bytes;
+  if (k < 0) {
+    errno = answer_errno;
+    return k;
+  }
+  if ((uint64)k <= n) {
+    CHECK((size_t)(sum + k) <= sizeof taken);
+    memcpy(taken + sum, bytes, (size_t)k);
+    sum += k;
+  }
+  return k;
+}
+
+T_HELPER void answer(int count, const int64 *list) {
+  memcpy(answers, list, (size_t)count * sizeof *list);
+  answer_count = count;
+  calls = 0;
+}
+#define ANSWER(...)                                                                            \
+  answer(sizeof((int64[]){__VA_ARGS__}) / sizeof(int64), (int64[]){__VA_ARGS__})
+#endif
