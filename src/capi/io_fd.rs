@@ -19,7 +19,8 @@ const NONBLOCK: c_int = 4;
 /// Registers descriptor `d` with the event loop and asks the kernel whether it is in non-blocking mode,
 /// which it never changes. Nothing is wanted of it then; it has no cookie and no deadline. Calling it again
 /// keeps all three and asks for the mode again; but if the number was closed by close(2) and now stands for
-/// another file, that file starts clean.
+/// another file, that file starts clean (noticed if a wait call has watched the old one). Right after
+/// `io_nonblock` or `io_block`, which show that the number is open, the kernel is not asked.
 ///
 /// Returns 1, or 0 with errno: EBADF (not open, negative, past INT_MAX), ENOMEM, EMFILE or ENFILE (no
 /// descriptor left for the event loop itself). Any thread may call it.
