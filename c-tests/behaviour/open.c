@@ -330,3 +330,22 @@ TEST(D12_T19_a_new_pipe_inherits_nothing_from_its_number) {
   io_check();
   CHECK_INT(io_canread(), -1);
 }
+
+/* What kind of file it is decides how a blocking descriptor is kept from waiting. */
+TEST(T19_S3_6_the_kind_of_a_reused_number_is_looked_at_again) {
+  int64 socket[2], fresh[2];
+  char byte;
+  t_unix_pair(socket);
+  CHECK_INT(io_fd(socket[0]), 1);
+  CHECK_INT(io_tryread(socket[0], &byte, 1), -1);
+  CHECK_INT(close((int)socket[0]), 0);
+  CHECK_INT(io_tryread(socket[0], &byte, 1), -3);
+  CHECK_ERRNO(EBADF);
+  t_pipe(fresh);
+  CHECK_INT(fresh[0], socket[0]);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  CHECK_INT(io_tryread(fresh[0], &byte, 1), -1);
+  CHECK_ERRNO(EAGAIN);
+  CHECK_INT(write((int)fresh[1], "x", 1), 1);
+  CHECK_INT(io_tryread(fresh[0], &byte, 1), 1);
+}

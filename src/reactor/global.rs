@@ -1,6 +1,6 @@
 //! The short operations on the one loop of the process.
 
-use super::{Flags, STATE};
+use super::{Flags, Reactor, STATE, fork};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
@@ -8,17 +8,26 @@ use crate::time::Deadline;
 use crate::xfer::file;
 use nix::errno::Errno;
 use std::fmt;
+use std::sync::MutexGuard;
 
 /// See [`Reactor::register`].
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
-    super::fork::watch()?;
+    fork::watch()?;
     STATE.lock().register(fd, flags)
+}
+
+/// The state, for what programs do before they register anything: a child forked meanwhile by another thread
+/// must not inherit the lock.
+fn state() -> MutexGuard<'static, Reactor> {
+    // For want of memory the fork is not watched yet; the first registration tries again and reports it.
+    let _ = fork::watch();
+    STATE.lock()
 }
 
 /// Ends a registration under a number that the kernel has just handed out: it is of a file that was closed
 /// behind our back.
 pub(crate) fn forget(fd: Fd) {
-    STATE.lock().unregister(fd);
+    state().unregister(fd);
 }
 
 /// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
@@ -35,7 +44,7 @@ pub(crate) fn is_registered(fd: Fd) -> bool {
 
 /// Ends the registration, if there is one, and closes the descriptor.
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
-    STATE.lock().unregister(fd);
+    state().unregister(fd);
     file::forget(fd);
     crate::sys::mode::close(fd)
 }
@@ -50,7 +59,7 @@ pub(crate) fn passed_on(fd: Fd) {
 /// Sets the mode of the open file, and remembers it for a registered descriptor.
 pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
     crate::sys::mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
-    let mut state = STATE.lock();
+    let mut state = state();
     match state.table.get(fd) {
         Some(e) => e.mode = mode,
         None => state.just_set = Some(fd),

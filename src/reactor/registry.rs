@@ -4,13 +4,13 @@ use super::{Flags, Reactor};
 use crate::backend::Token;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
-use crate::mode::Mode;
+use crate::mode::{FileKind, Mode};
 use crate::sys::mode::is_nonblocking;
 use nix::errno::Errno;
 
 impl Reactor {
-    /// Registers `fd`, or refreshes what is known of it. A number that was closed behind our back and now
-    /// stands for another file starts clean.
+    /// Registers `fd`, or refreshes what the kernel can tell of it. A number that was closed behind our back
+    /// and now stands for another file starts clean.
     pub(super) fn register(&mut self, fd: Fd, flags: Flags) -> Result<(), Errno> {
         let mode = match flags.mode {
             Some(mode) => mode,
@@ -33,6 +33,7 @@ impl Reactor {
         }
         let e = self.table.listed(fd.index() as u32);
         e.mode = mode;
+        e.kind = FileKind::Unknown;
         e.can_write_hint |= flags.can_write;
         Ok(())
     }

@@ -121,6 +121,8 @@ fn guarded(fd: Fd, kind: FileKind, once: impl Fn(FileKind) -> Outcome) -> Outcom
             let kind = blocking::kind(fd)?;
             (kind, once(kind))
         }
+        // Other errors, a closed number among them, tell nothing about the kind.
+        outcome @ Err(Stop::Failed(_)) => return outcome,
         outcome => (FileKind::Socket, outcome),
     };
     if let Some(e) = STATE.lock().table.get(fd) {

@@ -82,11 +82,11 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         events.clear();
         let result = look.backend.wait(events, asked, look.timeout);
         state = lock.lock();
-        if state.epoch != epoch {
+        if state.epoch != epoch && result != Err(Errno::EINTR) {
             // Shut down, or given another backend, by another thread.
             continue;
         }
-        state.sleepers -= 1;
+        state.sleepers -= usize::from(state.epoch == epoch);
         match result {
             Ok(()) => {}
             Err(Errno::EBADF | Errno::EINVAL) if !recovered => {
