@@ -1,25 +1,20 @@
 //! epoll(7), level-triggered.
 
 use super::waker::Waker;
-use super::{Asked, Backend, EVENTS, Event, Events, Token, poll};
+use super::{Asked, Backend, Events, Token, Trigger, Watch, poll};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
-use crate::sys::epoll::{Op, create, ctl, wait};
+use crate::interest::Interest;
+use crate::sys::epoll::{Op, append, create, ctl};
 use crate::sys::mode::close;
+use crate::sys::poll::flags;
 use crate::time::timeout_ms;
 use nix::errno::Errno;
-use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The waker's own registration; no descriptor has its low half.
-const WAKER: u64 = u64::MAX;
-
-const IN: u32 = libc::EPOLLIN as u32;
-const OUT: u32 = libc::EPOLLOUT as u32;
-const ERR: u32 = libc::EPOLLERR as u32;
-const HUP: u32 = libc::EPOLLHUP as u32;
+const EDGE: u32 = libc::EPOLLET as u32 | libc::EPOLLRDHUP as u32;
+const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
 pub(super) struct Epoll {
     set: Fd,
@@ -42,13 +37,13 @@ impl Epoll {
 
     /// Takes what is ready now or within the time, as far as there is room.
     fn collect(&self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Errno> {
-        let mut raw = [MaybeUninit::uninit(); EVENTS];
-        let room = &mut raw[..EVENTS - events.as_slice().len()];
-        for r in wait(self.set, room, timeout_ms(timeout))? {
-            match r.u64 {
-                WAKER => self.silence(),
-                data => events.push(decode(data, r.events)),
-            }
+        let begin = events.len();
+        append(self.set, &mut events.list, timeout_ms(timeout))?;
+        if self.waker.get().is_some()
+            && let Some(i) = events.list[begin..].iter().position(|e| e.u64 == Token::NOBODY)
+        {
+            events.list.swap_remove(begin + i);
+            self.silence();
         }
         Ok(())
     }
@@ -61,7 +56,7 @@ impl Epoll {
 
     fn add_waker(&self) -> Result<(), Errno> {
         let w = Waker::open()?;
-        ctl(self.set, Op::Add, w.fd(), IN, WAKER)?;
+        ctl(self.set, Op::Add, w.fd(), flags(Interest::READ), Token::NOBODY)?;
         // A thread that was faster has set its own; closing ours takes it out of the set again.
         let _ = self.waker.set(w);
         Ok(())
@@ -77,31 +72,13 @@ impl Drop for Epoll {
     }
 }
 
-fn encode(token: Token) -> u64 {
-    u64::from(token.generation) << 32 | token.fd.index() as u64
-}
-
-fn flags(interest: Interest) -> u32 {
-    let mut flags = 0;
-    if interest.has(Direction::Read) {
-        flags |= IN;
-    }
-    if interest.has(Direction::Write) {
-        flags |= OUT;
-    }
-    flags
-}
-
-fn decode(data: u64, flags: u32) -> Event {
-    let mut ready = Interest::NONE;
-    if flags & (IN | ERR | HUP) != 0 {
-        ready |= Interest::READ;
-    }
-    if flags & (OUT | ERR | HUP) != 0 {
-        ready |= Interest::WRITE;
-    }
-    let token = Token { fd: Fd::from_index(data as u32), generation: (data >> 32) as u32 };
-    Event { token, ready, error: flags & ERR != 0, closed: false }
+fn mask(watch: Watch) -> u32 {
+    flags(watch.interest)
+        | match watch.trigger {
+            Trigger::Level => 0,
+            Trigger::Exclusive => EXCLUSIVE,
+            Trigger::Edge => EDGE,
+        }
 }
 
 impl Backend for Epoll {
@@ -109,8 +86,8 @@ impl Backend for Epoll {
         "epoll"
     }
 
-    fn set(&self, token: Token, old: Interest, new: Interest) -> Result<(), Errno> {
-        let data = encode(token);
+    fn set(&self, token: Token, old: Watch, new: Watch) -> Result<(), Errno> {
+        let (data, mask) = (token.to_data(), mask(new));
         if new.is_none() {
             return match ctl(self.set, Op::Delete, token.fd, 0, data) {
                 // The kernel has forgotten it together with the descriptor.
@@ -124,16 +101,34 @@ impl Backend for Epoll {
         } else {
             (Op::Modify, Op::Add, Errno::ENOENT)
         };
-        match ctl(self.set, first, token.fd, flags(new), data) {
-            Err(e) if e == unless => ctl(self.set, otherwise, token.fd, flags(new), data),
+        match ctl(self.set, first, token.fd, mask, data) {
+            Err(e) if e == unless => ctl(self.set, otherwise, token.fd, mask, data),
+            // What was added as exclusive cannot be modified, nor anything be made so (epoll_ctl(2), EINVAL).
+            Err(Errno::EINVAL) if first == Op::Modify => {
+                let _ = ctl(self.set, Op::Delete, token.fd, 0, data);
+                ctl(self.set, Op::Add, token.fd, mask, data)
+            }
             r => r,
         }
     }
 
-    fn same_file(&self, token: Token, watched: Interest) -> bool {
+    fn asks_at_once(&self) -> bool {
+        true
+    }
+
+    fn edges(&self) -> bool {
+        true
+    }
+
+    fn same_file(&self, token: Token, watched: Watch) -> bool {
         // A registration belongs to number and file together (epoll(7), Q6), so that another file under
         // the number has none.
-        ctl(self.set, Op::Modify, token.fd, flags(watched), encode(token)).is_ok()
+        if watched.trigger == Trigger::Exclusive {
+            // Looked for and found, but not to be modified.
+            let level = flags(watched.interest);
+            return ctl(self.set, Op::Modify, token.fd, level, token.to_data()) == Err(Errno::EINVAL);
+        }
+        ctl(self.set, Op::Modify, token.fd, mask(watched), token.to_data()).is_ok()
     }
 
     fn closing(&self, _: Token) {
@@ -171,26 +166,5 @@ impl Backend for Epoll {
 
     fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_survive_the_kernel() {
-        let token = Token { fd: Fd::new(i64::from(i32::MAX)).unwrap(), generation: u32::MAX };
-        let e = decode(encode(token), IN);
-        assert_eq!((e.token, e.ready, e.error), (token, Interest::READ, false));
-        assert_ne!(encode(token), WAKER);
-    }
-
-    #[test]
-    fn m6_errors_and_hangups_make_both_directions_ready() {
-        assert_eq!(decode(0, ERR).ready, Interest::BOTH);
-        assert_eq!(decode(0, HUP).ready, Interest::BOTH);
-        assert!(decode(0, ERR).error && !decode(0, HUP).error);
-        assert_eq!(decode(0, OUT).ready, Interest::WRITE);
     }
 }

@@ -1,8 +1,9 @@
 //! A backend whose kernel is a script: tests say what is ready and see what the reactor asked for.
 
-use super::{Asked, Backend, Event, Events, Token};
+use super::{Asked, Backend, Event, Events, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::Interest;
+use crate::sys::poll::flags;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,7 +40,7 @@ impl Script {
     fn report(&self, token: Token, interest: Interest) -> Option<Event> {
         let hung_up = self.hung_up.get(&token.fd) == Some(&true);
         let ready = if hung_up { Interest::BOTH } else { self.ready(token.fd) & interest };
-        (!ready.is_none()).then_some(Event { token, ready, error: false, closed: false })
+        (!ready.is_none()).then_some(Event::new(token, flags(ready)))
     }
 }
 
@@ -63,7 +64,7 @@ impl Backend for Fake {
         "fake"
     }
 
-    fn set(&self, token: Token, _: Interest, new: Interest) -> Result<(), Errno> {
+    fn set(&self, token: Token, _: Watch, new: Watch) -> Result<(), Errno> {
         let mut s = self.script();
         s.sets += 1;
         if s.unwatchable.contains(&token.fd) {
@@ -72,12 +73,12 @@ impl Backend for Fake {
         if new.is_none() {
             s.watched.remove(&token.fd);
         } else {
-            s.watched.insert(token.fd, (token, new));
+            s.watched.insert(token.fd, (token, new.interest));
         }
         Ok(())
     }
 
-    fn same_file(&self, token: Token, _: Interest) -> bool {
+    fn same_file(&self, token: Token, _: Watch) -> bool {
         self.script().watched.contains_key(&token.fd)
     }
 
@@ -94,8 +95,7 @@ impl Backend for Fake {
         s.looks += 1;
         let watched = s.watched.values().filter_map(|&(token, i)| s.report(token, i));
         let asked = asked.iter().filter_map(|a| s.report(a.token, a.interest));
-        let ghosts =
-            s.ghosts.iter().map(|&token| Event { token, ready: Interest::READ, error: false, closed: false });
+        let ghosts = s.ghosts.iter().map(|&token| Event::new(token, flags(Interest::READ)));
         let all: Vec<Event> = watched.chain(asked).chain(ghosts).collect();
         for e in &all {
             events.push(*e);

@@ -6,8 +6,9 @@
 //!   call, as often as it is called, up to the room in [`Events`]; what found no room is reported by the
 //!   next call.
 //! * **No false report.** An event was true inside the call that returned it.
+//!   A registration with [`Trigger::Edge`] is the exception: see there.
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
-//!   block; [`Event::error`] tells them from data, so that the reactor can look closer.
+//!   block; [`Event::is_error`] tells them from data, so that the reactor can look closer.
 //! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
 //!   outlive its descriptor (`dup`, `fork`); the reactor tells its events by the generation in the token.
 //! * **Asked descriptors.** A wait also looks at `asked`, descriptors that are not watched (yet), and
@@ -20,82 +21,20 @@
 //! A backend knows no table and no queue: interest changes go in, events come out.
 
 mod epoll;
+mod event;
 #[cfg(test)]
 pub(crate) mod fake;
 mod pick;
 mod poll;
 mod waker;
 
+pub(crate) use event::{Asked, EVENTS, Event, Events, Token, Trigger, Watch};
 pub(crate) use pick::open;
 #[cfg(test)]
 pub(crate) use pick::open_named;
 
-use crate::fd::Fd;
-use crate::interest::Interest;
 use nix::errno::Errno;
 use std::time::Duration;
-
-/// Names one registration of a descriptor number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Token {
-    pub(crate) fd: Fd,
-    pub(crate) generation: u32,
-}
-
-/// One ready descriptor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Event {
-    pub(crate) token: Token,
-    pub(crate) ready: Interest,
-    /// An error or a notice in the error queue is there.
-    pub(crate) error: bool,
-    /// The number is not open any more.
-    pub(crate) closed: bool,
-}
-
-/// The most events that one wait takes.
-pub(crate) const EVENTS: usize = 256;
-
-/// Room for what a wait reports, and for what it asks `poll(2)`; kept from wait to wait.
-#[derive(Debug)]
-pub(crate) struct Events {
-    list: Vec<Event>,
-    polled: Vec<libc::pollfd>,
-    tokens: Vec<Token>,
-}
-
-impl Events {
-    pub(crate) fn new() -> Result<Events, Errno> {
-        let mut list = Vec::new();
-        list.try_reserve_exact(EVENTS).map_err(|_| Errno::ENOMEM)?;
-        Ok(Events { list, polled: Vec::new(), tokens: Vec::new() })
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.list.clear();
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.list.len() >= EVENTS
-    }
-
-    /// Adds an event; the backend has checked for room.
-    pub(crate) fn push(&mut self, event: Event) {
-        debug_assert!(!self.is_full());
-        self.list.push(event);
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Event] {
-        &self.list
-    }
-}
-
-/// A descriptor to look at in this wait only.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Asked {
-    pub(crate) token: Token,
-    pub(crate) interest: Interest,
-}
 
 /// See the module's text for what all of this promises together.
 pub(crate) trait Backend: Send + Sync {
@@ -104,10 +43,20 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Watches `token.fd` for `new` instead of `old`. An empty `new` ends the registration. `EPERM`: this
     /// kind of file cannot be watched, because it is always ready; `EBADF`: not open.
-    fn set(&self, token: Token, old: Interest, new: Interest) -> Result<(), Errno>;
+    fn set(&self, token: Token, old: Watch, new: Watch) -> Result<(), Errno>;
+
+    /// Whether [`Backend::set`] asks the kernel at once, so that its success shows that the number is open.
+    fn asks_at_once(&self) -> bool {
+        false
+    }
+
+    /// Whether [`Trigger::Edge`] can be had.
+    fn edges(&self) -> bool {
+        false
+    }
 
     /// Whether the registration made for `token` still belongs to the file that is open under its number.
-    fn same_file(&self, token: Token, watched: Interest) -> bool;
+    fn same_file(&self, token: Token, watched: Watch) -> bool;
 
     /// The caller is about to close the descriptor, of which no copy is known to remain.
     fn closing(&self, token: Token);

@@ -1,7 +1,7 @@
 //! The one place where an event of the kernel becomes state.
 
 use super::Reactor;
-use crate::backend::{Event, Token};
+use crate::backend::{Event, Events, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::sys::bytes::drain_error_queue;
@@ -15,9 +15,9 @@ const NOTICES: usize = 64;
 const GHOSTS: u32 = 2;
 
 impl Reactor {
-    pub(super) fn apply(&mut self, events: &[Event]) {
+    pub(super) fn apply(&mut self, events: &Events) {
         let mut ghost = false;
-        for event in events {
+        for event in events.iter() {
             ghost |= !self.apply_one(event);
         }
         self.ghost_waits = if ghost { self.ghost_waits + 1 } else { 0 };
@@ -28,26 +28,28 @@ impl Reactor {
     }
 
     /// False if the event belongs to no registration that stands.
-    fn apply_one(&mut self, event: &Event) -> bool {
-        let Token { fd, generation } = event.token;
+    fn apply_one(&mut self, event: Event) -> bool {
+        // A backend keeps its own registrations to itself.
+        let Some(token) = event.token() else { return true };
+        let Token { fd, generation } = token;
         let number = fd.index() as u32;
         if self.table.get(fd).is_none_or(|e| e.generation != generation) {
             return false;
         }
-        if event.closed {
+        if event.is_closed() {
             if let Some(backend) = self.live_backend() {
-                backend.closing(event.token);
+                backend.closing(token);
             }
             self.lost(number);
             return true;
         }
-        let ready = if event.error { after_notices(fd, event.ready) } else { event.ready };
+        let ready = if event.is_error() { after_notices(fd, event.ready()) } else { event.ready() };
         for dir in [Direction::Read, Direction::Write] {
             if ready.has(dir) && self.table.listed(number).want.has(dir) {
                 self.confirm(number, dir);
             }
         }
-        self.withdraw_interest(event, ready);
+        self.withdraw_interest(token, ready);
         true
     }
 
@@ -59,8 +61,8 @@ impl Reactor {
 
     /// An event that nobody wants must not come again: takes back the interest that it shows to be unwanted.
     /// Errors and hang-ups come regardless of interest, so without any want the registration has to go.
-    fn withdraw_interest(&mut self, event: &Event, ready: Interest) {
-        let number = event.token.fd.index() as u32;
+    fn withdraw_interest(&mut self, token: Token, ready: Interest) {
+        let number = token.fd.index() as u32;
         let e = self.table.listed(number);
         let (watched, keep) = (e.watched, e.watched & e.want);
         let extra = watched - keep;
@@ -70,7 +72,7 @@ impl Reactor {
         e.watched = keep;
         if let Some(backend) = self.live_backend() {
             // An error means that the kernel has forgotten the descriptor: then no event comes again either.
-            let _ = backend.set(event.token, watched, keep);
+            let _ = backend.set(token, Watch::level(watched), Watch::level(keep));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the program wants, and telling the backend of it.
 
 use super::Reactor;
-use crate::backend::Token;
+use crate::backend::{Token, Watch};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::sys::mode::is_nonblocking;
@@ -86,7 +86,7 @@ impl Reactor {
         let token = Token { fd: Fd::from_index(number), generation: e.generation };
         let (watched, new) = (e.watched, e.watched | more);
         let Some(backend) = self.live_backend() else { return Armed::AskOnly };
-        match backend.set(token, watched, new) {
+        match backend.set(token, Watch::level(watched), Watch::level(new)) {
             Ok(()) => {
                 self.table.listed(number).watched = new;
                 Armed::Yes

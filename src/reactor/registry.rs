@@ -1,9 +1,9 @@
 //! From `io_fd` to `io_close`.
 
 use super::{Flags, Reactor};
-use crate::backend::Token;
+use crate::backend::{Token, Watch};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
+use crate::interest::Direction;
 use crate::mode::{FileKind, Mode};
 use crate::sys::mode::is_nonblocking;
 use nix::errno::Errno;
@@ -49,7 +49,7 @@ impl Reactor {
             if shared {
                 // A copy of the descriptor would keep the registration alive after close (epoll(7), Q6).
                 // An error means that there is none, which is what we want.
-                let _ = backend.set(token, watched, Interest::NONE);
+                let _ = backend.set(token, Watch::level(watched), Watch::default());
             } else {
                 backend.closing(token);
             }
@@ -69,7 +69,7 @@ impl Reactor {
         let (token, watched, dead) = (Token { fd, generation: e.generation }, e.watched, e.dead);
         match self.live_backend() {
             // Without a registration in the kernel there is nothing to compare with.
-            Some(backend) if !watched.is_none() => !backend.same_file(token, watched),
+            Some(backend) if !watched.is_none() => !backend.same_file(token, Watch::level(watched)),
             _ => dead,
         }
     }

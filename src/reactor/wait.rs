@@ -96,8 +96,8 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             }
             Err(e) => break Err(e),
         }
-        seen += events.as_slice().len();
-        state.apply(events.as_slice());
+        seen += events.len();
+        state.apply(events);
         state.drop_unconfirmed();
         let pending = !state.readable.is_empty() || !state.writable.is_empty();
         if pending || look.last || limit.left() == Some(Duration::ZERO) {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
 /// What to do with a registration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Op {
     Add,
     Modify,
@@ -42,4 +42,12 @@ pub(crate) fn wait(
     let n = Errno::result(unsafe { libc::epoll_wait(set.raw(), room.as_mut_ptr().cast(), len, timeout) })?;
     // SAFETY: the kernel has written the first `n` events, and says so by returning `n` <= `len`.
     Ok(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), n as usize) })
+}
+
+/// [`wait`] that appends to `list` as many as its capacity holds.
+pub(crate) fn append(set: Fd, list: &mut Vec<epoll_event>, timeout: c_int) -> Result<(), Errno> {
+    let n = wait(set, list.spare_capacity_mut(), timeout)?.len();
+    // SAFETY: the kernel has written `n` events behind those that are there, within the capacity.
+    unsafe { list.set_len(list.len() + n) };
+    Ok(())
 }
