@@ -4,11 +4,11 @@ use super::{Flags, Reactor, STATE, fork};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
+use crate::sys::lock::Guard;
 use crate::time::Deadline;
 use crate::xfer::file;
 use nix::errno::Errno;
 use std::fmt;
-use std::sync::MutexGuard;
 
 /// See [`Reactor::register`].
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
@@ -18,7 +18,7 @@ pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
 
 /// The state, for what programs do before they register anything: a child forked meanwhile by another thread
 /// must not inherit the lock.
-fn state() -> MutexGuard<'static, Reactor> {
+fn state() -> Guard<'static, Reactor> {
     // For want of memory the fork is not watched yet; the first registration tries again and reports it.
     let _ = fork::watch();
     STATE.lock()

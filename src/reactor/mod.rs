@@ -52,7 +52,7 @@ use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::mode::Mode;
 use crate::ready::ReadyQueue;
-use crate::sys::fork::ForkLock;
+use crate::sys::lock::ForkLock;
 use crate::table::FdTable;
 use crate::timer::Timer;
 use nix::errno::Errno;

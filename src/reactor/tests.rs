@@ -8,9 +8,9 @@ use crate::backend::{Backend, Token, fake::Fake};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::mode::Mode;
-use crate::sys::fork::ForkLock;
+use crate::sys::lock::{ForkLock, Guard};
 use crate::time::Deadline;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use Direction::{Read, Write};
@@ -27,7 +27,7 @@ impl Rig {
         Rig { lock: ForkLock::new(r) }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, Reactor> {
+    pub(super) fn state(&self) -> Guard<'_, Reactor> {
         self.lock.lock()
     }
 

@@ -5,7 +5,7 @@ use super::{Reactor, STATE, Scratch};
 use crate::backend::{Asked, Backend, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
-use crate::sys::fork::ForkLock;
+use crate::sys::lock::ForkLock;
 use crate::time::Deadline;
 use crate::timer::Due;
 use nix::errno::Errno;

@@ -6,6 +6,7 @@ pub(crate) mod bytes;
 pub(crate) mod env;
 pub(crate) mod epoll;
 pub(crate) mod fork;
+pub(crate) mod lock;
 pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mode;

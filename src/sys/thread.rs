@@ -1,4 +1,4 @@
-//! Thread cancellation.
+//! Whether there are threads, and thread cancellation.
 //!
 //! Most system call wrappers of the C library are cancellation points, and the unwinding of a cancelled
 //! thread ends the process when it meets a Rust frame. So no call of this library is one: a cancelled thread
@@ -47,8 +47,9 @@ impl Drop for Uncancelled {
     }
 }
 
+/// Whether the C library knows of one thread only.
 #[inline]
-fn single_threaded() -> bool {
+pub(super) fn single_threaded() -> bool {
     // SAFETY: a byte that lives as long as the process; glibc changes it while only one thread runs, or
     // atomically.
     let flag = unsafe { AtomicU8::from_ptr((&raw const __libc_single_threaded).cast_mut().cast()) };

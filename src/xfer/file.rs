@@ -9,7 +9,8 @@
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
-use crate::sys::fork::{ForkLock, at_fork};
+use crate::sys::fork::at_fork;
+use crate::sys::lock::ForkLock;
 use crate::sys::{message, mode};
 use nix::errno::Errno;
 use std::collections::HashMap;
