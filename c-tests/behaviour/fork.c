@@ -1,21 +1,5 @@
 /* After fork the child's loop is its own, and exec takes nothing of the library along. */
-#include "loop.h"
-
-#include <dirent.h>
-
-/* Runs body in a child and checks that it left with 0. */
-static void in_child(void (*body)(void)) {
-  int status;
-  pid_t child = fork();
-  CHECK(child != -1);
-  if (child == 0) {
-    alarm(10);
-    body();
-    _exit(0);
-  }
-  CHECK_INT(waitpid(child, &status, 0), child);
-  CHECK_INT(status, 0);
-}
+#include "fork.h"
 
 static int64 d[2], e[2];
 
@@ -30,7 +14,7 @@ TEST(D28_RULE9_S3_13_child_that_closes_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   l_pipe(e, 1);
   io_waituntil2(1);
-  in_child(close_inherited);
+  f_run(close_inherited);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   io_dontwantread(d[0]);
@@ -86,7 +70,7 @@ TEST(RULE9_S3_13_child_inherits_wants_cookies_and_deadlines) {
   io_setcookie(d[0], d);
   io_timeout(d[0], l_in_ms(-1000));
   io_waituntil2(1);
-  in_child(use_what_was_inherited);
+  f_run(use_what_was_inherited);
 }
 
 static void answer(void) {
@@ -122,14 +106,14 @@ TEST(RULE9_S3_13_both_sides_wait_at_once) {
   CHECK_INT(status, 0);
 }
 
-static void grandchild(void) { in_child(use_what_was_inherited); }
+static void grandchild(void) { f_run(use_what_was_inherited); }
 
 TEST(RULE9_fork_of_a_fork) {
   l_pipe(d, 1);
   io_setcookie(d[0], d);
   io_timeout(d[0], l_in_ms(-1000));
   io_waituntil2(1);
-  in_child(grandchild);
+  f_run(grandchild);
 }
 
 static void shut_down(void) { io_finishandshutdown(); }
@@ -137,7 +121,7 @@ static void shut_down(void) { io_finishandshutdown(); }
 TEST(RULE9_T30_child_that_shuts_down_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   io_waituntil2(1);
-  in_child(shut_down);
+  f_run(shut_down);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
