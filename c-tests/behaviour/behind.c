@@ -1,0 +1,221 @@
+/* What happens behind the library's back between two waits: numbers closed, replaced and doubled, data taken
+ * and room used up by others, interest that goes to and fro. */
+#include "many.h"
+
+TEST(RULE6_plain_close_of_a_number_whose_event_is_pending) {
+  int64 d[2], fresh[2];
+  int copy, kept;
+  l_idle();
+  for (kept = 0; kept < 2; kept++) {
+    l_pipe(d, 1);
+    l_put(d[1], "x");
+    io_check();
+    copy = kept ? dup((int)d[0]) : -1; /* still readable, but nobody's */
+    CHECK_INT(close((int)d[0]), 0);
+    l_pipe(fresh, 1);
+    CHECK_INT(fresh[0], d[0]);
+    CHECK_INT(io_canread(), -1);
+    l_check_asleep();
+    l_put(fresh[1], "x");
+    l_expect_read_only(fresh[0]);
+    io_close(fresh[0]);
+    if (kept) CHECK_INT(close(copy), 0);
+  }
+}
+
+TEST(RULE6_file_replaced_under_a_wanted_number) {
+  int64 d[2], other[2];
+  int event;
+  l_idle();
+  for (event = 0; event < 2; event++) {
+    l_pipe(d, 1);
+    io_setcookie(d[0], d);
+    io_waituntil2(1);
+    if (event) l_put(d[1], "x");
+    if (event) io_check();
+    t_pipe(other);
+    CHECK_INT(fcntl((int)other[0], F_SETFL, O_NONBLOCK), 0);
+    CHECK_INT(dup2((int)other[0], (int)d[0]), d[0]);
+    CHECK_INT(io_fd(d[0]), 1);
+    CHECK(io_getcookie(d[0]) == NULL);
+    io_wantread(d[0]);
+    CHECK_INT(io_canread(), -1);
+    l_check_asleep();
+    l_put(other[1], "x");
+    l_expect_read_only(d[0]);
+    io_close(d[0]);
+  }
+}
+
+TEST(RULE2_file_under_two_numbers_is_reported_under_both) {
+  int64 d[2], copy, first, second;
+  char c;
+  l_pipe(d, 1);
+  copy = dup((int)d[0]);
+  l_read_event(copy);
+  l_put(d[1], "x");
+  first = l_next_read(L_PATIENCE);
+  second = l_next_read(L_PATIENCE);
+  CHECK((first == d[0] && second == copy) || (first == copy && second == d[0]));
+  CHECK_INT(io_tryread(first, &c, 1), 1);
+  CHECK_INT(l_next_read(20), -1);
+  l_put(d[1], "x");
+  io_close(first);
+  l_expect_read_only(second);
+  io_dontwantread(second);
+  l_idle();
+  l_check_asleep();
+}
+
+TEST(RULE1_data_taken_between_two_waits_is_no_event) {
+  int64 d[3][2], i, round;
+  char c;
+  t_pipe(d[0]);
+  t_unix_pair(d[1]);
+  t_tcp_pair(d[2]);
+  for (i = 0; i < 3; i++) {
+    io_nonblock(d[i][0]);
+    l_read_event(d[i][0]);
+  }
+  for (round = 0; round < 20; round++) {
+    for (i = 0; i < 3; i++) {
+      l_put(d[i][1], "x");
+      l_until(d[i][0], POLLIN);
+    }
+    if (round % 2) io_check();
+    if (round % 4 == 3) CHECK(io_canread() != -1);
+    for (i = 0; i < 3; i++) CHECK_INT(read((int)d[i][0], &c, 1), 1);
+    io_check();
+    CHECK_INT(io_canread(), -1);
+  }
+  l_check_asleep();
+  for (i = 0; i < 3; i++) {
+    l_put(d[i][1], "x");
+    l_expect_read_only(d[i][0]);
+    CHECK_INT(io_tryread(d[i][0], &c, 1), 1);
+  }
+}
+
+TEST(RULE1_RULE2_room_used_up_between_two_waits_is_no_event) {
+  static char buf[65536];
+  int64 d[2], round;
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  for (round = 0; round < 5; round++) {
+    l_expect_write_only(d[0]);
+    if (round % 2) io_check(); /* the event is pending, or not */
+    t_fill(d[0]);
+    io_check();
+    CHECK_INT(io_canwrite(), -1);
+    CHECK_INT(l_next_write(20), -1);
+    while (recv((int)d[1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
+    }
+  }
+  l_expect_write_only(d[0]);
+}
+
+TEST(RULE2_S3_4_wait_without_time_finds_whatever_is_ready) {
+  int64 d[3][2], e, fresh[2], round;
+  char c;
+  t_pipe(d[0]);
+  t_unix_pair(d[1]);
+  t_tcp_pair(d[2]);
+  for (round = 0; round < 3; round++) {
+    io_nonblock(d[round][0]);
+    l_read_event(d[round][0]);
+  }
+  e = m_eventfd();
+  l_read_event(e);
+  for (round = 0; round < 100; round++) {
+    int64 *way = d[round % 3];
+    l_put(way[1], "x");
+    l_until(way[0], POLLIN);
+    CHECK(io_waituntil2(0) >= 1);
+    CHECK_INT(io_canread(), way[0]);
+    CHECK_INT(io_tryread(way[0], &c, 1), 1);
+    m_fire(e); /* unwanted when it came, wanted since */
+    io_dontwantread(e);
+    if (round % 2) io_check();
+    io_wantread(e);
+    io_check();
+    CHECK_INT(io_canread(), e);
+    m_take(e);
+    l_pipe(fresh, 1); /* registered since the last wait */
+    l_put(fresh[1], "x");
+    io_check();
+    CHECK_INT(io_canread(), fresh[0]);
+    CHECK_INT(read((int)fresh[0], &c, 1), 1);
+    io_check();
+    CHECK_INT(io_canread(), -1);
+    CHECK_INT(close((int)fresh[1]), 0); /* and its end of file */
+    io_check();
+    CHECK_INT(io_canread(), fresh[0]);
+    io_close(fresh[0]);
+  }
+}
+
+static void toggle(int64 d, int64 times) {
+  for (; times > 0; times--) {
+    io_dontwantread(d);
+    io_wantwrite(d);
+    io_wantread(d);
+    io_dontwantwrite(d);
+  }
+}
+
+TEST(M1_RULE4_interest_that_goes_to_and_fro_between_two_waits) {
+  int64 d[3][2], i, round, before, times = t_under_valgrind() ? 5000 : 200000;
+  char c;
+  for (i = 0; i < 3; i++) {
+    t_unix_pair(d[i]);
+    l_read_event(d[i][0]);
+  }
+  for (round = 0; round < 20; round++) {
+    for (i = 0; i < 3; i++) toggle(d[i][0], 100 * (i + 1));
+    l_put(d[round % 3][1], "x");
+    if (round % 2) io_dontwantread(d[(round + 1) % 3][0]);
+    io_check();
+    toggle(d[round % 3][0], 300);
+    io_check();
+    CHECK_INT(io_canread(), d[round % 3][0]);
+    CHECK_INT(io_canread(), -1);
+    CHECK_INT(io_canwrite(), -1);
+    CHECK_INT(read((int)d[round % 3][0], &c, 1), 1);
+    io_wantread(d[(round + 1) % 3][0]);
+  }
+  before = m_resident();
+  toggle(d[0][0], times);
+  io_check();
+  m_check_grown(before, 64 << 10);
+  l_check_asleep();
+}
+
+/* A number that lives and dies hundreds of times without a wait in between, as different kinds of file. */
+TEST(RULE6_one_number_used_by_hundreds_between_two_waits) {
+  int64 d[2], number = -1, i;
+  l_idle();
+  io_waituntil2(1);
+  for (i = 0; i < 300; i++) {
+    t_unix_pair(d);
+    CHECK(number == -1 || d[0] == number);
+    number = d[0];
+    if (i % 3 != 0) io_nonblock(d[0]);
+    CHECK_INT(io_fd(d[0]), 1);
+    io_wantread(d[0]);
+    if (i % 2) io_wantwrite(d[0]);
+    if (i % 5 == 0) l_put(d[1], "x");
+    if (i % 50 == 49) io_check();
+    if (i % 7 == 0) close((int)d[0]);
+    else io_close(d[0]);
+    close((int)d[1]);
+  }
+  CHECK_INT(io_canread(), -1);
+  CHECK_INT(io_canwrite(), -1);
+  t_unix_pair(d);
+  CHECK_INT(d[0], number);
+  l_read_event(d[0]);
+  l_check_asleep();
+  l_put(d[1], "x");
+  l_expect_read_only(d[0]);
+}

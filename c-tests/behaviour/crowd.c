@@ -1,0 +1,149 @@
+/* Many descriptors with something to say in the same turn: more than one system call brings. */
+#include "many.h"
+
+enum { CROWD = 700, MOST = 4096 };
+
+static int64 d[CROWD];
+static int seen[MOST];
+
+static void crowd(int fire) {
+  int i;
+  for (i = 0; i < CROWD; i++) {
+    d[i] = m_eventfd();
+    CHECK(d[i] < MOST);
+    l_read_event(d[i]);
+    if (fire) m_fire(d[i]);
+  }
+}
+
+/* Takes what is pending. Returns how many. */
+static int take_all(void) {
+  int64 next;
+  int n = 0;
+  while ((next = io_canread()) != -1) {
+    seen[next]++;
+    m_take(next);
+    n++;
+  }
+  return n;
+}
+
+TEST(M11_RULE5_700_ready_at_once_come_once_each_and_again) {
+  int i, round, found, waits;
+  m_descriptors();
+  crowd(0);
+  for (round = 1; round <= 3; round++) {
+    for (i = 0; i < CROWD; i++) m_fire(d[i]);
+    for (found = waits = 0; found < CROWD; waits++) {
+      CHECK(waits < 10);
+      io_waituntil2(L_PATIENCE);
+      found += take_all();
+    }
+    for (i = 0; i < CROWD; i++) CHECK_INT(seen[d[i]], round);
+  }
+  l_check_asleep();
+}
+
+TEST(M11_RULE5_newcomer_is_heard_among_700_that_are_always_ready) {
+  int64 next, p[2];
+  int waits, heard = 0, i;
+  m_descriptors();
+  crowd(1);
+  for (waits = 0; waits < 20; waits++) { /* as a server that is behind with its work */
+    io_check();
+    while ((next = io_canread()) != -1) seen[next]++;
+  }
+  for (i = 0; i < CROWD; i++) CHECK(seen[d[i]] >= 3);
+  l_pipe(p, 1);
+  l_put(p[1], "x");
+  for (waits = 0; !heard; waits++) {
+    CHECK(waits < 10);
+    io_check();
+    while ((next = io_canread()) != -1) heard |= next == p[0];
+  }
+}
+
+/* Each event closes somebody who has one too, and opens another in its place who has none. */
+TEST(RULE6_M10_every_event_closes_another_descriptor_with_an_event) {
+  static char quiet[MOST];
+  int64 next;
+  int i, events = 0;
+  unsigned seed = 3;
+  m_descriptors();
+  crowd(1);
+  for (;;) {
+    if ((next = io_canread()) == -1) {
+      io_check();
+      if ((next = io_canread()) == -1) break;
+    }
+    events++;
+    CHECK(!quiet[next]);
+    m_take(next);
+    i = rand_r(&seed) % CROWD;
+    io_close(d[i]);
+    CHECK_INT(m_eventfd(), d[i]);
+    l_read_event(d[i]);
+    quiet[d[i]] = 1;
+  }
+  CHECK(events > CROWD / 3);
+  for (i = 0; i < CROWD; i++)
+    if (quiet[d[i]]) m_fire(d[i]);
+  while ((next = l_next_read(20)) != -1) {
+    CHECK_INT(quiet[next]--, 1);
+    m_take(next);
+  }
+  for (i = 0; i < CROWD; i++) CHECK(!quiet[d[i]]);
+}
+
+/* Files that live on, ready, under numbers that nobody registered, while theirs belong to others by now. */
+TEST(RULE6_RULE3_700_ghosts_hide_nobody_and_do_not_spin) {
+  int i, copy;
+  m_descriptors();
+  l_idle();
+  crowd(0);
+  io_waituntil2(1);
+  for (i = 0; i < CROWD; i++) {
+    CHECK((copy = fcntl((int)d[i], F_DUPFD, 2000)) != -1);
+    CHECK_INT(close((int)d[i]), 0);
+    CHECK_INT(m_eventfd(), d[i]);
+    l_read_event(d[i]);
+    m_fire(copy);
+  }
+  io_check();
+  io_check();
+  CHECK_INT(io_canread(), -1);
+  m_fire(d[CROWD / 2]);
+  l_expect_read_only(d[CROWD / 2]);
+  m_take(d[CROWD / 2]);
+  l_check_asleep();
+}
+
+TEST(RULE2_RULE3_300_peers_that_close_while_unwanted) {
+  enum { PEERS = 300 };
+  int64 pair[PEERS][2], next;
+  int i, found;
+  char c;
+  m_descriptors();
+  l_idle();
+  for (i = 0; i < PEERS; i++) {
+    if (i % 3 == 0) t_pipe(pair[i]);
+    if (i % 3 == 1) t_unix_pair(pair[i]);
+    if (i % 3 == 2) t_tcp_pair(pair[i]);
+    io_nonblock(pair[i][0]);
+    l_read_event(pair[i][0]);
+  }
+  io_waituntil2(1);
+  for (i = 0; i < PEERS; i++) io_dontwantread(pair[i][0]);
+  for (i = 0; i < PEERS; i++) CHECK_INT(close((int)pair[i][1]), 0);
+  l_until(pair[PEERS - 1][0], POLLRDHUP);
+  while (io_waituntil2(20) != 0) CHECK_INT(io_canread(), -1); /* each may cost a wake-up or two, but not more */
+  l_check_asleep();
+  for (i = 0; i < PEERS; i++) io_wantread(pair[i][0]);
+  for (found = 0; found < PEERS; found++) {
+    next = l_next_read(L_PATIENCE);
+    CHECK(next != -1);
+    CHECK_INT(io_tryread(next, &c, 1), 0);
+    io_close(next);
+  }
+  l_check_asleep();
+}
