@@ -6,6 +6,7 @@
 //! | `swarm` | two aria2c that find each other only through that tracker |
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
+//! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
@@ -19,6 +20,8 @@ mod echo;
 mod http;
 #[path = "servers/install.rs"]
 mod install;
+#[path = "servers/prefork.rs"]
+mod prefork;
 #[path = "servers/process.rs"]
 mod process;
 #[path = "servers/stage.rs"]
@@ -37,7 +40,7 @@ use libtest_mimic::{Failed, Trial};
 type Verdict = Result<(), Box<dyn std::error::Error>>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [tracker::TRIALS, swarm::TRIALS, web::TRIALS, echo::TRIALS, cost::TRIALS]
+    [tracker::TRIALS, swarm::TRIALS, web::TRIALS, echo::TRIALS, prefork::TRIALS, cost::TRIALS]
         .concat()
         .into_iter()
         .flat_map(|(name, run)| {

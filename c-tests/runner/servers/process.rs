@@ -67,11 +67,9 @@ impl Server {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
     }
 
-    /// How often the server's first thread went to sleep, and therefore woke up, until now.
+    /// [`wake_ups`] of the server's first thread.
     pub(super) fn wake_ups(&self) -> Result<u64, Box<dyn Error>> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
-        Ok(line.ok_or("no count of context switches")?.trim().parse()?)
+        wake_ups(self.pid())
     }
 
     /// Ends the server as `kill` does and waits until it is gone.
@@ -128,6 +126,13 @@ fn spawn(command: &mut Command) -> Result<Child, String> {
 
 fn signal(child: &Child, signal: Signal) -> nix::Result<()> {
     kill(Pid::from_raw(child.id() as i32), signal)
+}
+
+/// How often the first thread of a process went to sleep, and therefore woke up, until now.
+pub(super) fn wake_ups(pid: u32) -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+    Ok(line.ok_or("no count of context switches")?.trim().parse()?)
 }
 
 /// The processor time that a process has used, in clock ticks: a loop that spins never goes to sleep.
