@@ -88,12 +88,12 @@ TEST(RULE7_S3_7_all_deadlines_expire_at_once) {
   }
   CHECK(waits <= 1); /* none, on a machine that took 250 ms to set them */
   sweep(0, n);
-  l_check_asleep();
+  l_check_sleeps(200);
   sweep(0, n); /* unhandled ones come again */
   for (i = 0; i < n / 2; i++) io_timeout(d[i], l_in_ms(100000));
   for (; i < n * 3 / 4; i++) io_close(d[i]);
   sweep(n * 3 / 4, n);
-  l_check_asleep();
+  l_check_sleeps(200);
 }
 
 /* As a server does that gives every client another half minute with each message. */

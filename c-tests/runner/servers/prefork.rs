@@ -185,7 +185,7 @@ fn count_wake_ups(backend: &str, how: &[&str]) -> Verdict {
     let woken = (woken()? - woken_before) as f64 / f64::from(CONNECTIONS);
     let after = server.workers()?;
     let missed: u64 = after.iter().zip(&before).map(|(a, b)| a.missed - b.missed).sum();
-    if woken > LIMIT || woken < 1.0 {
+    if !(1.0..=LIMIT).contains(&woken) {
         return Err(format!("{woken:.2} wake-ups a connection, {missed} accepts that found nobody").into());
     }
     Ok(())
