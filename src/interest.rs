@@ -1,4 +1,4 @@
-//! The two directions of a descriptor and sets of them.
+//! The two directions of a descriptor, sets of them, and how they are watched.
 
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub, SubAssign};
 
@@ -11,6 +11,7 @@ pub(crate) enum Direction {
 
 impl Direction {
     /// Position in arrays that hold something for each direction.
+    #[cfg(test)]
     pub(crate) fn index(self) -> usize {
         self as usize
     }
@@ -24,15 +25,24 @@ impl Interest {
     pub(crate) const NONE: Interest = Interest(0);
     pub(crate) const READ: Interest = Interest(1);
     pub(crate) const WRITE: Interest = Interest(2);
-    #[cfg(test)]
     pub(crate) const BOTH: Interest = Interest(3);
 
     pub(crate) fn has(self, dir: Direction) -> bool {
         self.0 & Interest::from(dir).0 != 0
     }
 
+    /// Whether the sets have a direction in common.
+    pub(crate) const fn has_any(self, of: Interest) -> bool {
+        self.0 & of.0 != 0
+    }
+
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
+    }
+
+    /// The set as a number: reading is 1, writing 2.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
     }
 
     /// Number of directions in the set.
@@ -80,6 +90,37 @@ impl Sub for Interest {
 impl SubAssign for Interest {
     fn sub_assign(&mut self, other: Interest) {
         self.0 &= !other.0;
+    }
+}
+
+/// When a registration reports.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Trigger {
+    /// As long as it is ready.
+    #[default]
+    Level,
+    /// As `Level`; but of several sets that watch the same file, one is told (a listening socket shared by
+    /// processes). A backend that cannot do it takes it for `Level`.
+    Exclusive,
+    /// When something has changed, and then with every direction that is ready. Only for a backend that
+    /// has edges.
+    Edge,
+}
+
+/// What is watched, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Watch {
+    pub(crate) interest: Interest,
+    pub(crate) trigger: Trigger,
+}
+
+impl Watch {
+    pub(crate) fn level(interest: Interest) -> Watch {
+        Watch { interest, trigger: Trigger::Level }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self.interest.is_none()
     }
 }
 

@@ -1,82 +1,116 @@
-//! The queues behind `io_canread` and `io_canwrite`: FIFO lists linked through the entries.
+//! The queues behind `io_canread` and `io_canwrite`: first in, first out.
 //!
-//! Adding, popping and taking out of the middle are O(1) and allocate nothing. A queue holds a descriptor
-//! at most once, which the entry's `pending` bit guards.
+//! The truth is the entry's `pending` bit. Taking an event out of the middle only clears the bit; its place in
+//! the queue is skipped when it comes up, or serves again if the event comes back before. So a number is in
+//! the queue at most once, whatever happens, and room for every registered descriptor is made when it is
+//! registered: adding never allocates.
 
-use crate::interest::{Direction, Interest};
-use crate::table::{FdTable, Link};
+use crate::interest::Interest;
+use crate::table::{Entry, FdTable};
+use nix::errno::Errno;
+use std::collections::VecDeque;
 
-/// One queue.
+/// The queue of one direction.
 #[derive(Debug)]
-pub(crate) struct ReadyQueue {
-    dir: Direction,
-    head: u32,
-    tail: u32,
+pub(crate) struct ReadyQueue<const WRITE: bool> {
+    places: VecDeque<u32>,
+    /// Places whose event is pending.
+    pending: usize,
 }
 
-impl ReadyQueue {
-    pub(crate) const fn new(dir: Direction) -> ReadyQueue {
-        ReadyQueue { dir, head: Link::NIL, tail: Link::NIL }
+/// Behind `io_canread`.
+pub(crate) type Readable = ReadyQueue<false>;
+/// Behind `io_canwrite`.
+pub(crate) type Writable = ReadyQueue<true>;
+
+impl<const WRITE: bool> ReadyQueue<WRITE> {
+    const BIT: Interest = if WRITE { Interest::WRITE } else { Interest::READ };
+
+    pub(crate) const fn new() -> ReadyQueue<WRITE> {
+        ReadyQueue { places: VecDeque::new(), pending: 0 }
     }
 
+    /// Makes room for `n` numbers besides those that have a place.
+    pub(crate) fn reserve(&mut self, n: usize) -> Result<(), Errno> {
+        self.places.try_reserve(n).map_err(|_| Errno::ENOMEM)
+    }
+
+    /// Whether no event is pending.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head == Link::NIL
+        self.pending == 0
     }
 
-    /// The number at the front.
-    pub(crate) fn front(&self) -> Option<u32> {
-        (self.head != Link::NIL).then_some(self.head)
-    }
-
-    /// The number behind `number`, which is in the queue.
-    pub(crate) fn after(&self, table: &mut FdTable, number: u32) -> Option<u32> {
-        let next = table.listed(number).ready[self.dir.index()].next;
-        (next != Link::NIL).then_some(next)
-    }
-
-    /// Appends `number`; without effect if it is in the queue.
-    pub(crate) fn push(&mut self, table: &mut FdTable, number: u32) {
-        let tail = self.tail;
-        let e = table.listed(number);
-        if e.pending.has(self.dir) {
+    /// Makes the event of `number`, whose entry is `e`, pending; without effect if it is.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, e: &mut Entry, number: u32) {
+        if e.pending.has_any(Self::BIT) {
             return;
         }
-        e.pending |= self.dir.into();
-        e.ready[self.dir.index()] = Link { prev: tail, next: Link::NIL };
-        self.tail = number;
-        match tail {
-            Link::NIL => self.head = number,
-            t => table.listed(t).ready[self.dir.index()].next = number,
+        e.pending |= Self::BIT;
+        self.pending += 1;
+        if !e.placed.has_any(Self::BIT) {
+            e.placed |= Self::BIT;
+            self.places.push_back(number);
         }
     }
 
-    /// Takes `number` out; without effect if it is not in the queue.
-    pub(crate) fn remove(&mut self, table: &mut FdTable, number: u32) {
-        let i = self.dir.index();
-        let e = table.listed(number);
-        if !e.pending.has(self.dir) {
+    /// Withdraws the event of the entry `e`; without effect if none is pending.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, e: &mut Entry) {
+        if !e.pending.has_any(Self::BIT) {
             return;
         }
-        let bit = Interest::from(self.dir);
-        e.pending -= bit;
-        e.unconfirmed -= bit;
-        e.queued -= bit;
-        let Link { prev, next } = std::mem::replace(&mut e.ready[i], Link::ALONE);
-        match prev {
-            Link::NIL => self.head = next,
-            p => table.listed(p).ready[i].next = next,
-        }
-        match next {
-            Link::NIL => self.tail = prev,
-            n => table.listed(n).ready[i].prev = prev,
+        e.pending -= Self::BIT;
+        e.unconfirmed -= Self::BIT;
+        e.queued -= Self::BIT;
+        self.pending -= 1;
+    }
+
+    /// Whether a number can be added without allocating; always so, but the compiler does not know.
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        self.places.len() < self.places.capacity()
+    }
+
+    /// The number in the first place, whose event may have been withdrawn.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.places.front().copied()
+    }
+
+    /// Takes out the first place, whose event is pending and whose entry is `e`.
+    #[inline(always)]
+    pub(crate) fn take_first(&mut self, e: &mut Entry) {
+        self.places.pop_front();
+        e.placed -= Self::BIT;
+        self.remove(e);
+    }
+
+    /// Takes the first pending event out, showing number and entry to `taken`.
+    #[inline]
+    pub(crate) fn pop(&mut self, table: &mut FdTable, taken: impl FnOnce(u32, &mut Entry)) -> Option<u32> {
+        loop {
+            let number = self.first()?;
+            let e = table.listed(number);
+            if e.pending.has_any(Self::BIT) {
+                self.take_first(e);
+                taken(number, e);
+                return Some(number);
+            }
+            self.places.pop_front();
+            e.placed -= Self::BIT;
         }
     }
 
-    /// Takes the front out.
-    pub(crate) fn pop(&mut self, table: &mut FdTable) -> Option<u32> {
-        let number = self.front()?;
-        self.remove(table, number);
-        Some(number)
+    /// Calls `f` with the entry of each pending event and withdraws those for which it answers false.
+    pub(crate) fn retain(&mut self, table: &mut FdTable, mut f: impl FnMut(&mut Entry) -> bool) {
+        for i in 0..self.places.len() {
+            let e = table.listed(self.places[i]);
+            if e.pending.has_any(Self::BIT) && !f(e) {
+                self.remove(e);
+            }
+        }
     }
 }
 
@@ -93,15 +127,19 @@ mod tests {
         t
     }
 
-    fn drain(q: &mut ReadyQueue, t: &mut FdTable) -> Vec<u32> {
-        std::iter::from_fn(|| q.pop(t)).collect()
+    fn push<const W: bool>(q: &mut ReadyQueue<W>, t: &mut FdTable, number: u32) {
+        q.push(t.listed(number), number);
+    }
+
+    fn drain<const W: bool>(q: &mut ReadyQueue<W>, t: &mut FdTable) -> Vec<u32> {
+        std::iter::from_fn(|| q.pop(t, |_, _| ())).collect()
     }
 
     #[test]
     fn m1_fifo_and_at_most_once() {
-        let (mut t, mut q) = (table(), ReadyQueue::new(Direction::Read));
+        let (mut t, mut q) = (table(), Readable::new());
         for n in [3, 1, 3, 2, 1] {
-            q.push(&mut t, n);
+            push(&mut q, &mut t, n);
         }
         assert_eq!(drain(&mut q, &mut t), [3, 1, 2]);
         assert!(q.is_empty());
@@ -110,23 +148,47 @@ mod tests {
     #[test]
     fn removal_anywhere() {
         for gone in [0, 1, 2] {
-            let (mut t, mut q) = (table(), ReadyQueue::new(Direction::Write));
-            (0..3).for_each(|n| q.push(&mut t, n));
-            q.remove(&mut t, gone);
-            q.remove(&mut t, gone);
-            q.push(&mut t, 7);
+            let (mut t, mut q) = (table(), Writable::new());
+            (0..3).for_each(|n| push(&mut q, &mut t, n));
+            q.remove(t.listed(gone));
+            q.remove(t.listed(gone));
+            push(&mut q, &mut t, 7);
             let left: Vec<u32> = [0, 1, 2, 7].into_iter().filter(|&n| n != gone).collect();
             assert_eq!(drain(&mut q, &mut t), left);
         }
     }
 
     #[test]
+    fn a_number_has_one_place_however_often_it_comes_and_goes() {
+        let (mut t, mut q) = (table(), Readable::new());
+        q.reserve(8).unwrap();
+        let room = q.places.capacity();
+        for _ in 0..1000 {
+            (0..8).for_each(|n| push(&mut q, &mut t, n));
+            (0..8).for_each(|n| q.remove(t.listed(n)));
+            assert!(q.is_empty());
+        }
+        assert_eq!((q.places.len(), q.places.capacity()), (8, room));
+        assert_eq!(drain(&mut q, &mut t), []);
+        assert_eq!(q.places.len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_retained_is_withdrawn() {
+        let (mut t, mut q) = (table(), Readable::new());
+        (0..4).for_each(|n| push(&mut q, &mut t, n));
+        t.listed(2).cookie = 1;
+        q.retain(&mut t, |e| e.cookie == 1);
+        assert_eq!(drain(&mut q, &mut t), [2]);
+    }
+
+    #[test]
     fn the_two_queues_are_independent() {
         let mut t = table();
-        let (mut r, mut w) = (ReadyQueue::new(Direction::Read), ReadyQueue::new(Direction::Write));
-        r.push(&mut t, 4);
-        w.push(&mut t, 4);
-        assert_eq!(r.pop(&mut t), Some(4));
-        assert_eq!(w.pop(&mut t), Some(4));
+        let (mut r, mut w) = (Readable::new(), Writable::new());
+        push(&mut r, &mut t, 4);
+        push(&mut w, &mut t, 4);
+        assert_eq!(drain(&mut r, &mut t), [4]);
+        assert_eq!(drain(&mut w, &mut t), [4]);
     }
 }

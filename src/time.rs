@@ -16,6 +16,12 @@ const NANOS_PER_SEC: i64 = 1_000_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Deadline(i64);
 
+impl Default for Deadline {
+    fn default() -> Deadline {
+        Deadline::NEVER
+    }
+}
+
 impl Deadline {
     /// No deadline; later than every other.
     pub(crate) const NEVER: Deadline = Deadline(i64::MAX);
@@ -26,12 +32,17 @@ impl Deadline {
     }
 
     /// Converts a label that always means a moment, as the limit of a wait does.
+    #[inline]
     pub(crate) fn moment(t: Taia) -> Deadline {
         // Labels are compared by seconds first, so nanoseconds past a second add nothing.
         let nanos = i64::from(t.nano).min(NANOS_PER_SEC - 1);
-        let secs = i128::from(t.sec.x) - i128::from(UNIX_EPOCH_LABEL);
-        let ns = secs * i128::from(NANOS_PER_SEC) + i128::from(nanos);
-        Deadline(ns.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+        // A distance that wraps is so large that the product overflows.
+        let secs = t.sec.x.wrapping_sub(UNIX_EPOCH_LABEL) as i64;
+        match secs.checked_mul(NANOS_PER_SEC).and_then(|ns| ns.checked_add(nanos)) {
+            Some(ns) => Deadline(ns),
+            None if t.sec.x < UNIX_EPOCH_LABEL => Deadline(i64::MIN),
+            None => Deadline(i64::MAX),
+        }
     }
 
     /// The wall clock.
@@ -40,6 +51,11 @@ impl Deadline {
         let ns = clock_gettime(ClockId::CLOCK_REALTIME)
             .map_or(0, |t| t.tv_sec().saturating_mul(NANOS_PER_SEC).saturating_add(t.tv_nsec()));
         Deadline(ns)
+    }
+
+    /// The moment `d` later.
+    pub(crate) fn after(self, d: Duration) -> Deadline {
+        Deadline(i64::try_from(d.as_nanos()).map_or(i64::MAX, |ns| self.0.saturating_add(ns)))
     }
 
     /// Time from `now` to the deadline; zero when it has passed.

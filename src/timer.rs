@@ -1,7 +1,7 @@
 //! Deadlines.
 //!
 //! A 4-ary heap of deadlines to come, whose keys may be too early: pushing a deadline back, which servers
-//! do at every event, only changes the entry, and the heap learns of it when the old key comes up. Moving
+//! do at every event, only changes the entry, and the heap learns of it when the old key comes near. Moving
 //! a deadline forward or removing it moves one key. An entry is in the heap at most once, so memory follows
 //! the number of descriptors and not the number of changes.
 //!
@@ -57,11 +57,11 @@ impl Timer {
         }
         let e = table.listed(number);
         if let Place::Heap(i) = e.place {
+            let later = at >= e.deadline;
             e.deadline = at;
-            let i = i as usize;
-            if at < self.heap[i].at {
-                self.heap[i].at = at;
-                self.sift_up(table, i);
+            if !later && at < self.heap[i as usize].at {
+                self.heap[i as usize].at = at;
+                self.sift_up(table, i as usize);
             }
             return Ok(());
         }
@@ -90,15 +90,21 @@ impl Timer {
         self.heap.is_empty() && self.expired.is_empty() && self.named.is_empty()
     }
 
-    /// [`Timer::advance`] to the present; reads the clock only if a deadline lies ahead.
-    pub(crate) fn look(&mut self, table: &mut FdTable) -> Due {
-        if self.heap.is_empty() { Due::Nothing } else { self.advance(table, Deadline::now()) }
+    /// [`Timer::advance`] to the present, exact for the next `horizon`; reads the clock only if a deadline
+    /// lies ahead.
+    pub(crate) fn look(&mut self, table: &mut FdTable, horizon: Duration) -> Due {
+        if self.heap.is_empty() {
+            return Due::Nothing;
+        }
+        let now = Deadline::now();
+        self.advance(table, now, now.after(horizon))
     }
 
-    /// Moves what has passed by `now` to the expired, and says how far ahead the rest is.
-    pub(crate) fn advance(&mut self, table: &mut FdTable, now: Deadline) -> Due {
+    /// Moves what has passed by `now` to the expired, and says how far ahead the rest is. What lies beyond
+    /// `horizon` may be said to be nearer than it is, but not within it.
+    pub(crate) fn advance(&mut self, table: &mut FdTable, now: Deadline, horizon: Deadline) -> Due {
         let mut passed = false;
-        while let Some(&Key { at, number }) = self.heap.first() {
+        while let Some(&Key { at, number }) = self.heap.first().filter(|key| key.at < horizon) {
             let due = table.listed(number).deadline;
             if at < due {
                 self.heap[0].at = due;
@@ -107,14 +113,16 @@ impl Timer {
                 self.remove(table, 0);
                 self.expired.push(table, number, Place::Expired);
                 passed = true;
-            } else if passed {
-                break;
             } else {
-                // The clock must be past the deadline, not on it.
-                return Due::In(due.since(now) + Duration::from_nanos(1));
+                break;
             }
         }
-        if passed { Due::Now } else { Due::Nothing }
+        match self.heap.first() {
+            _ if passed => Due::Now,
+            None => Due::Nothing,
+            // The clock must be past the deadline, not on it.
+            Some(key) => Due::In(key.at.since(now) + Duration::from_nanos(1)),
+        }
     }
 
     /// The next expired descriptor of the sweep, or `None` at its end; the call after that begins another.
@@ -123,7 +131,8 @@ impl Timer {
             if self.heap.is_empty() && self.expired.is_empty() {
                 return None;
             }
-            self.advance(table, now());
+            let now = now();
+            self.advance(table, now, now);
             self.sweeping = true;
         }
         while let Some(number) = self.expired.pop(table, Place::Expired) {

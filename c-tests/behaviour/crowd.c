@@ -95,6 +95,21 @@ TEST(RULE6_M10_every_event_closes_another_descriptor_with_an_event) {
   for (i = 0; i < CROWD; i++) CHECK(!quiet[d[i]]);
 }
 
+/* More are always ready than a wait takes at first, and one event is taken a turn. */
+TEST(RULE5_one_event_a_turn_reaches_everyone) {
+  int i;
+  m_descriptors();
+  crowd(1);
+  for (i = 0; i < CROWD * 3; i++) {
+    int64 next;
+    io_check();
+    next = io_canread();
+    CHECK(next != -1);
+    seen[next]++;
+  }
+  for (i = 0; i < CROWD; i++) CHECK(seen[d[i]] >= 1);
+}
+
 /* Files that live on, ready, under numbers that nobody registered, while theirs belong to others by now. */
 TEST(RULE6_RULE3_700_ghosts_hide_nobody_and_do_not_spin) {
   int i, copy;

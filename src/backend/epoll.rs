@@ -1,9 +1,9 @@
 //! epoll(7), level-triggered.
 
 use super::waker::Waker;
-use super::{Asked, Backend, Events, Token, Trigger, Watch, poll};
+use super::{Asked, Backend, Events, Token, poll};
 use crate::fd::Fd;
-use crate::interest::Interest;
+use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
 use crate::sys::mode::close;
 use crate::sys::poll::flags;
@@ -13,7 +13,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const EDGE: u32 = libc::EPOLLET as u32 | libc::EPOLLRDHUP as u32;
+/// With what [`Event::has_more`](super::Event::has_more) needs.
+const EDGE: u32 = libc::EPOLLET as u32 | libc::EPOLLRDHUP as u32 | libc::EPOLLPRI as u32;
 const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
 pub(super) struct Epoll {
@@ -38,7 +39,7 @@ impl Epoll {
     /// Takes what is ready now or within the time, as far as there is room.
     fn collect(&self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Errno> {
         let begin = events.len();
-        append(self.set, &mut events.list, timeout_ms(timeout))?;
+        append(self.set, &mut events.list, events.room, timeout_ms(timeout))?;
         if self.waker.get().is_some()
             && let Some(i) = events.list[begin..].iter().position(|e| e.u64 == Token::NOBODY)
         {

@@ -2,7 +2,7 @@
 
 use crate::fd::Fd;
 use crate::interest::Interest;
-use crate::sys::poll::{ERR, HUP, NVAL, RDHUP, ready};
+use crate::sys::poll::{ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, ready};
 use nix::errno::Errno;
 
 /// Names one registration of a descriptor number.
@@ -21,37 +21,6 @@ impl Token {
 
     /// Data of a registration that the backend makes for itself.
     pub(super) const NOBODY: u64 = u64::MAX;
-}
-
-/// When a registration reports.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) enum Trigger {
-    /// As long as it is ready.
-    #[default]
-    Level,
-    /// As `Level`; but of several sets that watch the same file, one is told (a listening socket shared by
-    /// processes). A backend that cannot do it takes it for `Level`.
-    Exclusive,
-    /// When something has changed, and then with every direction that is ready. Only for a backend that
-    /// has [`Backend::edges`](super::Backend::edges).
-    Edge,
-}
-
-/// What is watched, and how.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Watch {
-    pub(crate) interest: Interest,
-    pub(crate) trigger: Trigger,
-}
-
-impl Watch {
-    pub(crate) fn level(interest: Interest) -> Watch {
-        Watch { interest, trigger: Trigger::Level }
-    }
-
-    pub(crate) fn is_none(self) -> bool {
-        self.interest.is_none()
-    }
 }
 
 /// One ready descriptor.
@@ -75,6 +44,12 @@ impl Event {
         Some(Token { fd, generation: (self.data >> 32) as u32 })
     }
 
+    /// The halves of the token, not checked for [`Token::NOBODY`].
+    #[inline(always)]
+    pub(crate) fn number_and_generation(self) -> (u32, u32) {
+        (self.data as u32, (self.data >> 32) as u32)
+    }
+
     /// The directions in which a transfer will not block. An error or a hang-up is both.
     #[inline]
     pub(crate) fn ready(self) -> Interest {
@@ -87,10 +62,22 @@ impl Event {
         self.flags & ERR != 0
     }
 
-    /// The peer has said its last word, or all is over: readiness to read lasts.
+    /// There is data to read and nothing else to say.
     #[inline]
-    pub(crate) fn is_last(self) -> bool {
-        self.flags & (ERR | HUP | RDHUP) != 0
+    pub(crate) fn is_plain_read(self) -> bool {
+        self.flags == IN
+    }
+
+    /// There is data to read, room to write, and nothing else to say.
+    #[inline]
+    pub(crate) fn is_plain_read_and_write(self) -> bool {
+        self.flags == IN | OUT
+    }
+
+    /// A short read will not have read everything: behind the data is the end, an error, or urgent data.
+    #[inline]
+    pub(crate) fn has_more(self) -> bool {
+        self.flags & (ERR | HUP | RDHUP | PRI) != 0
     }
 
     /// The number is not open any more.
@@ -100,7 +87,7 @@ impl Event {
     }
 }
 
-/// The most that one wait takes.
+/// The most that a wait takes, unless more have been found ready at once.
 pub(crate) const EVENTS: usize = 256;
 
 /// Room for what a wait reports, and for what it asks `poll(2)`; kept from wait to wait.
@@ -108,19 +95,29 @@ pub(crate) const EVENTS: usize = 256;
 pub(crate) struct Events {
     /// In the form of epoll, which is the default and then writes here itself.
     pub(super) list: Vec<libc::epoll_event>,
+    /// How many may come.
+    pub(super) room: usize,
     pub(super) polled: Vec<libc::pollfd>,
     pub(super) tokens: Vec<Token>,
 }
 
 impl Events {
-    pub(crate) fn new() -> Result<Events, Errno> {
-        let mut list = Vec::new();
-        list.try_reserve_exact(EVENTS).map_err(|_| Errno::ENOMEM)?;
-        Ok(Events { list, polled: Vec::new(), tokens: Vec::new() })
-    }
+    /// No events, and no room yet.
+    pub(crate) const NONE: Events =
+        Events { list: Vec::new(), room: 0, polled: Vec::new(), tokens: Vec::new() };
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+    }
+
+    /// Makes room for `n` events, or for fewer if memory is short.
+    pub(crate) fn make_room(&mut self, n: usize) -> Result<(), Errno> {
+        self.clear();
+        if self.list.try_reserve_exact(n).is_err() && self.list.capacity() == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        self.room = n.min(self.list.capacity());
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -128,7 +125,7 @@ impl Events {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.list.len() >= EVENTS
+        self.list.len() >= self.room
     }
 
     /// Adds an event; the backend has checked for room.
@@ -137,8 +134,9 @@ impl Events {
         self.list.push(libc::epoll_event { events: event.flags, u64: event.data });
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
-        self.list.iter().map(|raw| Event { flags: raw.events, data: raw.u64 })
+    #[inline]
+    pub(crate) fn get(&self, i: usize) -> Option<Event> {
+        self.list.get(i).map(|raw| Event { flags: raw.events, data: raw.u64 })
     }
 }
 
@@ -152,7 +150,6 @@ pub(crate) struct Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::poll::{IN, OUT};
 
     #[test]
     fn one_set_of_flags_serves_all() {
@@ -177,7 +174,7 @@ mod tests {
         assert_eq!(event(OUT).ready(), Interest::WRITE);
         assert_eq!(event(IN | RDHUP).ready(), Interest::READ);
         assert!(event(ERR).is_error() && !event(HUP).is_error());
-        assert!(event(IN | RDHUP).is_last() && event(HUP).is_last() && !event(IN | OUT).is_last());
+        assert!(event(IN | RDHUP).has_more() && event(IN | PRI).has_more() && !event(IN | OUT).has_more());
         assert!(event(NVAL).is_closed() && event(NVAL).ready().is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! A backend whose kernel is a script: tests say what is ready and see what the reactor asked for.
 
-use super::{Asked, Backend, Event, Events, Token, Watch};
+use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
-use crate::interest::Interest;
+use crate::interest::{Interest, Watch};
 use crate::sys::poll::flags;
 use nix::errno::Errno;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //!   call, as often as it is called, up to the room in [`Events`]; what found no room is reported by the
 //!   next call.
 //! * **No false report.** An event was true inside the call that returned it.
-//!   A registration with [`Trigger::Edge`] is the exception: see there.
+//!   A registration with [`Trigger::Edge`](crate::interest::Trigger::Edge) is the exception: see there.
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
 //!   block; [`Event::is_error`] tells them from data, so that the reactor can look closer.
 //! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
@@ -28,11 +28,12 @@ mod pick;
 mod poll;
 mod waker;
 
-pub(crate) use event::{Asked, EVENTS, Event, Events, Token, Trigger, Watch};
+pub(crate) use event::{Asked, EVENTS, Event, Events, Token};
 pub(crate) use pick::open;
 #[cfg(test)]
 pub(crate) use pick::open_named;
 
+use crate::interest::Watch;
 use nix::errno::Errno;
 use std::time::Duration;
 

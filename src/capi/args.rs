@@ -8,6 +8,12 @@ use std::ffi::c_char;
 /// refuses some of them (`EFAULT`) before it cuts them itself.
 const MAX_RW_COUNT: usize = 0x7fff_f000;
 
+/// Whether a length needs neither a check nor a cut.
+#[inline(always)]
+pub(crate) fn is_usual(len: i64) -> bool {
+    (len as u64).wrapping_sub(1) < MAX_RW_COUNT as u64
+}
+
 /// A signed length: negative is `EINVAL`, huge is cut.
 fn length(len: i64) -> Result<usize, Errno> {
     if len < 0 {
@@ -41,5 +47,7 @@ mod tests {
         assert_eq!(length(-1), Err(Errno::EINVAL));
         assert_eq!((length(0), length(9)), (Ok(0), Ok(9)));
         assert_eq!(length(i64::MAX), Ok(MAX_RW_COUNT));
+        assert!(is_usual(1) && is_usual(MAX_RW_COUNT as i64));
+        assert!(![0, -1, i64::MIN, MAX_RW_COUNT as i64 + 1].into_iter().any(is_usual));
     }
 }

@@ -1,11 +1,13 @@
 //! Reading and writing.
 
-use super::args::{source, target};
+use super::args::{is_usual, source, target};
 use super::guard::guard;
 use super::ret::{moved, moved_in_time};
+use crate::buf::{Source, Target};
 use crate::fd::Fd;
+use crate::interest::Direction;
 use crate::outcome::Stop;
-use crate::reactor;
+use crate::reactor::{self, quick};
 use nix::errno::Errno;
 use std::ffi::c_char;
 
@@ -21,12 +23,60 @@ use std::ffi::c_char;
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    // Nothing in here can panic, so that the usual call needs no guard.
+    if is_usual(len) && reactor::can_read_hot(d) {
+        // SAFETY: the caller's promise.
+        let target = unsafe { Target::new(buf.cast(), len as usize) };
+        return match reactor::read_hot(d, target) {
+            Ok(n) => n as i64,
+            Err(e) => read_failed(e),
+        };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { try_read_turn(d, buf, len) }
+}
+
+/// The short way for a descriptor that takes turns.
+///
+/// # Safety
+/// As for `io_tryread`.
+#[inline(never)]
+unsafe extern "C" fn try_read_turn(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    if is_usual(len) && reactor::takes_turns(d) {
+        // SAFETY: the caller's promise.
+        let target = unsafe { Target::new(buf.cast(), len as usize) };
+        return match reactor::read_hot(d, target) {
+            Ok(n) if n as i64 == len || quick::drained(d).is_some() => n as i64,
+            Ok(n) => read_short(n as i64),
+            Err(e) => read_failed(e),
+        };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { try_read(d, buf, len) }
+}
+
+/// # Safety
+/// As for `io_tryread`.
+#[inline(never)]
+unsafe extern "C" fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
     guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::read(fd, unsafe { target(buf, len) }?)
         }))
     })
+}
+
+/// The short way has ended with an error.
+#[cold]
+extern "C" fn read_failed(e: Errno) -> i64 {
+    guard(-3, || moved(reactor::moved_hot(Direction::Read, Err(e))))
+}
+
+/// The short way has moved `n` bytes, and no more.
+#[cold]
+extern "C" fn read_short(n: i64) -> i64 {
+    guard(-3, || moved(reactor::moved_hot(Direction::Read, Ok(n as usize))))
 }
 
 /// Writes up to `len` bytes from `buf` without waiting, also if `d` is in blocking mode. The first write
@@ -42,12 +92,41 @@ pub unsafe extern "C" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
+    if is_usual(len) && reactor::can_write_hot(d) {
+        // SAFETY: the caller's promise.
+        let source = unsafe { Source::new(buf.cast(), len as usize) };
+        return match reactor::write_hot(d, source) {
+            Ok(n) if n as i64 == len => len,
+            Ok(n) => wrote_short(n as i64),
+            Err(e) => write_failed(e),
+        };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { try_write(d, buf, len) }
+}
+
+/// # Safety
+/// As for `io_trywrite`.
+#[inline(never)]
+unsafe extern "C" fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
     guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::write(fd, unsafe { source(buf, len) }?)
         }))
     })
+}
+
+/// The short way has ended with an error.
+#[cold]
+extern "C" fn write_failed(e: Errno) -> i64 {
+    guard(-3, || moved(reactor::moved_hot(Direction::Write, Err(e))))
+}
+
+/// The short way has moved `n` bytes, and no more.
+#[cold]
+extern "C" fn wrote_short(n: i64) -> i64 {
+    guard(-3, || moved(reactor::moved_hot(Direction::Write, Ok(n as usize))))
 }
 
 /// Reads up to `len` bytes into `buf`, waiting for the first, also if `d` is in non-blocking mode.

@@ -13,9 +13,7 @@ use crate::xfer::{file, sendfile, sigpipe};
 fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     let (s, fd) = (Fd::new(s)?, Fd::new(fd)?);
     let r = sendfile::send(s, fd, off, n);
-    if !r.is_ok_and(|k| k == sendfile::part(n)) {
-        reactor::write_stopped(s);
-    }
+    reactor::wrote(s, r.is_ok_and(|k| k == sendfile::part(n)));
     r
 }
 

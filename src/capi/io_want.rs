@@ -3,7 +3,7 @@
 use super::guard::{guard, guard_state};
 use crate::fd::Fd;
 use crate::interest::Direction;
-use crate::reactor;
+use crate::reactor::{self, quick};
 use crate::time::Deadline;
 use std::ffi::c_int;
 
@@ -15,27 +15,35 @@ use std::ffi::c_int;
 /// sleeps in a wait call takes the change into account at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_wantread(d: i64) {
-    on_fd(d, |fd| reactor::want(fd, Direction::Read));
+    if quick::want(d, Direction::Read).is_none() {
+        want_read(d);
+    }
 }
 
 /// States that the program wants to know when `d` can be written to, or when a connect has finished; else
 /// as `io_wantread`. After `io_fd_canwrite` the first call makes it reported without a wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_wantwrite(d: i64) {
-    on_fd(d, |fd| reactor::want(fd, Direction::Write));
+    if quick::want(d, Direction::Write).is_none() {
+        want_write(d);
+    }
 }
 
 /// Ends `io_wantread`, at once: an event that the last wait call found is withdrawn. Keeps errno. Any thread
 /// may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_dontwantread(d: i64) {
-    on_fd(d, |fd| reactor::dont_want(fd, Direction::Read));
+    if quick::dont_want(d, Direction::Read).is_none() {
+        dont_want_read(d);
+    }
 }
 
 /// Ends `io_wantwrite`, at once; see `io_dontwantread`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_dontwantwrite(d: i64) {
-    on_fd(d, |fd| reactor::dont_want(fd, Direction::Write));
+    if quick::dont_want(d, Direction::Write).is_none() {
+        dont_want_write(d);
+    }
 }
 
 /// Tells that a read, write or accept outside the library answered EAGAIN: withdraws the event in each wanted
@@ -64,17 +72,13 @@ pub extern "C" fn io_eagain_write(d: i64) {
 /// INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_canread() -> i64 {
-    next(Direction::Read)
+    quick::next_readable().unwrap_or_else(|| next_readable())
 }
 
 /// Returns the next writable descriptor; else as `io_canread`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_canwrite() -> i64 {
-    next(Direction::Write)
-}
-
-fn next(dir: Direction) -> i64 {
-    guard_state(-1, || reactor::next(dir).map_or(-1, i64::from))
+    quick::next_writable().unwrap_or_else(|| next_writable())
 }
 
 /// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
@@ -118,11 +122,9 @@ pub extern "C" fn io_timedout(d: i64) -> c_int {
 /// the deadline is not set). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
-    on_fd(d, |fd| {
-        if let Err(e) = reactor::set_deadline(fd, Deadline::from_label(t)) {
-            e.set();
-        }
-    });
+    if quick::push_back(d, Deadline::from_label(t)).is_none() {
+        set_deadline(d, t);
+    }
 }
 
 fn on_fd(d: i64, f: impl FnOnce(Fd)) {
@@ -131,4 +133,55 @@ fn on_fd(d: i64, f: impl FnOnce(Fd)) {
             f(fd);
         }
     });
+}
+
+// The long ways, for what the short ones (`reactor::quick`) leave. Declared for C, they cannot unwind, so that the
+// functions above need nothing on the stack to call them.
+
+#[inline(never)]
+extern "C" fn want_read(d: i64) {
+    on_fd(d, |fd| reactor::want(fd, Direction::Read));
+}
+
+#[inline(never)]
+extern "C" fn want_write(d: i64) {
+    on_fd(d, |fd| reactor::want(fd, Direction::Write));
+}
+
+#[inline(never)]
+extern "C" fn dont_want_read(d: i64) {
+    on_fd(d, |fd| reactor::dont_want(fd, Direction::Read));
+}
+
+#[inline(never)]
+extern "C" fn dont_want_write(d: i64) {
+    on_fd(d, |fd| reactor::dont_want(fd, Direction::Write));
+}
+
+#[inline(never)]
+extern "C" fn next_readable() -> i64 {
+    quick::next_turn_taker().unwrap_or_else(|| next_of_all())
+}
+
+#[inline(never)]
+extern "C" fn next_of_all() -> i64 {
+    next(Direction::Read)
+}
+
+#[inline(never)]
+extern "C" fn next_writable() -> i64 {
+    next(Direction::Write)
+}
+
+#[inline(never)]
+extern "C" fn set_deadline(d: i64, t: crate::ctypes::Taia) {
+    on_fd(d, |fd| {
+        if let Err(e) = reactor::set_deadline(fd, Deadline::from_label(t)) {
+            e.set();
+        }
+    });
+}
+
+fn next(dir: Direction) -> i64 {
+    guard_state(-1, || reactor::next(dir).map_or(-1, i64::from))
 }

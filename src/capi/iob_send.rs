@@ -21,9 +21,7 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
         return Err(Errno::EBADF.into());
     }
     let sent = send::send(&mut s, batch);
-    if sent.came_up_short {
-        reactor::write_stopped(s);
-    }
+    reactor::wrote(s, !sent.came_up_short);
     sent.outcome
 }
 

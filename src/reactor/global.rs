@@ -100,9 +100,9 @@ pub(crate) fn eagain_wanted(fd: Fd) {
     }
 }
 
-/// A write through the library came up short, or could not begin.
-pub(crate) fn write_stopped(fd: Fd) {
-    STATE.lock().stopped(fd, Direction::Write);
+/// A write through the library is over: it has taken `all`, or came up short, or could not begin.
+pub(crate) fn wrote(fd: Fd, all: bool) {
+    STATE.lock().moved(fd, Direction::Write, all);
 }
 
 pub(crate) fn queue_for(fd: Fd, dir: Direction) -> bool {

@@ -1,10 +1,11 @@
 //! What the program wants, and telling the backend of it.
 
 use super::Reactor;
-use crate::backend::{Token, Watch};
+use crate::backend::Token;
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
-use crate::sys::mode::is_nonblocking;
+use crate::interest::{Direction, Interest, Trigger, Watch};
+use crate::sys::mode::{is_nonblocking, is_tcp};
+use crate::table::Rhythm;
 use nix::errno::Errno;
 
 /// What became of an attempt to watch a descriptor.
@@ -19,57 +20,93 @@ pub(super) enum Armed {
 
 impl Reactor {
     /// `io_wantread`, `io_wantwrite`.
+    #[inline]
     pub(super) fn want(&mut self, fd: Fd, dir: Direction) {
+        self.touch(fd);
+        let cycle = self.cycle;
         let Some(e) = self.table.get(fd).filter(|e| !e.want.has(dir)) else { return };
         e.want |= dir.into();
-        let hinted = dir == Direction::Write && e.can_write_hint;
-        let unarmed = e.unarmed();
-        let list = !unarmed.is_none() && !e.listed_unarmed;
-        e.listed_unarmed |= list;
         self.wanted += 1;
         let number = fd.index() as u32;
-        if list {
-            self.unarmed.push(number);
+        let at_once = dir == Direction::Write && e.can_be_written_to(cycle);
+        if at_once {
+            e.fresh = 0;
+            self.writable.push(e, number);
         }
-        if hinted {
-            self.push(dir, number);
+        if e.is_unsettled() {
+            self.list_if_unsettled(number);
         }
-        if self.sleepers > 0 && (hinted || (!unarmed.is_none() && self.arm(number, unarmed) != Armed::Yes)) {
+        if self.sleepers > 0 {
+            self.tell_sleepers(number, at_once);
+        }
+    }
+
+    /// Another thread must not sleep over what was just stated.
+    #[cold]
+    fn tell_sleepers(&mut self, number: u32, at_once: bool) {
+        let unknown = self.table.listed(number).unknown();
+        if at_once || (!unknown.is_none() && self.arm(number, unknown) != Armed::Yes) {
             self.wake_sleepers();
         }
     }
 
+    /// Puts `number` on the list that the next wait call goes through, if there is a reason.
+    pub(super) fn list_if_unsettled(&mut self, number: u32) {
+        let e = self.table.listed(number);
+        if e.is_unsettled() && !e.listed {
+            e.listed = true;
+            self.unsettled.push(number);
+        }
+    }
+
     /// `io_dontwantread`, `io_dontwantwrite`. The backend hears of it when it next reports the direction.
+    #[inline]
     pub(super) fn dont_want(&mut self, fd: Fd, dir: Direction) {
+        self.touch(fd);
         let Some(e) = self.table.get(fd).filter(|e| e.want.has(dir)) else { return };
         e.want -= dir.into();
-        let queued = e.queued.has(dir);
+        let (queued, exclusive) = (e.queued.has(dir), e.trigger == Trigger::Exclusive);
         self.wanted -= 1;
         if !queued {
             self.withdraw(dir, fd.index() as u32);
+        }
+        if exclusive {
+            // Or it would be told of connections in place of a process that wants them.
+            self.list_if_unsettled(fd.index() as u32);
         }
     }
 
     /// `io_eagain_*`: the program found out that the descriptor is not ready.
     pub(super) fn eagain(&mut self, fd: Fd, dir: Direction) {
+        self.touch(fd);
         let Some(e) = self.table.get(fd) else { return };
-        if dir == Direction::Write {
-            e.can_write_hint = false;
-        }
-        if e.pending.has(dir) {
-            self.withdraw(dir, fd.index() as u32);
-        }
+        e.close(dir);
+        self.withdraw(dir, fd.index() as u32);
     }
 
-    /// A transfer through the library came up short. What the program queued itself stands.
-    pub(super) fn stopped(&mut self, fd: Fd, dir: Direction) {
-        if !self.table.get(fd).is_some_and(|e| e.queued.has(dir)) {
-            self.eagain(fd, dir);
+    /// A transfer through the library has moved all of what it was asked to, or not.
+    pub(super) fn moved(&mut self, fd: Fd, dir: Direction, all: bool) {
+        self.touch(fd);
+        let Some(e) = self.table.get(fd) else { return };
+        if dir == Direction::Write {
+            e.fresh = 0;
+        }
+        match (all, dir) {
+            // What the program queued itself stands.
+            (false, _) if e.queued.has(dir) => {}
+            (false, _) => self.eagain(fd, dir),
+            (true, Direction::Write) if e.rhythm == Rhythm::Answering => {
+                e.rhythm = Rhythm::TakesTurns;
+                // The request was read before anybody looked how.
+                e.open |= Interest::READ;
+            }
+            (true, _) => {}
         }
     }
 
     /// `io_queueforread`, `io_queueforwrite`. False for a descriptor that is not registered.
     pub(super) fn queue_for(&mut self, fd: Fd, dir: Direction) -> bool {
+        self.touch(fd);
         let Some(e) = self.table.get(fd) else { return false };
         e.queued |= dir.into();
         e.unconfirmed -= dir.into();
@@ -82,13 +119,19 @@ impl Reactor {
 
     /// Has the backend watch the registered `number` for `more` than it does.
     pub(super) fn arm(&mut self, number: u32, more: Interest) -> Armed {
+        let Watch { interest, trigger } = self.table.listed(number).watch();
+        self.watch(number, Watch { interest: interest | more, trigger })
+    }
+
+    /// Has the backend watch the registered `number` in another way.
+    pub(super) fn watch(&mut self, number: u32, new: Watch) -> Armed {
         let e = self.table.listed(number);
-        let token = Token { fd: Fd::from_index(number), generation: e.generation };
-        let (watched, new) = (e.watched, e.watched | more);
+        let (token, old) = (Token { fd: Fd::from_index(number), generation: e.generation }, e.watch());
         let Some(backend) = self.live_backend() else { return Armed::AskOnly };
-        match backend.set(token, Watch::level(watched), Watch::level(new)) {
+        match backend.set(token, old, new) {
             Ok(()) => {
-                self.table.listed(number).watched = new;
+                let e = self.table.listed(number);
+                (e.watched, e.trigger) = (new.interest, new.trigger);
                 Armed::Yes
             }
             Err(Errno::EBADF) if is_nonblocking(token.fd).is_ok() => {
@@ -102,6 +145,29 @@ impl Reactor {
             }
             Err(_) => Armed::AskOnly,
         }
+    }
+
+    /// Watches for edges in both directions a descriptor whose program uses every one up.
+    /// Only of TCP does a short read say that there was no more (epoll(7), Q9): a datagram socket or a
+    /// terminal gives one piece at a time, and an AF_UNIX socket stops behind passed descriptors.
+    pub(super) fn promote(&mut self, number: u32) {
+        let both = Watch { interest: Interest::BOTH, trigger: Trigger::Edge };
+        if !is_tcp(Fd::from_index(number)) || self.watch(number, both) != Armed::Yes {
+            self.table.listed(number).rhythm = Rhythm::Irregular;
+        }
+    }
+
+    /// Goes back to level-triggering, for good.
+    pub(super) fn demote(&mut self, number: u32) {
+        let e = self.table.listed(number);
+        e.rhythm = Rhythm::Irregular;
+        e.open = Interest::NONE;
+        if self.watch(number, Watch::level(Interest::READ)) != Armed::Yes {
+            // Not told of any more, whatever the reason: to be armed, or asked about, as if new.
+            let e = self.table.listed(number);
+            (e.watched, e.trigger) = (Interest::NONE, Trigger::Level);
+        }
+        self.list_if_unsettled(number);
     }
 
     /// Notes that the number was closed behind our back.

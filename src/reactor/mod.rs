@@ -29,8 +29,10 @@ mod apply;
 mod describe;
 mod fork;
 mod global;
+mod hot;
 mod interest;
 mod next;
+pub(crate) mod quick;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -40,20 +42,21 @@ mod wait;
 pub(crate) use global::{
     close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, is_registered,
     next, passed_on, queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline,
-    shutdown, want, write_stopped,
+    shutdown, want, wrote,
 };
 pub(crate) use transfer::{
-    InTime, TimedOut, read, read_in_time, wait_read, wait_write, write, write_in_time,
+    InTime, TimedOut, can_read_hot, can_write_hot, moved_hot, read, read_hot, read_in_time, takes_turns,
+    wait_read, wait_write, write, write_hot, write_in_time,
 };
 pub(crate) use wait::{Limit, wait};
 
-use crate::backend::{Asked, Backend, Events};
+use crate::backend::{Asked, Backend, EVENTS, Events};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
+use crate::interest::{Direction, Interest, Trigger};
 use crate::mode::Mode;
-use crate::ready::ReadyQueue;
+use crate::ready::{Readable, Writable};
 use crate::sys::lock::ForkLock;
-use crate::table::FdTable;
+use crate::table::{Entry, FdTable};
 use crate::timer::Timer;
 use nix::errno::Errno;
 use std::sync::Arc;
@@ -70,12 +73,13 @@ pub(crate) struct Flags {
 /// All state of the loop.
 pub(crate) struct Reactor {
     table: FdTable,
-    readable: ReadyQueue,
-    writable: ReadyQueue,
+    readable: Readable,
+    writable: Writable,
     timer: Timer,
     backend: Option<Arc<dyn Backend>>,
-    /// Numbers of descriptors that are, or were lately, wanted in a direction that is not watched.
-    unarmed: Vec<u32>,
+    /// Numbers of descriptors of which the backend has to be told or asked something before the next sleep,
+    /// or had to be lately.
+    unsettled: Vec<u32>,
     /// Registered descriptors.
     registered: usize,
     /// Wanted directions of all descriptors together.
@@ -84,14 +88,27 @@ pub(crate) struct Reactor {
     sleepers: usize,
     /// Counts backends, so that a sleeper notices that its own is gone.
     epoch: u32,
+    /// Counts wait calls; never 0.
+    cycle: u32,
+    /// A wait call has been made: the program has set itself up.
+    set_up: bool,
     /// Forks of this process so far.
     forks: u32,
     /// Some pending events are marked unconfirmed.
     doubts: bool,
     /// The number whose mode the program has just set: it is open, so `io_fd` need not ask.
     just_set: Option<Fd>,
-    /// Wait calls in a row that brought an event of a registration that is no more.
-    ghost_waits: u32,
+    /// What the last look brought, from `next_event` on not applied yet; see `apply.rs`.
+    batch: Events,
+    next_event: usize,
+    /// The most events that a look takes.
+    room: usize,
+    /// Some of the events were edges, which nobody but us remembers.
+    edges: bool,
+    /// The last look has brought an event of a registration that is no more.
+    ghost: bool,
+    /// Looks in a row that did.
+    ghost_looks: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
     /// Not in use by a wait call at present.
@@ -112,7 +129,7 @@ impl Scratch {
     fn new() -> Result<Box<[Scratch; 1]>, Errno> {
         let mut one = Vec::new();
         one.try_reserve_exact(1).map_err(|_| Errno::ENOMEM)?;
-        one.push(Scratch { events: Events::new()?, asked: Vec::new() });
+        one.push(Scratch { events: Events::NONE, asked: Vec::new() });
         one.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
     }
 }
@@ -121,19 +138,26 @@ impl Reactor {
     pub(crate) const fn new() -> Reactor {
         Reactor {
             table: FdTable::new(),
-            readable: ReadyQueue::new(Direction::Read),
-            writable: ReadyQueue::new(Direction::Write),
+            readable: Readable::new(),
+            writable: Writable::new(),
             timer: Timer::new(),
             backend: None,
-            unarmed: Vec::new(),
+            unsettled: Vec::new(),
             registered: 0,
             wanted: 0,
             sleepers: 0,
             epoch: 0,
+            cycle: 1,
+            set_up: false,
             forks: 0,
             doubts: false,
             just_set: None,
-            ghost_waits: 0,
+            batch: Events::NONE,
+            next_event: 0,
+            room: EVENTS,
+            edges: false,
+            ghost: false,
+            ghost_looks: 0,
             stale: false,
             spare: None,
         }
@@ -141,20 +165,38 @@ impl Reactor {
 
     /// Makes `number` pending in `dir`.
     fn push(&mut self, dir: Direction, number: u32) {
-        let (queue, table) = self.queue(dir);
-        queue.push(table, number);
+        let e = self.table.listed(number);
+        match dir {
+            Direction::Read => self.readable.push(e, number),
+            Direction::Write => self.writable.push(e, number),
+        }
     }
 
     /// Withdraws the pending event of `number` in `dir`, if there is one.
     fn withdraw(&mut self, dir: Direction, number: u32) {
-        let (queue, table) = self.queue(dir);
-        queue.remove(table, number);
+        let e = self.table.listed(number);
+        match dir {
+            Direction::Read => self.readable.remove(e),
+            Direction::Write => self.writable.remove(e),
+        }
     }
 
-    fn queue(&mut self, dir: Direction) -> (&mut ReadyQueue, &mut FdTable) {
-        match dir {
-            Direction::Read => (&mut self.readable, &mut self.table),
-            Direction::Write => (&mut self.writable, &mut self.table),
+    /// Calls `f` with each pending event, and withdraws those for which it answers false.
+    fn retain_pending(&mut self, mut f: impl FnMut(&mut Entry, Direction) -> bool) {
+        self.readable.retain(&mut self.table, |e| f(e, Direction::Read));
+        self.writable.retain(&mut self.table, |e| f(e, Direction::Write));
+    }
+
+    fn has_pending(&self) -> bool {
+        !self.readable.is_empty() || !self.writable.is_empty()
+    }
+
+    /// Before something happens to `fd`: events that were put off must not come after it. The descriptor
+    /// whose event was applied last has none among them.
+    #[inline]
+    fn touch(&mut self, fd: Fd) {
+        if self.has_rest() && self.named() != Some(fd.raw().into()) {
+            self.apply_rest();
         }
     }
 
@@ -163,19 +205,23 @@ impl Reactor {
         self.backend.as_ref().filter(|_| !self.stale)
     }
 
-    /// Replaces the backend, or makes the first one. Everything wanted is unarmed afterwards.
+    /// Replaces the backend, or makes the first one. Everything wanted is unsettled afterwards.
     fn renew_backend(&mut self) -> Result<(), Errno> {
         self.backend = Some(crate::backend::open()?);
         self.stale = false;
-        self.ghost_waits = 0;
+        self.ghost_looks = 0;
         self.epoch = self.epoch.wrapping_add(1);
         self.sleepers = 0;
-        let unarmed = &mut self.unarmed;
+        let unsettled = &mut self.unsettled;
         self.table.for_each(|number, e| {
             e.watched = Interest::NONE;
-            if !e.want.is_none() && !e.listed_unarmed {
-                e.listed_unarmed = true;
-                unarmed.push(number);
+            if e.trigger == Trigger::Edge {
+                e.trigger = Trigger::Level;
+                e.open = Interest::NONE;
+            }
+            if !e.want.is_none() && !e.listed {
+                e.listed = true;
+                unsettled.push(number);
             }
         });
         Ok(())

@@ -1,36 +1,28 @@
 //! From `io_fd` to `io_close`.
 
-use super::{Flags, Reactor};
-use crate::backend::{Token, Watch};
+use super::interest::Armed;
+use super::{Flags, Reactor, hot};
+use crate::backend::Token;
 use crate::fd::Fd;
-use crate::interest::Direction;
+use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};
-use crate::sys::mode::is_nonblocking;
+use crate::sys::mode::{is_listening, is_nonblocking};
 use nix::errno::Errno;
 
 impl Reactor {
     /// Registers `fd`, or refreshes what the kernel can tell of it. A number that was closed behind our back
     /// and now stands for another file starts clean.
     pub(super) fn register(&mut self, fd: Fd, flags: Flags) -> Result<(), Errno> {
-        let mode = match flags.mode {
-            Some(mode) => mode,
-            // Taken for blocking, which is right for both modes and survives a number that changed hands.
-            None if self.just_set.take() == Some(fd) && self.table.get(fd).is_none() => Mode::Blocking,
-            None => match is_nonblocking(fd) {
-                Ok(true) => Mode::Nonblocking,
-                Ok(false) => Mode::Blocking,
-                Err(e) => {
-                    self.unregister(fd);
-                    return Err(e);
-                }
-            },
-        };
+        hot::forget();
+        self.touch(fd);
         if self.is_another_file(fd) {
             self.unregister(fd);
         }
-        if self.table.get(fd).is_none() {
-            self.admit(fd, mode)?;
-        }
+        let mode = match flags.mode {
+            Some(mode) => mode,
+            None => self.learn_mode(fd).inspect_err(|_| self.unregister(fd))?,
+        };
+        self.admit(fd)?;
         let e = self.table.listed(fd.index() as u32);
         e.mode = mode;
         e.kind = FileKind::Unknown;
@@ -38,18 +30,39 @@ impl Reactor {
         Ok(())
     }
 
+    /// The mode of `fd`, which must be open. That can often be known without a call for the purpose; the
+    /// mode is then taken for blocking, which is right for both and survives a number that changes hands.
+    fn learn_mode(&mut self, fd: Fd) -> Result<Mode, Errno> {
+        if self.table.get(fd).is_none() {
+            if self.just_set.take() == Some(fd) {
+                return Ok(Mode::Blocking);
+            }
+            // Nearly every descriptor is to be read from: watching it now, which shows whether it is open, saves
+            // a call. Not before there is a backend, whose own descriptor could get the number.
+            if self.live_backend().is_some_and(|b| b.asks_at_once()) {
+                self.admit(fd)?;
+                if self.arm(fd.index() as u32, Interest::READ) == Armed::Yes {
+                    return Ok(Mode::Blocking);
+                }
+            }
+        }
+        Ok(if is_nonblocking(fd)? { Mode::Nonblocking } else { Mode::Blocking })
+    }
+
     /// Ends the registration of `fd`, if it has one, before the number is closed.
     pub(super) fn unregister(&mut self, fd: Fd) {
+        hot::forget();
+        self.touch(fd);
         let forks = self.forks;
         self.just_set = None;
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
-        let (want, watched, shared) = (e.want, e.watched, e.shared || e.forks != forks);
-        if let Some(backend) = self.live_backend().filter(|_| !watched.is_none()) {
+        let (want, watch, shared) = (e.want, e.watch(), e.shared || e.forks != forks);
+        if let Some(backend) = self.live_backend().filter(|_| !watch.is_none()) {
             if shared {
                 // A copy of the descriptor would keep the registration alive after close (epoll(7), Q6).
                 // An error means that there is none, which is what we want.
-                let _ = backend.set(token, Watch::level(watched), Watch::default());
+                let _ = backend.set(token, watch, Watch::default());
             } else {
                 backend.closing(token);
             }
@@ -66,29 +79,41 @@ impl Reactor {
     /// Whether the number stands for another file than the one that was registered.
     fn is_another_file(&mut self, fd: Fd) -> bool {
         let Some(e) = self.table.get(fd) else { return false };
-        let (token, watched, dead) = (Token { fd, generation: e.generation }, e.watched, e.dead);
+        let (token, watch, dead) = (Token { fd, generation: e.generation }, e.watch(), e.dead);
         match self.live_backend() {
             // Without a registration in the kernel there is nothing to compare with.
-            Some(backend) if !watched.is_none() => !backend.same_file(token, Watch::level(watched)),
+            Some(backend) if !watch.is_none() => !backend.same_file(token, watch),
             _ => dead,
         }
     }
 
-    fn admit(&mut self, fd: Fd, mode: Mode) -> Result<(), Errno> {
+    /// Gives `fd` an entry of its own, if it has none.
+    fn admit(&mut self, fd: Fd) -> Result<(), Errno> {
+        if self.table.get(fd).is_some() {
+            return Ok(());
+        }
         // Early, because a program may give up the right to make one after it has set up its descriptors.
         if self.backend.is_none() {
             self.renew_backend()?;
         }
         // Room for every registered descriptor, so that stating interest never needs memory.
-        self.unarmed.try_reserve(self.registered + 1).map_err(|_| Errno::ENOMEM)?;
+        let n = self.registered + 1;
+        self.unsettled.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
+        self.readable.reserve(n)?;
+        self.writable.reserve(n)?;
         let forks = self.forks;
-        self.table.slot_or_new(fd)?.register(mode, forks);
+        // Asked only of what a program begins with: later ones are nearly all connections.
+        let shared_out = !self.set_up && is_listening(fd);
+        let e = self.table.slot_or_new(fd)?;
+        e.register(forks);
+        e.trigger = if shared_out { Trigger::Exclusive } else { Trigger::Level };
         self.registered += 1;
         Ok(())
     }
 
     /// Forgets everything. Descriptors of the program stay open.
     pub(super) fn shut_down(&mut self) {
+        hot::forget();
         self.shut_backend();
         *self = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
     }

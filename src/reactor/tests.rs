@@ -82,7 +82,7 @@ fn rule4_a_request_answer_cycle_changes_no_registration() {
         rig.wait(Limit::Never).unwrap();
         assert_eq!(rig.drain(Read), [0]);
         set_ready(&fake, 0, Interest::WRITE);
-        rig.state().stopped(fd(0), Read);
+        rig.state().moved(fd(0), Read, false);
         rig.state().dont_want(fd(0), Read);
         rig.state().want(fd(0), Write);
         rig.wait(Limit::Never).unwrap();
@@ -140,7 +140,7 @@ fn m5_events_left_over_keep_a_wait_from_sleeping() {
     set_ready(&fake, 0, Interest::READ);
     assert!(!sleeps(&rig, &fake));
     assert!(!sleeps(&rig, &fake));
-    rig.state().stopped(fd(0), Read);
+    rig.state().moved(fd(0), Read, false);
     set_ready(&fake, 0, Interest::NONE);
     assert!(sleeps(&rig, &fake));
 }
@@ -152,7 +152,7 @@ fn m9_d3_d22_the_hint_serves_once_and_a_full_socket_voids_it() {
     rig.register(fd(1), true);
     rig.state().want(fd(0), Write);
     rig.state().want(fd(1), Write);
-    rig.state().stopped(fd(1), Write);
+    rig.state().moved(fd(1), Write, false);
     assert!(!sleeps(&rig, &fake), "a hinted event needs no kernel");
     assert_eq!(rig.drain(Write), [0]);
     assert!(sleeps(&rig, &fake));

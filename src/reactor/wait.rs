@@ -1,11 +1,12 @@
 //! One wait call: ask the kernel, sleep if there is nothing, make events pending.
 
 use super::interest::Armed;
-use super::{Reactor, STATE, Scratch};
+use super::{Reactor, STATE, Scratch, hot};
 use crate::backend::{Asked, Backend, Token};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
+use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::sys::lock::ForkLock;
+use crate::sys::thread::single_threaded;
 use crate::time::Deadline;
 use crate::timer::Due;
 use nix::errno::Errno;
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 /// number, because a signal that comes during the look does not end the wait, and programs set their alarms
 /// in whole seconds from the moment the wait began.
 const CLOCK_CHECK: Duration = Duration::from_millis(937);
+
+/// More descriptors than this are not found ready at once: 1.5 MiB of events.
+const MOST_EVENTS: usize = 1 << 17;
 
 /// How long a wait call may take.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +67,7 @@ pub(crate) fn wait(limit: Limit) -> Result<usize, Errno> {
 
 pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, Errno> {
     let mut state = lock.lock();
+    state.begin();
     let mut scratch = match state.spare.take() {
         Some(s) => s,
         None => Scratch::new()?,
@@ -76,11 +81,10 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             Err(e) => break Err(e),
         };
         first = false;
-        let epoch = state.epoch;
+        let (epoch, room) = (state.epoch, state.room);
         state.sleepers += 1;
         drop(state);
-        events.clear();
-        let result = look.backend.wait(events, asked, look.timeout);
+        let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
         state = lock.lock();
         if state.epoch != epoch && result != Err(Errno::EINTR) {
             // Shut down, or given another backend, by another thread.
@@ -97,10 +101,14 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             Err(e) => break Err(e),
         }
         seen += events.len();
-        state.apply(events);
+        if events.is_full() {
+            // Or what is pending could be left out of each look by what comes before it.
+            state.room = (2 * room).min(MOST_EVENTS);
+        }
+        let put_off = asked.is_empty() && !state.doubts && alone();
+        state.apply(events, put_off);
         state.drop_unconfirmed();
-        let pending = !state.readable.is_empty() || !state.writable.is_empty();
-        if pending || look.last || limit.left() == Some(Duration::ZERO) {
+        if state.has_pending() || look.last || limit.left() == Some(Duration::ZERO) {
             break Ok(seen);
         }
     };
@@ -110,28 +118,41 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
 }
 
 impl Reactor {
+    /// A wait call begins: what the one before has seen is history.
+    fn begin(&mut self) {
+        hot::forget();
+        if self.has_rest() {
+            self.apply_rest();
+        }
+        if std::mem::take(&mut self.edges) {
+            self.list_unused_edges();
+        }
+        self.cycle = self.cycle.checked_add(1).unwrap_or(1);
+        self.set_up = true;
+        self.just_set = None;
+    }
+
     /// Tells the backend what it must know before a sleep and says how long that may be; `None` if there is
     /// nothing to wait for. `asked` is filled with the descriptors to ask about. The `first` look of a wait
     /// call asks without sleeping about those that the program wants to write to; only a later one has the
     /// backend watch them.
     fn prepare(&mut self, asked: &mut Vec<Asked>, limit: Limit, first: bool) -> Result<Option<Look>, Errno> {
-        self.just_set = None;
         if self.backend.is_none() {
             return Ok(None);
         }
         let (sure, doubtful) = self.doubt_pending();
-        let due = self.timer.look(&mut self.table);
+        let due = self.timer.look(&mut self.table, CLOCK_CHECK);
         if self.wanted == 0 && !sure && due == Due::Nothing && self.timer.is_empty() {
             return Ok(None);
         }
         if self.stale {
             self.renew_backend()?;
         }
-        let mut fresh = self.list_questions(asked, first)?;
+        let mut fresh = self.settle(asked, first)?;
         if self.stale {
             // Arming has shown that the program closed our descriptor.
             self.renew_backend()?;
-            fresh = self.list_questions(asked, first)?;
+            fresh = self.settle(asked, first)?;
         }
         let Some(backend) = self.backend.clone() else { return Ok(None) };
         let last = sure || due == Due::Now;
@@ -151,19 +172,16 @@ impl Reactor {
     /// need no confirmation, and whether there are such that do.
     fn doubt_pending(&mut self) -> (bool, bool) {
         let (mut sure, mut doubtful) = (false, false);
-        for dir in [Direction::Read, Direction::Write] {
-            let (queue, table) = self.queue(dir);
-            let mut at = queue.front();
-            while let Some(number) = at {
-                let e = table.listed(number);
+        if self.has_pending() {
+            self.retain_pending(|e, dir| {
                 if e.needs_no_confirmation(dir) {
                     sure = true;
                 } else {
                     e.unconfirmed |= dir.into();
                     doubtful = true;
                 }
-                at = queue.after(table, number);
-            }
+                true
+            });
         }
         self.doubts = doubtful;
         (sure, doubtful)
@@ -172,57 +190,100 @@ impl Reactor {
     /// Withdraws the pending events that the wait call did not find true any more.
     fn drop_unconfirmed(&mut self) {
         if std::mem::take(&mut self.doubts) {
-            self.drop_what_is_unconfirmed();
+            self.retain_pending(|e, dir| !e.unconfirmed.has(dir));
         }
     }
 
-    #[cold]
-    fn drop_what_is_unconfirmed(&mut self) {
-        for dir in [Direction::Read, Direction::Write] {
-            let (queue, table) = self.queue(dir);
-            let mut at = queue.front();
-            while let Some(number) = at {
-                at = queue.after(table, number);
-                if table.listed(number).unconfirmed.has(dir) {
-                    queue.remove(table, number);
+    /// Goes through the unsettled descriptors: has the backend watch them, or lists them in `asked`. True if
+    /// any is listed that the backend might watch instead.
+    fn settle(&mut self, asked: &mut Vec<Asked>, first: bool) -> Result<bool, Errno> {
+        asked.clear();
+        asked.try_reserve(self.unsettled.len()).map_err(|_| Errno::ENOMEM)?;
+        let edges = self.live_backend().is_some_and(|b| b.edges());
+        let mut fresh = false;
+        let mut i = 0;
+        while let Some(&number) = self.unsettled.get(i) {
+            // What is settled by a step is met once more, and struck off.
+            match self.next_step(number, first, edges) {
+                Step::StrikeOff => {
+                    self.table.listed(number).listed = false;
+                    self.unsettled.swap_remove(i);
+                }
+                Step::LeaveOut => i += 1,
+                Step::Demote => self.demote(number),
+                Step::Promote => self.promote(number),
+                Step::Withdraw => {
+                    let e = self.table.listed(number);
+                    let less = Watch { interest: e.watched & e.want, trigger: e.trigger };
+                    self.watch(number, less);
+                    // An error means that the kernel has forgotten it.
+                    self.table.listed(number).watched = less.interest;
+                }
+                Step::Ask(question) => {
+                    asked.push(question);
+                    fresh = true;
+                    i += 1;
+                }
+                Step::Arm(question) => {
+                    if self.arm(number, question.interest) == Armed::AskOnly {
+                        asked.push(question);
+                        i += 1;
+                    }
                 }
             }
         }
-    }
-
-    /// Walks the unarmed descriptors: arms them, or lists them in `asked`. True if any is listed that the
-    /// backend might watch instead.
-    fn list_questions(&mut self, asked: &mut Vec<Asked>, first: bool) -> Result<bool, Errno> {
-        asked.clear();
-        asked.try_reserve(self.unarmed.len()).map_err(|_| Errno::ENOMEM)?;
-        let mut fresh = false;
-        let mut i = 0;
-        while i < self.unarmed.len() {
-            let number = self.unarmed[i];
-            let e = self.table.listed(number);
-            let unarmed = e.unarmed();
-            let hinted = e.can_write_hint && e.pending.has(Direction::Write);
-            let token = Token { fd: Fd::from_index(number), generation: e.generation };
-            if unarmed.is_none() || e.dead {
-                e.listed_unarmed = false;
-                self.unarmed.swap_remove(i);
-                continue;
-            }
-            let unknown = if hinted { unarmed - Interest::WRITE } else { unarmed };
-            if unknown.is_none() {
-                i += 1;
-            } else if first && !unknown.has(Direction::Read) {
-                asked.push(Asked { token, interest: unknown });
-                fresh = true;
-                i += 1;
-            } else if self.arm(number, unknown) == Armed::AskOnly {
-                asked.push(Asked { token, interest: unknown });
-                i += 1;
-            }
-            // What is armed or dead by now is met once more, and struck off.
-        }
         Ok(fresh)
     }
+
+    /// What to do about an unsettled descriptor.
+    fn next_step(&mut self, number: u32, first: bool, edges: bool) -> Step {
+        let e = self.table.listed(number);
+        if e.dead || !e.is_unsettled() {
+            return Step::StrikeOff;
+        }
+        if e.trigger == Trigger::Edge {
+            return Step::Demote;
+        }
+        let mut interest = e.unknown();
+        if interest.is_none() {
+            return Step::Withdraw;
+        }
+        if e.can_write_hint && e.pending.has(Direction::Write) {
+            interest -= Interest::WRITE;
+        }
+        let token = Token { fd: Fd::from_index(number), generation: e.generation };
+        let question = Asked { token, interest };
+        if interest.is_none() {
+            Step::LeaveOut
+        } else if !first || interest.has(Direction::Read) {
+            Step::Arm(question)
+        } else if edges && e.uses_edges_up() {
+            Step::Promote
+        } else {
+            Step::Ask(question)
+        }
+    }
+}
+
+/// Whether nobody else can use the reactor. That of a unit test is its own.
+fn alone() -> bool {
+    cfg!(test) || single_threaded()
+}
+
+/// What an unsettled descriptor needs.
+enum Step {
+    /// Nothing any more.
+    StrikeOff,
+    /// Nothing this time.
+    LeaveOut,
+    Demote,
+    Promote,
+    /// To watch no more than is wanted.
+    Withdraw,
+    /// To be asked about without being watched.
+    Ask(Asked),
+    /// To be watched; to be asked about if it cannot be.
+    Arm(Asked),
 }
 
 /// The earliest end of a sleep.

@@ -44,9 +44,12 @@ pub(crate) fn wait(
     Ok(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), n as usize) })
 }
 
-/// [`wait`] that appends to `list` as many as its capacity holds.
-pub(crate) fn append(set: Fd, list: &mut Vec<epoll_event>, timeout: c_int) -> Result<(), Errno> {
-    let n = wait(set, list.spare_capacity_mut(), timeout)?.len();
+/// [`wait`] that appends to `list` until there are `most`, or its capacity is used up.
+pub(crate) fn append(set: Fd, list: &mut Vec<epoll_event>, most: usize, timeout: c_int) -> Result<(), Errno> {
+    let more = most.saturating_sub(list.len());
+    let room = list.spare_capacity_mut();
+    let more = more.min(room.len());
+    let n = wait(set, &mut room[..more], timeout)?.len();
     // SAFETY: the kernel has written `n` events behind those that are there, within the capacity.
     unsafe { list.set_len(list.len() + n) };
     Ok(())

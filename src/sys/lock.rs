@@ -66,6 +66,17 @@ impl<T> ForkLock<T> {
         Guard { lock: self, value: PhantomData }
     }
 
+    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more, or if the lock is held. So
+    /// short that a caller which does nothing but look something up needs no stack frame.
+    #[inline(always)]
+    pub(crate) fn lock_alone(&self) -> Option<Alone<'_, T>> {
+        if !single_threaded() || self.word.load(Relaxed) != FREE {
+            return None;
+        }
+        self.word.store(HELD, Relaxed);
+        Some(Alone { lock: self, value: PhantomData })
+    }
+
     #[cold]
     fn lock_later(&self) {
         for _ in 0..LOOKS {
@@ -107,6 +118,37 @@ impl<T> ForkLock<T> {
     #[cfg(test)]
     fn is_held(&self) -> bool {
         self.word.load(Relaxed) != FREE
+    }
+}
+
+/// A [`Guard`] in a program of one thread, which stays so until the guard goes.
+pub(crate) struct Alone<'a, T> {
+    lock: &'a ForkLock<T>,
+    value: PhantomData<&'a mut T>,
+}
+
+impl<T> Deref for Alone<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: as for `Guard`.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T> DerefMut for Alone<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as for `Guard`.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T> Drop for Alone<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.lock.word.store(FREE, Relaxed);
     }
 }
 

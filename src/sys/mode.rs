@@ -31,6 +31,26 @@ fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
 
+/// Whether `fd` is a socket that takes connections.
+pub(crate) fn is_listening(fd: Fd) -> bool {
+    socket_option(fd, libc::SO_ACCEPTCONN).is_some_and(|on| on != 0)
+}
+
+/// Whether `fd` is a TCP connection or socket.
+pub(crate) fn is_tcp(fd: Fd) -> bool {
+    socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
+}
+
+/// An option of socket(7); `None` if there is no such thing, as for a file.
+fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes into `value`.
+    let r =
+        unsafe { libc::getsockopt(fd.raw(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len) };
+    (r == 0).then_some(value)
+}
+
 /// fstat(2) of an open number.
 pub(crate) fn status(fd: Fd) -> Result<libc::stat, Errno> {
     let mut st = MaybeUninit::<libc::stat>::uninit();

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 // In the width of epoll's flags, which are the same bits.
 pub(crate) const IN: u32 = libc::POLLIN as u32;
+pub(crate) const PRI: u32 = libc::POLLPRI as u32;
 pub(crate) const OUT: u32 = libc::POLLOUT as u32;
 pub(crate) const ERR: u32 = libc::POLLERR as u32;
 pub(crate) const HUP: u32 = libc::POLLHUP as u32;

@@ -49,7 +49,7 @@ impl Drop for Uncancelled {
 
 /// Whether the C library knows of one thread only.
 #[inline]
-pub(super) fn single_threaded() -> bool {
+pub(crate) fn single_threaded() -> bool {
     // SAFETY: a byte that lives as long as the process; glibc changes it while only one thread runs, or
     // atomically.
     let flag = unsafe { AtomicU8::from_ptr((&raw const __libc_single_threaded).cast_mut().cast()) };

@@ -3,7 +3,7 @@
 //! The methods are the only transitions of an entry's own bits. Membership in the ready queues, the timer
 //! and the list of unarmed descriptors is the reactor's business; the entry only carries their links.
 
-use crate::interest::{Direction, Interest};
+use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};
 use crate::time::Deadline;
 
@@ -21,8 +21,9 @@ impl Link {
 }
 
 /// Where the timer keeps the entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Place {
+    #[default]
     Nowhere,
     /// Index in the heap of deadlines to come.
     Heap(u32),
@@ -32,20 +33,24 @@ pub(crate) enum Place {
     Named(Link),
 }
 
+/// What has been seen of how the program works with the descriptor. One that takes turns, reading a request
+/// whole and then writing the answer after a report, is worth watching for edges in both directions.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Rhythm {
+    #[default]
+    Unknown,
+    /// It was told that it can write.
+    Answering,
+    /// It has written a whole answer after that.
+    TakesTurns,
+    /// It has left an edge unused. Never again.
+    Irregular,
+}
+
 /// One descriptor. Fits one cache line.
-#[repr(align(64))]
-#[derive(Debug)]
+#[repr(C, align(64))]
+#[derive(Default, Debug)]
 pub(crate) struct Entry {
-    /// The program's pointer, as a number: it is carried, never followed.
-    pub(crate) cookie: usize,
-    pub(crate) deadline: Deadline,
-    pub(crate) place: Place,
-    /// Links in the ready queues, by direction.
-    pub(crate) ready: [Link; 2],
-    /// Counts the registrations of this number, so that events of an earlier one are told apart.
-    pub(crate) generation: u32,
-    /// Forks of the process that had happened when this was registered: a later fork shares the file.
-    pub(crate) forks: u32,
     /// What the program wants.
     pub(crate) want: Interest,
     /// What the backend watches. May exceed `want`: interest is withdrawn late.
@@ -54,15 +59,33 @@ pub(crate) struct Entry {
     pub(crate) pending: Interest,
     /// Pending events that the running wait call has not confirmed yet.
     pub(crate) unconfirmed: Interest,
+    pub(crate) trigger: Trigger,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) kind: FileKind,
+    registered: bool,
+    /// In the reactor's list of unsettled descriptors.
+    pub(crate) listed: bool,
+    /// The program's pointer, as a number: it is carried, never followed.
+    pub(crate) cookie: usize,
+    pub(crate) deadline: Deadline,
+    pub(crate) place: Place,
+    /// Counts the registrations of this number, so that events of an earlier one are told apart.
+    pub(crate) generation: u32,
+    /// Forks of the process that had happened when this was registered: a later fork shares the file.
+    pub(crate) forks: u32,
+    /// The wait call that last saw an edge, if nothing has been written since.
+    pub(crate) fresh: u32,
+    /// Directions whose last edge may not be used up: no event will tell that they are ready.
+    pub(crate) open: Interest,
+    /// Has a place in the ready queues, be it pending or not any more.
+    pub(crate) placed: Interest,
     /// Pending events that the program queued itself: they need neither want nor readiness.
     pub(crate) queued: Interest,
-    pub(crate) kind: FileKind,
     pub(crate) mode: Mode,
-    registered: bool,
     /// The program said that the descriptor can be written to, and nothing has shown otherwise.
     pub(crate) can_write_hint: bool,
-    /// In the reactor's list of unarmed descriptors.
-    pub(crate) listed_unarmed: bool,
+    /// The last edge came when nothing was wanted.
+    pub(crate) knocked: bool,
     /// The open file may live on elsewhere (passed on), so that closing does not end its registration.
     pub(crate) shared: bool,
     /// The kernel said that the number is closed: the next registration starts clean.
@@ -71,62 +94,132 @@ pub(crate) struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
-impl Default for Entry {
-    fn default() -> Entry {
-        Entry {
-            cookie: 0,
-            deadline: Deadline::NEVER,
-            place: Place::Nowhere,
-            ready: [Link::ALONE; 2],
-            generation: 0,
-            forks: 0,
-            want: Interest::NONE,
-            watched: Interest::NONE,
-            pending: Interest::NONE,
-            unconfirmed: Interest::NONE,
-            queued: Interest::NONE,
-            kind: FileKind::Unknown,
-            mode: Mode::Blocking,
-            registered: false,
-            can_write_hint: false,
-            listed_unarmed: false,
-            shared: false,
-            dead: false,
-        }
-    }
-}
-
 impl Entry {
+    #[inline]
     pub(crate) fn is_registered(&self) -> bool {
         self.registered
     }
 
     /// Starts a registration on a vacant entry.
-    pub(crate) fn register(&mut self, mode: Mode, forks: u32) {
+    pub(crate) fn register(&mut self, forks: u32) {
         debug_assert!(!self.registered);
         self.registered = true;
-        self.mode = mode;
         self.forks = forks;
     }
 
-    /// Ends a registration whose queue, timer and backend membership has already been taken back. The
-    /// number may still stand in the list of unarmed descriptors, which skips it.
+    /// Ends a registration whose events, timer and backend membership have already been taken back. The
+    /// number may still stand in the queues and in the list of unsettled descriptors, which skip it.
     pub(crate) fn vacate(&mut self) {
         *self = Entry {
             generation: self.generation.wrapping_add(1),
-            listed_unarmed: self.listed_unarmed,
+            placed: self.placed,
+            listed: self.listed,
             ..Entry::default()
         };
     }
 
-    /// Directions that the program wants and the backend does not watch.
-    pub(crate) fn unarmed(&self) -> Interest {
-        self.want - self.watched
+    pub(crate) fn is_no_socket(&self) -> bool {
+        !matches!(self.kind, FileKind::Unknown | FileKind::Socket)
+    }
+
+    /// What the backend has been told.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { interest: self.watched, trigger: self.trigger }
+    }
+
+    /// The usual case: a socket that is watched for reading alone and wanted for it, and nothing to remember
+    /// of an event or of what comes of it.
+    #[inline(always)]
+    pub(crate) fn is_plain_reader(&self) -> bool {
+        self.is(Interest::READ, Interest::READ, Trigger::Level, Rhythm::Unknown)
+    }
+
+    /// The other usual case: a socket whose every edge is used up, wanted for reading.
+    #[inline(always)]
+    pub(crate) fn is_turn_taker(&self) -> bool {
+        self.is(Interest::READ, Interest::BOTH, Trigger::Edge, Rhythm::TakesTurns)
+    }
+
+    /// Whether this is a registered socket in such a state and with nothing pending. One comparison.
+    #[inline(always)]
+    fn is(&self, want: Interest, watched: Interest, trigger: Trigger, rhythm: Rhythm) -> bool {
+        let state = [
+            self.want.bits(),
+            self.watched.bits(),
+            self.pending.bits(),
+            self.unconfirmed.bits(),
+            self.trigger as u8,
+            self.rhythm as u8,
+            self.kind as u8,
+            u8::from(self.registered),
+        ];
+        let (trigger, rhythm, kind) = (trigger as u8, rhythm as u8, FileKind::Socket as u8);
+        let asked = [want.bits(), watched.bits(), 0, 0, trigger, rhythm, kind, 1];
+        u64::from_ne_bytes(state) == u64::from_ne_bytes(asked)
+    }
+
+    /// Directions that the program wants and the backend will not report by itself.
+    #[inline(always)]
+    pub(crate) fn unknown(&self) -> Interest {
+        self.unknown_with(self.want)
+    }
+
+    /// [`Entry::unknown`] for another `want`.
+    #[inline(always)]
+    pub(crate) fn unknown_with(&self, want: Interest) -> Interest {
+        match self.trigger {
+            Trigger::Edge => want & self.open,
+            Trigger::Level | Trigger::Exclusive => want - self.watched,
+        }
+    }
+
+    /// Whether the backend has to be told, or asked, something before the next sleep.
+    #[inline]
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.unknown().is_none()
+            || (self.trigger == Trigger::Exclusive && !(self.watched - self.want).is_none())
+    }
+
+    /// Whether the last word on writing is that it can be done: the program's, or the kernel's in wait call
+    /// `cycle`, the latest.
+    #[inline]
+    pub(crate) fn can_be_written_to(&self, cycle: u32) -> bool {
+        self.can_write_hint
+            || (self.fresh == cycle && self.trigger == Trigger::Edge && self.open.has(Direction::Write))
+    }
+
+    /// Whether the program has shown that it takes turns, and has read all of the last request.
+    pub(crate) fn uses_edges_up(&self) -> bool {
+        self.rhythm == Rhythm::TakesTurns && self.watched == Interest::READ && !self.open.has(Direction::Read)
+    }
+
+    /// Whether the outcome of a transfer matters beyond the descriptor's own state in the kernel.
+    #[inline]
+    pub(crate) fn follows(&self, dir: Direction) -> bool {
+        self.pending.has(dir)
+            || matches!(self.rhythm, Rhythm::Answering | Rhythm::TakesTurns)
+            || self.trigger == Trigger::Edge
+            || (dir == Direction::Write && self.can_write_hint)
     }
 
     /// Whether an event makes `dir` pending only because of the program's word, not the kernel's.
     pub(crate) fn needs_no_confirmation(&self, dir: Direction) -> bool {
         self.queued.has(dir) || (dir == Direction::Write && self.can_write_hint)
+    }
+
+    /// A transfer has found `dir` not ready, or used all of it up.
+    #[inline]
+    pub(crate) fn close(&mut self, dir: Direction) {
+        // After the peer's last word readiness does not end.
+        if self.rhythm != Rhythm::Irregular {
+            self.open -= dir.into();
+        }
+        if dir == Direction::Write {
+            self.can_write_hint = false;
+            if self.rhythm == Rhythm::Answering {
+                self.rhythm = Rhythm::Unknown;
+            }
+        }
     }
 }
 
@@ -137,15 +230,17 @@ mod tests {
     #[test]
     fn vacating_forgets_everything_but_counts() {
         let mut e = Entry::default();
-        e.register(Mode::Nonblocking, 3);
+        e.register(3);
         e.cookie = 7;
         e.want = Interest::BOTH;
         e.watched = Interest::READ;
         e.can_write_hint = true;
-        e.listed_unarmed = true;
-        assert_eq!(e.unarmed(), Interest::WRITE);
+        e.listed = true;
+        e.placed = Interest::WRITE;
+        assert_eq!(e.unknown(), Interest::WRITE);
         e.vacate();
-        assert!(!e.is_registered() && e.listed_unarmed && !e.can_write_hint);
+        assert!(!e.is_registered() && e.listed && !e.can_write_hint);
+        assert_eq!(e.placed, Interest::WRITE);
         assert_eq!((e.cookie, e.want, e.watched, e.generation), (0, Interest::NONE, Interest::NONE, 1));
     }
 }

@@ -1,42 +1,47 @@
 //! Descriptor number → [`Entry`].
 //!
-//! Three levels, so that a look-up is three loads at any number and memory follows the numbers in use: a
-//! leaf holds 64 entries (one 4 KiB page), a branch 512 leaves (32,768 numbers), and the root grows to the
-//! highest branch in use: 16 bytes for ordinary numbers, 1 MiB for the largest `int`. A level that is not
-//! there is an empty slice, so that a look-up is three `get`s.
+//! Entries live in leaves of 64 (one 4 KiB page), made when a number of theirs is first registered and never
+//! moved. Numbers below a million, which are all that ordinary limits allow, find their leaf by one index; the
+//! rest, up to the largest `int`, by two, so that a look-up costs the same at any number and memory follows
+//! the numbers in use.
 
 mod entry;
 
-pub(crate) use entry::{Entry, Link, Place};
+pub(crate) use entry::{Entry, Link, Place, Rhythm};
 
 use crate::fd::Fd;
 use nix::errno::Errno;
 
 const LEAF_BITS: usize = 6;
-const BRANCH_BITS: usize = 9;
 const LEAF: usize = 1 << LEAF_BITS;
+/// Leaves of the near numbers.
+const NEAR: usize = 1 << (20 - LEAF_BITS);
+/// Leaves in a branch of the far numbers.
+const BRANCH_BITS: usize = 9;
 const BRANCH: usize = 1 << BRANCH_BITS;
 
-type Leaf = Box<[Entry]>;
-type Branch = Box<[Leaf]>;
+type Leaf = Option<Box<[Entry; LEAF]>>;
 
 /// All entries. Entries are never freed one by one: a number that was used once will be used again.
 #[derive(Default)]
 pub(crate) struct FdTable {
-    root: Vec<Branch>,
+    near: Vec<Leaf>,
+    far: Vec<Vec<Leaf>>,
 }
 
 impl FdTable {
     pub(crate) const fn new() -> FdTable {
-        FdTable { root: Vec::new() }
+        FdTable { near: Vec::new(), far: Vec::new() }
     }
 
     /// The registered entry of `fd`.
+    #[inline]
     pub(crate) fn get(&mut self, fd: Fd) -> Option<&mut Entry> {
         self.slot(fd.index()).filter(|e| e.is_registered())
     }
 
     /// The entry of a number that is known to have one, because a list of ours holds it.
+    #[inline]
     pub(crate) fn listed(&mut self, number: u32) -> &mut Entry {
         self.slot(number as usize).expect("a listed number has an entry")
     }
@@ -44,49 +49,88 @@ impl FdTable {
     /// The entry of `fd`, registered or not, made if it is missing.
     pub(crate) fn slot_or_new(&mut self, fd: Fd) -> Result<&mut Entry, Errno> {
         let i = fd.index();
-        let top = i >> (LEAF_BITS + BRANCH_BITS);
-        if top >= self.root.len() {
-            self.root.try_reserve(top + 1 - self.root.len()).map_err(|_| Errno::ENOMEM)?;
-            self.root.resize_with(top + 1, Box::default);
-        }
-        let branch = filled(&mut self.root[top], BRANCH, Box::default)?;
-        let leaf = filled(&mut branch[(i >> LEAF_BITS) & (BRANCH - 1)], LEAF, Entry::default)?;
-        Ok(&mut leaf[i & (LEAF - 1)])
+        let leaf = i >> LEAF_BITS;
+        let place = if leaf < NEAR {
+            grow(&mut self.near, leaf + 1)?;
+            &mut self.near[leaf]
+        } else {
+            let branch = leaf >> BRANCH_BITS;
+            grow(&mut self.far, branch + 1)?;
+            let branch = &mut self.far[branch];
+            grow(branch, BRANCH)?;
+            &mut branch[leaf & (BRANCH - 1)]
+        };
+        let entries = match place {
+            Some(entries) => entries,
+            None => place.insert(vacant_leaf()?),
+        };
+        Ok(&mut entries[i & (LEAF - 1)])
     }
 
     /// Calls `f` with each registered entry and its number, in ascending order.
     pub(crate) fn for_each(&mut self, mut f: impl FnMut(u32, &mut Entry)) {
-        for (t, branch) in self.root.iter_mut().enumerate() {
-            for (b, leaf) in branch.iter_mut().enumerate() {
-                for (l, e) in leaf.iter_mut().enumerate().filter(|(_, e)| e.is_registered()) {
-                    f((((t << BRANCH_BITS | b) << LEAF_BITS) | l) as u32, e);
+        let near = self.near.iter_mut().enumerate();
+        let far = self.far.iter_mut().enumerate().flat_map(|(b, branch)| {
+            branch.iter_mut().enumerate().map(move |(l, leaf)| (b << BRANCH_BITS | l, leaf))
+        });
+        for (l, leaf) in near.chain(far) {
+            for (i, e) in leaf.iter_mut().flat_map(|entries| entries.iter_mut()).enumerate() {
+                if e.is_registered() {
+                    f((l << LEAF_BITS | i) as u32, e);
                 }
             }
         }
     }
 
+    #[inline]
     fn slot(&mut self, i: usize) -> Option<&mut Entry> {
-        let branch = self.root.get_mut(i >> (LEAF_BITS + BRANCH_BITS))?;
-        let leaf = branch.get_mut((i >> LEAF_BITS) & (BRANCH - 1))?;
-        leaf.get_mut(i & (LEAF - 1))
+        let leaf = i >> LEAF_BITS;
+        let entries = match self.near.get_mut(leaf) {
+            Some(entries) => entries,
+            None => far_leaf(&mut self.far, leaf)?,
+        };
+        entries.as_mut().map(|entries| &mut entries[i & (LEAF - 1)])
+    }
+
+    /// The entry of `number`, registered or not.
+    #[inline]
+    pub(crate) fn get_any(&mut self, number: u32) -> Option<&mut Entry> {
+        self.slot(number as usize)
+    }
+
+    /// The entry of `number`, registered or not, if it is a near one.
+    #[inline(always)]
+    pub(crate) fn get_near(&mut self, number: u64) -> Option<&mut Entry> {
+        let leaf = usize::try_from(number >> LEAF_BITS).ok()?;
+        self.near.get_mut(leaf)?.as_mut().map(|entries| &mut entries[number as usize & (LEAF - 1)])
     }
 }
 
-/// The slice at `place`, made of `n` vacant elements first if it is empty.
-fn filled<T>(place: &mut Box<[T]>, n: usize, vacant: impl FnMut() -> T) -> Result<&mut [T], Errno> {
-    if place.is_empty() {
-        let mut made = Vec::new();
-        made.try_reserve_exact(n).map_err(|_| Errno::ENOMEM)?;
-        made.resize_with(n, vacant);
-        *place = made.into_boxed_slice();
+/// The near numbers have nothing here.
+#[cold]
+fn far_leaf(far: &mut [Vec<Leaf>], leaf: usize) -> Option<&mut Leaf> {
+    far.get_mut(leaf >> BRANCH_BITS)?.get_mut(leaf & (BRANCH - 1))
+}
+
+/// Makes `v` at least `n` long.
+fn grow<T: Default>(v: &mut Vec<T>, n: usize) -> Result<(), Errno> {
+    if v.len() < n {
+        v.try_reserve(n - v.len()).map_err(|_| Errno::ENOMEM)?;
+        v.resize_with(n, T::default);
     }
-    Ok(place)
+    Ok(())
+}
+
+fn vacant_leaf() -> Result<Box<[Entry; LEAF]>, Errno> {
+    let mut made = Vec::new();
+    made.try_reserve_exact(LEAF).map_err(|_| Errno::ENOMEM)?;
+    made.resize_with(LEAF, Entry::default);
+    made.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mode::Mode;
 
     fn fd(n: i64) -> Fd {
         Fd::new(n).unwrap()
@@ -96,13 +140,27 @@ mod tests {
     fn sparse_numbers_cost_a_page_each() {
         let mut t = FdTable::new();
         for n in [19_999, 0, i64::from(i32::MAX)] {
-            t.slot_or_new(fd(n)).unwrap().register(Mode::Nonblocking, 0);
+            t.slot_or_new(fd(n)).unwrap().register(0);
         }
-        let leaves: usize = t.root.iter().flatten().filter(|l| !l.is_empty()).count();
+        let leaves = t.near.iter().chain(t.far.iter().flatten()).flatten().count();
         assert_eq!((leaves, size_of::<Entry>() * LEAF), (3, 4096));
         let mut seen = Vec::new();
         t.for_each(|n, _| seen.push(n));
         assert_eq!(seen, [0, 19_999, i32::MAX as u32]);
+    }
+
+    #[test]
+    fn a_million_numbers_each_keep_their_own() {
+        let mut t = FdTable::new();
+        const N: u32 = 1 << 20;
+        for n in (0..N + 100).rev() {
+            let e = t.slot_or_new(Fd::from_index(n)).unwrap();
+            e.register(0);
+            e.cookie = n as usize;
+        }
+        assert!((0..N + 100).all(|n| t.get(Fd::from_index(n)).unwrap().cookie == n as usize));
+        assert_eq!(t.near.len(), NEAR, "the near numbers need no second index");
+        assert_eq!(t.far.iter().filter(|b| !b.is_empty()).count(), 1);
     }
 
     #[test]
@@ -112,5 +170,6 @@ mod tests {
         t.slot_or_new(fd(5)).unwrap();
         assert!(t.get(fd(5)).is_none(), "a slot alone is no registration");
         assert!(t.get(fd(70_000)).is_none());
+        assert!(t.get(fd(i64::from(i32::MAX))).is_none());
     }
 }

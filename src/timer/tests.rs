@@ -1,7 +1,6 @@
 use super::*;
 use crate::fd::Fd;
 use crate::interest::Interest;
-use crate::mode::Mode;
 use proptest::prelude::*;
 
 fn at(ns: i64) -> Deadline {
@@ -10,8 +9,13 @@ fn at(ns: i64) -> Deadline {
 
 fn table(n: u32) -> FdTable {
     let mut t = FdTable::new();
-    (0..n).for_each(|i| t.slot_or_new(Fd::from_index(i)).unwrap().register(Mode::Nonblocking, 0));
+    (0..n).for_each(|i| t.slot_or_new(Fd::from_index(i)).unwrap().register(0));
     t
+}
+
+/// To the moment, exact for all that lies ahead.
+fn advance(timer: &mut Timer, t: &mut FdTable, now: Deadline) -> Due {
+    timer.advance(t, now, Deadline::NEVER)
 }
 
 fn sweep(timer: &mut Timer, t: &mut FdTable, now: i64) -> Vec<u32> {
@@ -46,11 +50,11 @@ fn rule7_an_expired_deadline_wakes_once() {
     let (mut timer, mut t) = (Timer::new(), table(2));
     timer.set(&mut t, 0, at(10)).unwrap();
     timer.set(&mut t, 1, at(30)).unwrap();
-    assert_eq!(timer.advance(&mut t, at(10)), Due::In(Duration::from_nanos(1)), "on it is not past it");
-    assert_eq!(timer.advance(&mut t, at(11)), Due::Now);
-    assert_eq!(timer.advance(&mut t, at(11)), Due::In(Duration::from_nanos(20)));
-    assert_eq!(timer.advance(&mut t, at(31)), Due::Now);
-    assert_eq!(timer.advance(&mut t, at(32)), Due::Nothing);
+    assert_eq!(advance(&mut timer, &mut t, at(10)), Due::In(Duration::from_nanos(1)), "on it is not past it");
+    assert_eq!(advance(&mut timer, &mut t, at(11)), Due::Now);
+    assert_eq!(advance(&mut timer, &mut t, at(11)), Due::In(Duration::from_nanos(20)));
+    assert_eq!(advance(&mut timer, &mut t, at(31)), Due::Now);
+    assert_eq!(advance(&mut timer, &mut t, at(32)), Due::Nothing);
 }
 
 #[test]
@@ -95,7 +99,7 @@ proptest! {
                 }
                 _ => { timer.set(&mut t, n, at(when)).unwrap(); model.insert(n, when); }
             }
-            if let Due::In(d) = timer.advance(&mut t, at(now)) {
+            if let Due::In(d) = advance(&mut timer, &mut t, at(now)) {
                 let nearest = model.values().filter(|&&d| d >= now).min().copied();
                 prop_assert_eq!(Some(d.as_nanos() as i64), nearest.map(|x| x - now + 1));
             }

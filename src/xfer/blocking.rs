@@ -12,6 +12,7 @@ use crate::outcome::{Outcome, Stop};
 use crate::sys::mode::status;
 use crate::sys::{bytes, poll::ready_now};
 use nix::errno::Errno;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a pipe that is ready for writing takes without waiting (pipe(7), PIPE_BUF).
 const PIPE_BUF: usize = 4096;
@@ -38,8 +39,8 @@ pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
         FileKind::Pipe | FileKind::Device | FileKind::Other => bytes::read_nowait(fd, t),
     };
     match once {
-        Err(e) if cannot(e) && !ready_now(fd).has(Direction::Read) => not_ready(fd),
-        Err(e) if cannot(e) => Ok(bytes::read(fd, t)?),
+        Err(e) if refuses(e) && !ready_now(fd).has(Direction::Read) => not_ready(fd),
+        Err(e) if refuses(e) => Ok(bytes::read(fd, t)?),
         r => Ok(r?),
     }
 }
@@ -47,22 +48,39 @@ pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
 /// As [`read`].
 pub(crate) fn write(fd: Fd, s: Source, kind: FileKind) -> Outcome {
     let (once, step) = match kind {
-        FileKind::Unknown => return Ok(bytes::send_nowait(fd, s)?),
+        FileKind::Unknown => return Ok(send(fd, s)?),
         FileKind::Regular => return Ok(bytes::write(fd, s)?),
-        FileKind::Socket => (bytes::send_nowait(fd, s), s.len()),
+        FileKind::Socket => (send(fd, s), s.len()),
         FileKind::Pipe => (bytes::write_nowait(fd, s), PIPE_BUF),
         FileKind::Device => (bytes::write_nowait(fd, s), TERMINAL_STEP),
         FileKind::Other => (bytes::write_nowait(fd, s), s.len()),
     };
     match once {
-        Err(e) if cannot(e) => write_in_steps(fd, s, step),
+        Err(e) if refuses(e) => write_in_steps(fd, s, step),
         r => Ok(r?),
     }
 }
 
+/// A send has succeeded, so that no sandbox refuses them.
+static CAN_SEND: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`bytes::send_nowait`] on a socket needs no other way to fall back to.
+#[inline(always)]
+pub(crate) fn can_send() -> bool {
+    CAN_SEND.load(Ordering::Relaxed)
+}
+
+fn send(fd: Fd, s: Source) -> Result<usize, Errno> {
+    let sent = bytes::send_nowait(fd, s);
+    if sent.is_ok() {
+        CAN_SEND.store(true, Ordering::Relaxed);
+    }
+    sent
+}
+
 /// The kernel, a sandbox or the file refuses to be asked per call. Other reasons for these errors show again
 /// in the plain read or write.
-fn cannot(e: Errno) -> bool {
+pub(crate) fn refuses(e: Errno) -> bool {
     matches!(e, Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM | Errno::ESPIPE)
 }
 

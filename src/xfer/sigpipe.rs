@@ -9,10 +9,15 @@ static ARRANGED: AtomicBool = AtomicBool::new(false);
 /// Called before each call that may raise SIGPIPE and cannot be told not to (`write`, `sendfile`). Looks at
 /// the disposition once per process: a program that later sets the default again wants to be killed, and a
 /// handler or "ignore" of the program's own is never replaced.
+#[inline]
 pub(crate) fn arrange() {
-    if ARRANGED.load(Ordering::Acquire) {
-        return;
+    if !ARRANGED.load(Ordering::Acquire) {
+        arrange_now();
     }
+}
+
+#[cold]
+fn arrange_now() {
     // Two threads may both come here, which does no harm. SIGPIPE is a valid signal, so the kernel has no
     // reason to refuse; if a sandbox does, the program keeps the disposition that it had.
     let _ = signal::handle_if_default(libc::SIGPIPE);

@@ -149,7 +149,7 @@ fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) -> Result<(
             Op::World(p, what) => world.happen(p, what),
             Op::Read(p, n) => {
                 if world.read_short(p, n) {
-                    rig.state().stopped(world.fd(p), Direction::Read);
+                    rig.state().moved(world.fd(p), Direction::Read, false);
                     model.pending[0].remove(&p);
                 }
             }
