@@ -5,7 +5,7 @@ use super::{Asked, Backend, Events, Token, poll};
 use crate::fd::Fd;
 use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
-use crate::sys::mode::close;
+use crate::sys::mode::{close, is_tcp};
 use crate::sys::poll::flags;
 use crate::time::timeout_ms;
 use nix::errno::Errno;
@@ -117,8 +117,10 @@ impl Backend for Epoll {
         true
     }
 
-    fn edges(&self) -> bool {
-        true
+    fn edges(&self, fd: Fd) -> bool {
+        // A short read has emptied a stream (epoll(7), Q9). Not so a datagram socket or a terminal, which give
+        // one piece at a time, nor an AF_UNIX socket, which stops behind passed descriptors.
+        is_tcp(fd)
     }
 
     fn same_file(&self, token: Token, watched: Watch) -> bool {

@@ -2,10 +2,10 @@
 
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
-use crate::interest::{Interest, Watch};
-use crate::sys::poll::flags;
+use crate::interest::{Interest, Trigger, Watch};
+use crate::sys::poll::{HUP, flags};
 use nix::errno::Errno;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ pub(crate) struct Script {
     /// Errors and hang-ups, which are reported whatever is watched.
     pub(crate) hung_up: BTreeMap<Fd, bool>,
     /// What the reactor has us watch.
-    pub(crate) watched: BTreeMap<Fd, (Token, Interest)>,
+    pub(crate) watched: BTreeMap<Fd, (Token, Watch)>,
+    /// Descriptors of which an edge is to be reported.
+    pub(crate) edges: BTreeSet<Fd>,
     /// Numbers that cannot be watched, as regular files.
     pub(crate) unwatchable: Vec<Fd>,
     /// Registrations whose descriptor is gone.
@@ -36,11 +38,24 @@ impl Script {
         self.ready.get(&fd).copied().unwrap_or_default()
     }
 
-    /// What a registration for `interest` would report now.
-    fn report(&self, token: Token, interest: Interest) -> Option<Event> {
+    /// Something happens in the kernel.
+    pub(crate) fn happen(&mut self, fd: Fd, ready: Interest) {
+        self.ready.insert(fd, ready);
+        self.edges.insert(fd);
+    }
+
+    /// What a question about `interest` would find now.
+    fn answer(&self, token: Token, interest: Interest) -> Option<Event> {
         let hung_up = self.hung_up.get(&token.fd) == Some(&true);
         let ready = if hung_up { Interest::BOTH } else { self.ready(token.fd) & interest };
-        (!ready.is_none()).then_some(Event::new(token, flags(ready)))
+        let more = if hung_up { HUP } else { 0 };
+        (!ready.is_none()).then_some(Event::new(token, flags(ready) | more))
+    }
+
+    /// What a registration would report now.
+    fn report(&mut self, token: Token, watch: Watch) -> Option<Event> {
+        let silent = watch.trigger == Trigger::Edge && !self.edges.remove(&token.fd);
+        if silent { None } else { self.answer(token, watch.interest) }
     }
 }
 
@@ -73,9 +88,15 @@ impl Backend for Fake {
         if new.is_none() {
             s.watched.remove(&token.fd);
         } else {
-            s.watched.insert(token.fd, (token, new.interest));
+            s.watched.insert(token.fd, (token, new));
+            // As the kernel does: what is so at the time of the call counts as news.
+            s.edges.insert(token.fd);
         }
         Ok(())
+    }
+
+    fn edges(&self, _: Fd) -> bool {
+        true
     }
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
@@ -93,10 +114,11 @@ impl Backend for Fake {
     fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno> {
         let mut s = self.script();
         s.looks += 1;
-        let watched = s.watched.values().filter_map(|&(token, i)| s.report(token, i));
-        let asked = asked.iter().filter_map(|a| s.report(a.token, a.interest));
-        let ghosts = s.ghosts.iter().map(|&token| Event::new(token, flags(Interest::READ)));
-        let all: Vec<Event> = watched.chain(asked).chain(ghosts).collect();
+        let registrations: Vec<_> = s.watched.values().copied().collect();
+        let mut all: Vec<Event> =
+            registrations.into_iter().filter_map(|(token, watch)| s.report(token, watch)).collect();
+        all.extend(asked.iter().filter_map(|a| s.answer(a.token, a.interest)));
+        all.extend(s.ghosts.iter().map(|&token| Event::new(token, flags(Interest::READ))));
         for e in &all {
             events.push(*e);
         }

@@ -6,7 +6,7 @@
 //!   call, as often as it is called, up to the room in [`Events`]; what found no room is reported by the
 //!   next call.
 //! * **No false report.** An event was true inside the call that returned it.
-//!   A registration with [`Trigger::Edge`](crate::interest::Trigger::Edge) is the exception: see there.
+//!   A registration with [`Edge`](crate::interest::Trigger::Edge) is the exception: see there.
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
 //!   block; [`Event::is_error`] tells them from data, so that the reactor can look closer.
 //! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
@@ -33,6 +33,7 @@ pub(crate) use pick::open;
 #[cfg(test)]
 pub(crate) use pick::open_named;
 
+use crate::fd::Fd;
 use crate::interest::Watch;
 use nix::errno::Errno;
 use std::time::Duration;
@@ -51,8 +52,9 @@ pub(crate) trait Backend: Send + Sync {
         false
     }
 
-    /// Whether [`Trigger::Edge`] can be had.
-    fn edges(&self) -> bool {
+    /// Whether `fd` can be watched for edges such that a transfer that comes up short has used one up, unless
+    /// [`Event::has_more`] said that more is behind it.
+    fn edges(&self, _: Fd) -> bool {
         false
     }
 

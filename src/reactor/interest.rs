@@ -4,7 +4,7 @@ use super::Reactor;
 use crate::backend::Token;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger, Watch};
-use crate::sys::mode::{is_nonblocking, is_tcp};
+use crate::sys::mode::is_nonblocking;
 use crate::table::Rhythm;
 use nix::errno::Errno;
 
@@ -30,7 +30,6 @@ impl Reactor {
         let number = fd.index() as u32;
         let at_once = dir == Direction::Write && e.can_be_written_to(cycle);
         if at_once {
-            e.fresh = 0;
             self.writable.push(e, number);
         }
         if e.is_unsettled() {
@@ -76,11 +75,13 @@ impl Reactor {
         }
     }
 
-    /// `io_eagain_*`: the program found out that the descriptor is not ready.
+    /// `io_eagain_*`: the program found out that the descriptor is not ready. It may be wrong, so that an edge does
+    /// not count as used up.
     pub(super) fn eagain(&mut self, fd: Fd, dir: Direction) {
         self.touch(fd);
         let Some(e) = self.table.get(fd) else { return };
-        e.close(dir);
+        e.can_write_hint &= dir != Direction::Write;
+        e.fresh = 0;
         self.withdraw(dir, fd.index() as u32);
     }
 
@@ -94,7 +95,10 @@ impl Reactor {
         match (all, dir) {
             // What the program queued itself stands.
             (false, _) if e.queued.has(dir) => {}
-            (false, _) => self.eagain(fd, dir),
+            (false, _) => {
+                e.close(dir);
+                self.withdraw(dir, fd.index() as u32);
+            }
             (true, Direction::Write) if e.rhythm == Rhythm::Answering => {
                 e.rhythm = Rhythm::TakesTurns;
                 // The request was read before anybody looked how.
@@ -147,12 +151,11 @@ impl Reactor {
         }
     }
 
-    /// Watches for edges in both directions a descriptor whose program uses every one up.
-    /// Only of TCP does a short read say that there was no more (epoll(7), Q9): a datagram socket or a
-    /// terminal gives one piece at a time, and an AF_UNIX socket stops behind passed descriptors.
+    /// Watches for edges in both directions a descriptor whose program uses every one up, if that can be had.
     pub(super) fn promote(&mut self, number: u32) {
         let both = Watch { interest: Interest::BOTH, trigger: Trigger::Edge };
-        if !is_tcp(Fd::from_index(number)) || self.watch(number, both) != Armed::Yes {
+        let can = self.live_backend().is_some_and(|b| b.edges(Fd::from_index(number)));
+        if !can || self.watch(number, both) != Armed::Yes {
             self.table.listed(number).rhythm = Rhythm::Irregular;
         }
     }

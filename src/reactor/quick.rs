@@ -122,7 +122,6 @@ impl Reactor {
             if !self.writable.has_room() {
                 return None;
             }
-            e.fresh = 0;
             self.writable.push(e, d as u32);
         } else if !e.unknown_with(want).is_none() {
             return None;

@@ -6,7 +6,7 @@ use super::wait::wait_on;
 use super::{Flags, Limit, Reactor};
 use crate::backend::{Backend, Token, fake::Fake};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
+use crate::interest::{Direction, Interest, Trigger};
 use crate::mode::Mode;
 use crate::sys::lock::{ForkLock, Guard};
 use crate::time::Deadline;
@@ -64,7 +64,7 @@ fn rig(n: u32) -> (Rig, Arc<Fake>) {
 }
 
 fn set_ready(fake: &Fake, n: u32, interest: Interest) {
-    fake.script().ready.insert(fd(n), interest);
+    fake.script().happen(fd(n), interest);
 }
 
 /// Waits without limit and says whether it slept.
@@ -272,4 +272,106 @@ fn what_is_withdrawn_before_the_wait_costs_nothing() {
     rig.state().dont_want(fd(1), Read);
     assert!(sleeps(&rig, &fake));
     assert_eq!(fake.script().sets, 1);
+}
+
+#[test]
+fn m4_events_that_were_put_off_do_not_outlive_what_the_program_does() {
+    let changes: [fn(&mut Reactor); 4] = [
+        |r| r.moved(fd(1), Read, false),
+        |r| r.eagain(fd(1), Read),
+        |r| r.dont_want(fd(1), Read),
+        |r| r.unregister(fd(1)),
+    ];
+    for change in changes {
+        let (rig, fake) = rig(3);
+        (0..3).for_each(|n| set_ready(&fake, n, Interest::READ));
+        rig.wait(Limit::Never).unwrap();
+        assert_eq!(rig.pop(Read), Some(0));
+        assert!(rig.state().has_rest());
+        change(&mut rig.state());
+        assert_eq!(rig.drain(Read), [2]);
+    }
+}
+
+/// A rig whose descriptor 0 is watched for edges, because its program takes turns.
+fn turn_taker() -> (Rig, Arc<Fake>) {
+    let (rig, fake) = rig(1);
+    for _ in 0..3 {
+        set_ready(&fake, 0, Interest::BOTH);
+        rig.wait(Limit::Never).unwrap();
+        assert_eq!(rig.drain(Read), [0]);
+        take(&rig, &fake);
+        rig.state().dont_want(fd(0), Read);
+        rig.state().want(fd(0), Write);
+        if rig.state().writable.is_empty() {
+            rig.wait(Limit::Never).unwrap();
+        }
+        assert_eq!(rig.drain(Write), [0]);
+        rig.state().moved(fd(0), Write, true);
+        rig.state().dont_want(fd(0), Write);
+        rig.state().want(fd(0), Read);
+    }
+    assert_eq!(rig.state().table.get(fd(0)).unwrap().trigger, Trigger::Edge);
+    (rig, fake)
+}
+
+/// A read that takes all there is.
+fn take(rig: &Rig, fake: &Fake) {
+    fake.script().ready.insert(fd(0), Interest::WRITE);
+    rig.state().moved(fd(0), Read, false);
+}
+
+#[test]
+fn rule1_after_a_write_an_edge_says_nothing_of_writing() {
+    let (rig, fake) = turn_taker();
+    set_ready(&fake, 0, Interest::BOTH);
+    rig.wait(Limit::Never).unwrap();
+    assert_eq!(rig.drain(Read), [0]);
+    take(&rig, &fake);
+    rig.state().moved(fd(0), Write, true);
+    rig.state().want(fd(0), Write);
+    assert_eq!(rig.drain(Write), [], "the write may have used up the room");
+    rig.wait(Limit::Never).unwrap();
+    assert_eq!(rig.drain(Write), [0]);
+}
+
+#[test]
+fn m3_an_edge_is_reported_once_a_wait() {
+    let (rig, fake) = turn_taker();
+    set_ready(&fake, 0, Interest::BOTH);
+    rig.wait(Limit::Never).unwrap();
+    take(&rig, &fake);
+    for expected in [vec![0], vec![]] {
+        rig.state().want(fd(0), Write);
+        assert_eq!(rig.drain(Write), expected);
+        rig.state().dont_want(fd(0), Write);
+    }
+}
+
+#[test]
+fn rule2_what_an_edge_left_is_reported_again() {
+    for leave in [|_: &Rig| (), |rig: &Rig| drop(rig.pop(Read)), |rig: &Rig| rig.state().eagain(fd(0), Read)]
+    {
+        let (rig, fake) = turn_taker();
+        set_ready(&fake, 0, Interest::BOTH);
+        rig.wait(Limit::Never).unwrap();
+        leave(&rig);
+        rig.wait(Limit::Never).unwrap();
+        assert_eq!(rig.drain(Read), [0]);
+    }
+}
+
+#[test]
+fn rule3_edges_that_nobody_wants_end_two_waits_and_no_more() {
+    let (rig, fake) = turn_taker();
+    rig.register(fd(1), false);
+    rig.state().want(fd(1), Read);
+    rig.state().dont_want(fd(0), Read);
+    assert!(sleeps(&rig, &fake));
+    let before = fake.script().looks;
+    for _ in 0..10 {
+        set_ready(&fake, 0, Interest::BOTH);
+        assert!(sleeps(&rig, &fake));
+    }
+    assert!(fake.script().looks <= before + 13, "{} looks", fake.script().looks - before);
 }

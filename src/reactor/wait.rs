@@ -199,12 +199,11 @@ impl Reactor {
     fn settle(&mut self, asked: &mut Vec<Asked>, first: bool) -> Result<bool, Errno> {
         asked.clear();
         asked.try_reserve(self.unsettled.len()).map_err(|_| Errno::ENOMEM)?;
-        let edges = self.live_backend().is_some_and(|b| b.edges());
         let mut fresh = false;
         let mut i = 0;
         while let Some(&number) = self.unsettled.get(i) {
             // What is settled by a step is met once more, and struck off.
-            match self.next_step(number, first, edges) {
+            match self.next_step(number, first) {
                 Step::StrikeOff => {
                     self.table.listed(number).listed = false;
                     self.unsettled.swap_remove(i);
@@ -236,7 +235,7 @@ impl Reactor {
     }
 
     /// What to do about an unsettled descriptor.
-    fn next_step(&mut self, number: u32, first: bool, edges: bool) -> Step {
+    fn next_step(&mut self, number: u32, first: bool) -> Step {
         let e = self.table.listed(number);
         if e.dead || !e.is_unsettled() {
             return Step::StrikeOff;
@@ -257,7 +256,7 @@ impl Reactor {
             Step::LeaveOut
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)
-        } else if edges && e.uses_edges_up() {
+        } else if e.uses_edges_up() {
             Step::Promote
         } else {
             Step::Ask(question)

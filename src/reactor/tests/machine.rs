@@ -6,8 +6,9 @@ use super::super::Limit;
 use super::Rig;
 use crate::backend::{Backend, fake::Fake};
 use crate::fd::Fd;
-use crate::interest::{Direction, Interest};
+use crate::interest::{Direction, Interest, Trigger};
 use crate::sys::poll::ready_now;
+use crate::table::Entry;
 use crate::time::Deadline;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{read, write};
@@ -26,6 +27,10 @@ enum Op {
     Wait,
     /// A read of so many bytes through the library.
     Read(usize, usize),
+    /// A write of so many bytes through the library.
+    Write(usize, usize),
+    /// As many servers work: take the request, want to write, write the answer, want to read.
+    Turn(usize),
     /// A deadline that has passed, one that is far, or none.
     Deadline(usize, u8),
     /// `io_timeouted` until it says -1.
@@ -51,6 +56,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(Op::Wait),
         5 => (place.clone(), any::<u8>()).prop_map(|(p, what)| Op::World(p, what)),
         3 => (place.clone(), 1..40usize).prop_map(|(p, n)| Op::Read(p, n)),
+        3 => (place.clone(), 1..40usize).prop_map(|(p, n)| Op::Write(p, n)),
+        4 => place.clone().prop_map(Op::Turn),
         1 => (place.clone(), any::<u8>()).prop_map(|(p, what)| Op::Deadline(p, what)),
         1 => Just(Op::Sweep),
         1 => (place.clone(), any::<bool>()).prop_map(|(p, hint)| Op::Replace(p, hint)),
@@ -65,6 +72,8 @@ trait World {
     fn happen(&mut self, place: usize, what: u8);
     /// Reads up to `n` bytes and says whether there were fewer, or none.
     fn read_short(&mut self, place: usize, n: usize) -> bool;
+    /// Writes `n` bytes and says whether fewer were taken, or none.
+    fn write_short(&mut self, place: usize, n: usize) -> bool;
     /// Puts another file under the place's number; the old one has been, or is thereby, closed.
     fn replace(&mut self, place: usize);
 }
@@ -74,6 +83,8 @@ struct Place {
     want: Interest,
     hint: bool,
     expired: bool,
+    /// The last wait call found that it can be written to, and nothing has been written since.
+    writable: bool,
 }
 
 /// The naive model.
@@ -95,6 +106,9 @@ impl Model {
     }
 
     fn wait(&mut self, world: &dyn World) {
+        for p in 0..PLACES {
+            self.places[p].writable = world.ready(p).has(Direction::Write);
+        }
         for dir in [Direction::Read, Direction::Write] {
             self.pending[dir.index()] = (0..PLACES)
                 .filter(|&p| {
@@ -107,94 +121,157 @@ impl Model {
     }
 }
 
-fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) -> Result<(), TestCaseError> {
-    let rig = Rig::new(backend);
-    let mut model = Model::new();
-    (0..PLACES).for_each(|p| rig.register(world.fd(p), false));
+fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) -> Result<usize, TestCaseError> {
+    let mut run = Run { rig: Rig::new(backend), model: Model::new(), world, edges: 0 };
+    (0..PLACES).for_each(|p| run.rig.register(run.world.fd(p), false));
     for op in ops {
-        match *op {
-            Op::Want(p, dir) => {
-                rig.state().want(world.fd(p), dir);
-                let place = &mut model.places[p];
-                if !place.want.has(dir) && dir == Direction::Write && place.hint {
-                    model.pending[1].insert(p);
-                }
-                place.want |= dir.into();
-            }
+        run.step(*op)?;
+    }
+    run.step(Op::Wait)?;
+    for dir in [Direction::Read, Direction::Write] {
+        let reported: BTreeSet<u32> = run.rig.drain(dir).into_iter().collect();
+        let expected = run.model.pending[dir.index()].iter().map(|&p| run.number(p)).collect();
+        prop_assert_eq!(reported, expected);
+    }
+    Ok(run.edges)
+}
+
+struct Run<'w> {
+    rig: Rig,
+    model: Model,
+    world: &'w mut dyn World,
+    /// Steps that found a descriptor watched for edges.
+    edges: usize,
+}
+
+impl Run<'_> {
+    fn number(&self, p: usize) -> u32 {
+        self.world.fd(p).index() as u32
+    }
+
+    fn step(&mut self, op: Op) -> Result<(), TestCaseError> {
+        match op {
+            Op::Want(p, dir) => self.want(p, dir)?,
             Op::DontWant(p, dir) => {
-                rig.state().dont_want(world.fd(p), dir);
-                model.places[p].want -= dir.into();
-                model.pending[dir.index()].remove(&p);
+                self.rig.state().dont_want(self.world.fd(p), dir);
+                self.model.places[p].want -= dir.into();
+                self.model.pending[dir.index()].remove(&p);
             }
             Op::Eagain(p, dir) => {
-                rig.state().eagain(world.fd(p), dir);
-                model.pending[dir.index()].remove(&p);
-                model.places[p].hint &= dir != Direction::Write;
+                self.rig.state().eagain(self.world.fd(p), dir);
+                self.model.pending[dir.index()].remove(&p);
+                self.model.places[p].hint &= dir != Direction::Write;
             }
-            Op::Pop(dir) => {
-                let set = &mut model.pending[dir.index()];
-                match rig.pop(dir) {
-                    None => prop_assert!(set.is_empty(), "{:?} was not reported", set),
-                    Some(number) => {
-                        let p = (0..PLACES).find(|&p| world.fd(p).index() as u32 == number).unwrap();
-                        prop_assert!(set.remove(&p), "place {} is a false report", p);
-                        model.places[p].hint &= dir != Direction::Write;
-                    }
-                }
-            }
+            Op::Pop(dir) => drop(self.pop(dir)?),
             Op::Wait => {
-                rig.wait(Limit::Now).unwrap();
-                model.wait(world);
+                self.rig.wait(Limit::Now).unwrap();
+                self.model.wait(self.world);
+                let mut state = self.rig.state();
+                let edge = |e: &mut Entry| e.trigger == Trigger::Edge;
+                self.edges +=
+                    (0..PLACES).filter(|&p| state.table.get(self.world.fd(p)).is_some_and(edge)).count();
             }
-            Op::World(p, what) => world.happen(p, what),
+            Op::World(p, what) => self.world.happen(p, what),
             Op::Read(p, n) => {
-                if world.read_short(p, n) {
-                    rig.state().moved(world.fd(p), Direction::Read, false);
-                    model.pending[0].remove(&p);
+                let short = self.world.read_short(p, n);
+                self.rig.state().moved(self.world.fd(p), Direction::Read, !short);
+                if short {
+                    self.model.pending[0].remove(&p);
                 }
             }
+            Op::Write(p, n) => {
+                let short = self.world.write_short(p, n);
+                self.rig.state().moved(self.world.fd(p), Direction::Write, !short);
+                self.model.places[p].writable = false;
+                if short {
+                    self.model.pending[1].remove(&p);
+                    self.model.places[p].hint = false;
+                }
+            }
+            Op::Turn(p) => self.turn(p)?,
             Op::Deadline(p, what) => {
                 let at = match what % 3 {
                     0 => Deadline::from_nanos(1),
                     1 => Deadline::from_nanos(i64::MAX - 1),
                     _ => Deadline::NEVER,
                 };
-                rig.state().set_deadline(world.fd(p), at).unwrap();
-                model.places[p].expired = what % 3 == 0;
+                self.rig.state().set_deadline(self.world.fd(p), at).unwrap();
+                self.model.places[p].expired = what % 3 == 0;
             }
             Op::Sweep => {
                 let named: BTreeSet<u32> =
-                    std::iter::from_fn(|| rig.state().next_expired(Deadline::now)).collect();
-                let quiet = |p: &usize| model.pending.iter().all(|set| !set.contains(p));
-                let expected = (0..PLACES).filter(|&p| model.places[p].expired).filter(quiet);
-                prop_assert_eq!(named, expected.map(|p| world.fd(p).index() as u32).collect());
+                    std::iter::from_fn(|| self.rig.state().next_expired(Deadline::now)).collect();
+                let quiet = |p: &usize| self.model.pending.iter().all(|set| !set.contains(p));
+                let expected = (0..PLACES).filter(|&p| self.model.places[p].expired).filter(quiet);
+                prop_assert_eq!(named, expected.map(|p| self.number(p)).collect());
             }
             Op::Replace(p, hint) => {
-                rig.state().unregister(world.fd(p));
-                world.replace(p);
-                rig.register(world.fd(p), hint);
-                model.clear(p);
-                model.places[p].hint = hint;
+                self.rig.state().unregister(self.world.fd(p));
+                self.world.replace(p);
+                self.rig.register(self.world.fd(p), hint);
+                self.model.clear(p);
+                self.model.places[p].hint = hint;
             }
             Op::ReplaceBehind(p) => {
                 // A number that never got to the kernel cannot be told from its successor.
-                let known = rig.state().table.get(world.fd(p)).is_some_and(|e| !e.watched.is_none());
+                let fd = self.world.fd(p);
+                let known = self.rig.state().table.get(fd).is_some_and(|e| !e.watched.is_none());
                 if known {
-                    world.replace(p);
-                    rig.register(world.fd(p), false);
-                    model.clear(p);
+                    self.world.replace(p);
+                    self.rig.register(fd, false);
+                    self.model.clear(p);
                 }
             }
         }
+        Ok(())
     }
-    rig.wait(Limit::Now).unwrap();
-    model.wait(world);
-    for dir in [Direction::Read, Direction::Write] {
-        let reported: BTreeSet<u32> = rig.drain(dir).into_iter().collect();
-        let expected = model.pending[dir.index()].iter().map(|&p| world.fd(p).index() as u32).collect();
-        prop_assert_eq!(reported, expected);
+
+    fn want(&mut self, p: usize, dir: Direction) -> Result<(), TestCaseError> {
+        let fd = self.world.fd(p);
+        self.rig.state().want(fd, dir);
+        let place = &mut self.model.places[p];
+        let new = !place.want.has(dir) && dir == Direction::Write;
+        place.want |= dir.into();
+        if new && place.hint {
+            self.model.pending[1].insert(p);
+        } else if new && self.rig.state().table.get(fd).is_some_and(|e| e.pending.has(dir)) {
+            // It may be reported at once if the last wait call saw it.
+            prop_assert!(place.writable, "place {} is reported without a reason", p);
+            self.model.pending[1].insert(p);
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn pop(&mut self, dir: Direction) -> Result<Option<usize>, TestCaseError> {
+        let set = &mut self.model.pending[dir.index()];
+        let Some(number) = self.rig.pop(dir) else {
+            prop_assert!(set.is_empty(), "{:?} was not reported", set);
+            return Ok(None);
+        };
+        let p = (0..PLACES).find(|&p| self.world.fd(p).index() as u32 == number).unwrap();
+        prop_assert!(set.remove(&p), "place {} is a false report", p);
+        if dir == Direction::Write {
+            self.model.places[p].hint = false;
+            self.model.places[p].writable = false;
+        }
+        Ok(Some(p))
+    }
+
+    fn turn(&mut self, p: usize) -> Result<(), TestCaseError> {
+        use Direction::{Read, Write};
+        for op in [Op::DontWant(p, Write), Op::Want(p, Read), Op::World(p, 0), Op::Wait] {
+            self.step(op)?;
+        }
+        while self.pop(Read)?.is_some_and(|q| q != p) {}
+        for op in [Op::Read(p, 1000), Op::DontWant(p, Read), Op::Want(p, Write)] {
+            self.step(op)?;
+        }
+        if !self.model.pending[1].contains(&p) {
+            self.step(Op::Wait)?;
+        }
+        while self.pop(Write)?.is_some_and(|q| q != p) {}
+        self.step(Op::Write(p, 1))
+    }
 }
 
 struct Scripted(Arc<Fake>);
@@ -212,8 +289,19 @@ impl World for Scripted {
         let fd = self.fd(place);
         let mut s = self.0.script();
         s.hung_up.insert(fd, what % 8 == 7);
-        let ready = [Interest::NONE, Interest::READ, Interest::WRITE, Interest::BOTH][usize::from(what % 4)];
-        s.ready.insert(fd, ready);
+        let ready = [Interest::BOTH, Interest::READ, Interest::WRITE, Interest::NONE][usize::from(what % 4)];
+        s.happen(fd, ready);
+    }
+
+    fn write_short(&mut self, place: usize, n: usize) -> bool {
+        let fd = self.fd(place);
+        let mut s = self.0.script();
+        let ready = s.ready.entry(fd).or_default();
+        let short = n > 20 || !ready.has(Direction::Write);
+        if short {
+            *ready -= Interest::WRITE;
+        }
+        short
     }
 
     fn read_short(&mut self, place: usize, n: usize) -> bool {
@@ -284,6 +372,10 @@ impl World for Real {
         read(&self.ours[place], &mut vec![0; n]) != Ok(n)
     }
 
+    fn write_short(&mut self, place: usize, n: usize) -> bool {
+        write(&self.ours[place], &vec![0; n]) != Ok(n)
+    }
+
     fn replace(&mut self, place: usize) {
         let number = self.ours[place].as_raw_fd();
         let (a, b) = pair();
@@ -328,6 +420,14 @@ proptest! {
     }
 }
 
+/// Without this, the random programs might never come to what they are to test.
+#[test]
+fn turns_lead_to_edges() {
+    let fake = Fake::new();
+    let edges = run(&[Op::Turn(0); 5], fake.clone(), &mut Scripted(fake)).unwrap();
+    assert!(edges >= 3, "{edges}");
+}
+
 #[test]
 fn the_model_itself_can_fail() {
     struct Liar(Scripted);
@@ -343,6 +443,9 @@ fn the_model_itself_can_fail() {
         }
         fn read_short(&mut self, place: usize, n: usize) -> bool {
             self.0.read_short(place, n)
+        }
+        fn write_short(&mut self, place: usize, n: usize) -> bool {
+            self.0.write_short(place, n)
         }
         fn replace(&mut self, place: usize) {
             self.0.replace(place);
