@@ -350,8 +350,11 @@ fn m3_an_edge_is_reported_once_a_wait() {
 
 #[test]
 fn rule2_what_an_edge_left_is_reported_again() {
-    for leave in [|_: &Rig| (), |rig: &Rig| drop(rig.pop(Read)), |rig: &Rig| rig.state().eagain(fd(0), Read)]
-    {
+    for leave in [
+        |_: &Rig| (),
+        |rig: &Rig| assert_eq!(rig.pop(Read), Some(0)),
+        |rig: &Rig| rig.state().eagain(fd(0), Read),
+    ] {
         let (rig, fake) = turn_taker();
         set_ready(&fake, 0, Interest::BOTH);
         rig.wait(Limit::Never).unwrap();
