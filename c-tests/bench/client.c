@@ -1,0 +1,99 @@
+/* The client of the server programs, started by serve.h: client keep|churn PORT CONNECTIONS GATE MILLISECONDS
+ *
+ * With a gate it works in step: it sends everything, opens the gate, takes the answers. Without one it keeps
+ * every connection busy, and blocks on the oldest: two calls a message, fewer than any server can do with. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIZE 64
+
+static char message[SIZE];
+static int connections, gate, churn, *sockets;
+static struct sockaddr_in address = {.sin_family = AF_INET};
+
+__attribute__((noreturn)) static void die(const char* what) {
+  perror(what);
+  exit(2);
+}
+
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int connected(void) {
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  if (s == -1 || connect(s, (struct sockaddr*)&address, sizeof address) == -1) die("connect");
+  return s;
+}
+
+static void send_one(int i) {
+  if (churn) sockets[i] = connected();
+  if (write(sockets[i], message, SIZE) != SIZE) die("client: write");
+}
+
+/* 0 if the server has gone. */
+static int take_one(int i) {
+  struct linger reset = {1, 0};
+  char b[SIZE];
+  ssize_t n = recv(sockets[i], b, SIZE, MSG_WAITALL);
+  if (n != SIZE) return 0;
+  if (!churn) return 1;
+  /* Neither side shall be left with a socket in TIME_WAIT: ports run out. */
+  if (read(sockets[i], b, 1) != 0) die("client: more than an answer");
+  setsockopt(sockets[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close(sockets[i]);
+  return 1;
+}
+
+static void keep_in_step(void) {
+  for (;;) {
+    for (int i = 0; i < connections; ++i) send_one(i);
+    if (write(gate, "", 1) != 1) return;
+    for (int i = 0; i < connections; ++i)
+      if (!take_one(i)) return;
+  }
+}
+
+static void flood(int64_t milliseconds) {
+  int64_t begin, end, messages = 0, warm = milliseconds * 100000;
+  for (int i = 0; i < connections; ++i) send_one(i);
+  begin = end = now_ns();
+  for (int counting = 0; end - begin < milliseconds * 1000000 || !counting; end = now_ns()) {
+    if (!counting && end - begin > warm) {
+      counting = 1;
+      begin = end;
+      messages = 0;
+    }
+    /* One look at the clock for many messages, also with one connection. */
+    for (int i = 0; i < 1024; ++i) {
+      if (!take_one(i % connections)) die("client: the server has gone");
+      send_one(i % connections);
+    }
+    messages += 1024;
+  }
+  printf("messages_per_second %.0f\n", (double)messages * 1e9 / (double)(end - begin));
+}
+
+int main(int argc, char** argv) {
+  if (argc != 6) return 2;
+  churn = !strcmp(argv[1], "churn");
+  address.sin_port = htons((uint16_t)atoi(argv[2]));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  connections = atoi(argv[3]);
+  gate = atoi(argv[4]);
+  if (!(sockets = calloc((size_t)connections, sizeof *sockets))) die("calloc");
+  if (!churn)
+    for (int i = 0; i < connections; ++i) sockets[i] = connected();
+  if (gate != -1) keep_in_step();
+  else flood(atoi(argv[5]));
+  return 0;
+}
