@@ -17,6 +17,7 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
 CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind
+BENCH_PACKAGES = gcc libc6-dev libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME = libowfat_io.so.0
@@ -35,7 +36,8 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit check-c
+.PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
+	check-c bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -104,3 +106,10 @@ check-unit:
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
 	$(CARGO) test --release --test c
+
+bench-tools:
+	$(call need,$(BENCH_PACKAGES))
+
+# CASE=echo measures one case, LOOPS="epoll ours" fewer of the loops.
+bench: bench-tools all
+	@CASE='$(CASE)' LOOPS='$(LOOPS)' $(CARGO) bench -q --bench bench

@@ -1,0 +1,88 @@
+//! What a program costs, counted: instructions by callgrind, system calls by strace.
+
+use crate::program::{Loop, Program};
+use crate::{child, place};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The cost of one unit of work is the difference of two runs, divided by the units between them: what the
+/// programs do once is in both.
+#[derive(Clone, Copy)]
+pub(crate) struct Units {
+    pub(crate) few: &'static str,
+    pub(crate) many: &'static str,
+    pub(crate) between: u32,
+}
+
+/// User-space instructions of the process a unit.
+pub(crate) fn instructions(program: Program, under: Loop, units: Units) -> Result<f64, String> {
+    per_unit(units, |arguments| {
+        let profile = fresh_path();
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", profile.display()));
+        let text = run_over(valgrind, program, under, arguments, profile)?;
+        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        total.and_then(|t| t.trim().parse().ok()).ok_or_else(|| format!("no totals in callgrind's {text}"))
+    })
+}
+
+/// System calls of the process a unit, but for `readv`: with that one, and nothing else, the programs let their
+/// client go first.
+pub(crate) fn system_calls(program: Program, under: Loop, units: Units) -> Result<f64, String> {
+    per_unit(units, |arguments| {
+        let table = fresh_path();
+        let mut strace = Command::new("strace");
+        strace.args(["-c", "-e", "trace=!readv", "-o"]).arg(&table);
+        total_of_calls(&run_over(strace, program, under, arguments, table)?)
+    })
+}
+
+/// From the summary that `strace -c` writes: % time, seconds, usecs/call, calls, [errors], name.
+pub(crate) fn total_of_calls(summary: &str) -> Result<u64, String> {
+    let last = summary.lines().rfind(|line| line.ends_with(" total"));
+    let calls = last.and_then(|line| line.split_whitespace().nth(3)).and_then(|calls| calls.parse().ok());
+    calls.ok_or_else(|| format!("no total in strace's {summary}"))
+}
+
+/// The output of a run; its errors are failures.
+pub(crate) fn output(program: Program, under: Loop, arguments: &str) -> Result<String, String> {
+    run(Command::new(program.path(under)?), arguments)
+}
+
+fn per_unit(units: Units, count: impl Fn(&str) -> Result<u64, String>) -> Result<f64, String> {
+    let (few, many) = (count(units.few)?, count(units.many)?);
+    Ok((many as f64 - few as f64) / f64::from(units.between))
+}
+
+/// Runs the program under `tool`, and returns what the tool wrote into `report`.
+fn run_over(
+    mut tool: Command,
+    program: Program,
+    under: Loop,
+    arguments: &str,
+    report: PathBuf,
+) -> Result<String, String> {
+    tool.arg(program.path(under)?);
+    run(tool, arguments)?;
+    let text = fs::read_to_string(&report).map_err(|e| format!("{}: {e}", report.display()))?;
+    fs::remove_file(&report).map_err(|e| format!("{}: {e}", report.display()))?;
+    Ok(text)
+}
+
+fn run(mut command: Command, arguments: &str) -> Result<String, String> {
+    command.args(arguments.split_whitespace()).env("LD_LIBRARY_PATH", place::library_directory()?);
+    let end = child::run(&mut command, LIMIT)?;
+    if end.passed() { Ok(end.stdout) } else { Err(format!("{command:?}: {}", end.story())) }
+}
+
+/// A path in the tests' directory that nobody else uses.
+pub(crate) fn fresh_path() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    place::output().join(format!("count-{}-{number}", std::process::id()))
+}

@@ -1,0 +1,103 @@
+//! From figures to rows: counts once, times in alternating runs.
+
+use crate::count;
+use crate::figure::{Figure, How};
+use crate::program::Loop;
+
+/// Runs of a time, each followed by one of every other loop, so that a machine that slows down slows all.
+const ROUNDS: usize = 7;
+
+/// A measured cell of the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Cell {
+    pub(crate) median: f64,
+    /// Half the distance between the lowest and the highest run, as part of the median; counts have none.
+    pub(crate) spread: Option<f64>,
+}
+
+pub(crate) struct Row {
+    pub(crate) case: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) at: Option<u32>,
+    pub(crate) cells: Vec<(Loop, Cell)>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// Measures a figure for those of its loops that are `asked` for.
+pub(crate) fn row(figure: &Figure, asked: &[Loop]) -> Result<Row, String> {
+    let loops: Vec<Loop> = figure.loops.iter().copied().filter(|l| asked.contains(l)).collect();
+    let cells = match figure.how {
+        How::Ratio { arguments, key } => ratios(figure, &loops, arguments, key)?,
+        How::Timed { arguments, key } => {
+            let runs = alternating(figure, &loops, arguments, key)?;
+            runs.into_iter().map(|(under, runs)| (under, summary(runs))).collect()
+        }
+        _ => loops.iter().map(|&l| Ok((l, counted(figure, l)?))).collect::<Result<_, String>>()?,
+    };
+    let limit = match figure.how {
+        How::Ratio { .. } => figure.limit.map(Limit::AtLeast),
+        _ => figure.limit.map(Limit::AtMost),
+    };
+    Ok(Row { case: figure.case, what: figure.what, limit, at: figure.at, cells })
+}
+
+fn counted(figure: &Figure, under: Loop) -> Result<Cell, String> {
+    repeating(figure, under).map(|median| Cell { median, spread: None })
+}
+
+/// A figure that needs no second run.
+pub(crate) fn repeating(figure: &Figure, under: Loop) -> Result<f64, String> {
+    match figure.how {
+        How::Instructions(units) => count::instructions(figure.program, under, units),
+        How::SystemCalls(units) => count::system_calls(figure.program, under, units),
+        How::Printed { arguments, key } | How::Timed { arguments, key } | How::Ratio { arguments, key } => {
+            printed(&count::output(figure.program, under, arguments)?, key)
+        }
+    }
+}
+
+fn printed(output: &str, key: &str) -> Result<f64, String> {
+    let mut pairs = output.lines().filter_map(|line| line.split_once(' '));
+    let value = pairs.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok());
+    value.ok_or_else(|| format!("no {key} in {output:?}"))
+}
+
+fn alternating(
+    figure: &Figure,
+    loops: &[Loop],
+    arguments: &str,
+    key: &str,
+) -> Result<Vec<(Loop, Vec<f64>)>, String> {
+    let mut runs: Vec<(Loop, Vec<f64>)> = loops.iter().map(|&l| (l, Vec::new())).collect();
+    for _ in 0..ROUNDS {
+        for (under, values) in &mut runs {
+            values.push(printed(&count::output(figure.program, *under, arguments)?, key)?);
+        }
+    }
+    Ok(runs)
+}
+
+/// Each run as part of hand-written epoll's of the same round.
+fn ratios(figure: &Figure, loops: &[Loop], arguments: &str, key: &str) -> Result<Vec<(Loop, Cell)>, String> {
+    let mut all = vec![Loop::Epoll];
+    all.extend(loops.iter().filter(|&&l| l != Loop::Epoll));
+    let mut runs = alternating(figure, &all, arguments, key)?.into_iter();
+    let (_, floor) = runs.next().ok_or("no runs")?;
+    let per_floor =
+        |values: Vec<f64>| values.iter().zip(&floor).map(|(value, floor)| value / floor).collect();
+    let one = (Loop::Epoll, Cell { median: 1.0, spread: None });
+    Ok(std::iter::once(one).chain(runs.map(|(under, values)| (under, summary(per_floor(values))))).collect())
+}
+
+fn summary(mut values: Vec<f64>) -> Cell {
+    values.sort_by(f64::total_cmp);
+    let median = values[values.len() / 2];
+    let half = (values[values.len() - 1] - values[0]) / 2.0;
+    Cell { median, spread: Some(half / median) }
+}
