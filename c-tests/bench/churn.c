@@ -4,6 +4,8 @@
 
 #include "serve.h"
 
+#include <errno.h>
+
 static int listener;
 
 static void welcome(void) {
@@ -19,7 +21,7 @@ static int readable(int fd) {
     return 1;
   }
   n = loop_read(fd, b, sizeof b);
-  if (n == -1) return 1;
+  if (n == -1 && errno == EAGAIN) return 1;
   if (n > 0 && loop_write(fd, b, (size_t)n) != n) die("a small answer did not fit");
   loop_close(fd);
   serve_answered();

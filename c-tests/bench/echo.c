@@ -4,14 +4,16 @@
 
 #include "serve.h"
 
+#include <errno.h>
+
 static int readable(int fd) {
   char b[1024];
   ssize_t n;
   do {
     n = loop_read(fd, b, sizeof b);
     if (n <= 0) {
-      if (n == -1) return 1;
-      serve_finish();
+      if (n == -1 && errno == EAGAIN) return 1;
+      die("the client has gone");
     }
     if (loop_write(fd, b, (size_t)n) != n) die("a small answer did not fit");
     serve_answered();

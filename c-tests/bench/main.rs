@@ -4,6 +4,8 @@
 //! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs`; the table and the charts go
 //! to `build/bench/`.
 
+#[path = "driver/chart.rs"]
+mod chart;
 #[path = "../runner/child.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod child;
@@ -18,8 +20,12 @@ mod measure;
 mod place;
 #[path = "driver/program.rs"]
 mod program;
+#[path = "driver/report.rs"]
+mod report;
 #[path = "driver/table.rs"]
 mod table;
+#[path = "driver/tracker.rs"]
+mod tracker;
 
 use figure::FIGURES;
 use program::{EVERY_LOOP, Loop};
@@ -39,14 +45,22 @@ fn main() -> ExitCode {
 fn bench() -> Result<(), String> {
     let case = env::var("CASE").unwrap_or_default();
     let loops = asked_loops()?;
-    let figures: Vec<_> = FIGURES.iter().filter(|f| case.is_empty() || f.case == case).collect();
-    if figures.is_empty() {
+    let selected = |name: &str| case.is_empty() || case == name;
+    let mut rows = Vec::new();
+    println!("{}", table::line(None));
+    for figure in FIGURES.iter().filter(|figure| selected(figure.case)) {
+        rows.push(measure::row(figure, &loops)?);
+        println!("{}", table::line(rows.last()));
+    }
+    if selected(tracker::CASE) {
+        rows.push(tracker::row(&loops)?);
+        println!("{}", table::line(rows.last()));
+    }
+    if rows.is_empty() {
         return Err(format!("no CASE {case}"));
     }
-    println!("{}", table::line(None));
-    for figure in figures {
-        let row = measure::row(figure, &loops)?;
-        println!("{}", table::line(Some(&row)));
+    for path in report::write(&case, &rows)? {
+        println!("{}", path.display());
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 
 #include "serve.h"
 
+#include <errno.h>
+
 static const char answer[1024];
 static unsigned short lengths[LOOP_MAX];
 
@@ -12,8 +14,8 @@ static int readable(int fd) {
   char b[1024];
   ssize_t n = loop_read(fd, b, sizeof b);
   if (n <= 0) {
-    if (n == -1) return 1;
-    serve_finish();
+    if (n == -1 && errno == EAGAIN) return 1;
+    die("the client has gone");
   }
   lengths[fd] = (unsigned short)n;
   loop_dont_want_read(fd);
@@ -23,7 +25,7 @@ static int readable(int fd) {
 
 static void writable(int fd) {
   ssize_t n = loop_write(fd, answer, lengths[fd]);
-  if (n == -1) return;
+  if (n == -1 && errno == EAGAIN) return;
   if (n != lengths[fd]) die("a small answer did not fit");
   loop_dont_want_write(fd);
   loop_want_read(fd);

@@ -74,11 +74,6 @@ impl Figure {
         self.loops = loops;
         self
     }
-
-    /// Whether the figure repeats, so that it can be held against a committed one.
-    pub(crate) fn repeats(&self) -> bool {
-        matches!(self.how, How::Instructions(_) | How::SystemCalls(_) | How::Printed { .. })
-    }
 }
 
 const fn pairs(few: &'static str, many: &'static str) -> How {
