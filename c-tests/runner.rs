@@ -5,6 +5,7 @@
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //!
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
@@ -20,16 +21,24 @@ mod behaviour;
 mod child;
 #[path = "runner/compile.rs"]
 mod compile;
+#[path = "bench/driver/count.rs"]
+mod count;
+#[path = "runner/counts.rs"]
+mod counts;
 #[path = "runner/coverage.rs"]
 mod coverage;
 #[path = "runner/differential.rs"]
 mod differential;
+#[path = "bench/driver/figure.rs"]
+mod figure;
 #[path = "runner/layout.rs"]
 mod layout;
 #[path = "runner/original.rs"]
 mod original;
 #[path = "runner/place.rs"]
 mod place;
+#[path = "bench/driver/program.rs"]
+mod program;
 #[path = "runner/servers.rs"]
 mod servers;
 
@@ -42,6 +51,7 @@ fn main() -> ExitCode {
     trials.extend(layout::trials());
     trials.extend(differential::trials());
     trials.extend(servers::trials());
+    trials.extend(counts::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());
     libtest_mimic::run(&args, trials).exit_code()

@@ -1,5 +1,5 @@
 /* Socket pairs, most of them idle: `pairs PAIRS ACTIVE EVENTS`. ACTIVE bytes travel; each event reads one and
- * writes it into the next pair. With -DDEADLINES every pair has a deadline, and each event pushes its own. */
+ * writes it into the next pair; they start too far apart to meet. With -DDEADLINES every pair has a deadline, and each event pushes its own. */
 #define _GNU_SOURCE
 #include "loop.h"
 
@@ -10,7 +10,7 @@ static int64_t events_left;
 
 static int readable(int fd) {
   char b[2];
-  if (loop_read(fd, b, sizeof b) != 1) die("read");
+  if (loop_read(fd, b, sizeof b) != 1) die("not one byte");
 #ifdef DEADLINES
   loop_push(fd);
 #endif

@@ -49,9 +49,12 @@ pub(crate) fn total_of_calls(summary: &str) -> Result<u64, String> {
     calls.ok_or_else(|| format!("no total in strace's {summary}"))
 }
 
-/// The output of a run; its errors are failures.
-pub(crate) fn output(program: Program, under: Loop, arguments: &str) -> Result<String, String> {
-    run(Command::new(program.path(under)?), arguments)
+/// The number that the program prints behind `key`.
+pub(crate) fn printed(program: Program, under: Loop, arguments: &str, key: &str) -> Result<f64, String> {
+    let output = run(Command::new(program.path(under)?), arguments)?;
+    let mut pairs = output.lines().filter_map(|line| line.split_once(' '));
+    let value = pairs.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok());
+    value.ok_or_else(|| format!("no {key} in {output:?}"))
 }
 
 fn per_unit(units: Units, count: impl Fn(&str) -> Result<u64, String>) -> Result<f64, String> {

@@ -11,7 +11,7 @@ const ROUNDS: usize = 7;
 #[derive(Clone, Copy)]
 pub(crate) struct Cell {
     pub(crate) median: f64,
-    /// Half the distance between the lowest and the highest run, as part of the median; counts have none.
+    /// Half the distance between the quartiles, as part of the median; counts have none.
     pub(crate) spread: Option<f64>,
 }
 
@@ -38,34 +38,16 @@ pub(crate) fn row(figure: &Figure, asked: &[Loop]) -> Result<Row, String> {
             let runs = alternating(figure, &loops, arguments, key)?;
             runs.into_iter().map(|(under, runs)| (under, summary(runs))).collect()
         }
-        _ => loops.iter().map(|&l| Ok((l, counted(figure, l)?))).collect::<Result<_, String>>()?,
+        _ => {
+            let cell = |under| Ok((under, Cell { median: figure.once(under)?, spread: None }));
+            loops.iter().map(|&l| cell(l)).collect::<Result<_, String>>()?
+        }
     };
     let limit = match figure.how {
         How::Ratio { .. } => figure.limit.map(Limit::AtLeast),
         _ => figure.limit.map(Limit::AtMost),
     };
     Ok(Row { case: figure.case, what: figure.what, limit, at: figure.at, cells })
-}
-
-fn counted(figure: &Figure, under: Loop) -> Result<Cell, String> {
-    repeating(figure, under).map(|median| Cell { median, spread: None })
-}
-
-/// A figure that needs no second run.
-pub(crate) fn repeating(figure: &Figure, under: Loop) -> Result<f64, String> {
-    match figure.how {
-        How::Instructions(units) => count::instructions(figure.program, under, units),
-        How::SystemCalls(units) => count::system_calls(figure.program, under, units),
-        How::Printed { arguments, key } | How::Timed { arguments, key } | How::Ratio { arguments, key } => {
-            printed(&count::output(figure.program, under, arguments)?, key)
-        }
-    }
-}
-
-fn printed(output: &str, key: &str) -> Result<f64, String> {
-    let mut pairs = output.lines().filter_map(|line| line.split_once(' '));
-    let value = pairs.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok());
-    value.ok_or_else(|| format!("no {key} in {output:?}"))
 }
 
 fn alternating(
@@ -75,9 +57,12 @@ fn alternating(
     key: &str,
 ) -> Result<Vec<(Loop, Vec<f64>)>, String> {
     let mut runs: Vec<(Loop, Vec<f64>)> = loops.iter().map(|&l| (l, Vec::new())).collect();
-    for _ in 0..ROUNDS {
-        for (under, values) in &mut runs {
-            values.push(printed(&count::output(figure.program, *under, arguments)?, key)?);
+    for round in 0..ROUNDS {
+        for turn in 0..runs.len() {
+            // Whoever comes first after a pause may find the processor slower.
+            let place = (round + turn) % runs.len();
+            let (under, values) = &mut runs[place];
+            values.push(count::printed(figure.program, *under, arguments, key)?);
         }
     }
     Ok(runs)
@@ -98,6 +83,6 @@ fn ratios(figure: &Figure, loops: &[Loop], arguments: &str, key: &str) -> Result
 fn summary(mut values: Vec<f64>) -> Cell {
     values.sort_by(f64::total_cmp);
     let median = values[values.len() / 2];
-    let half = (values[values.len() - 1] - values[0]) / 2.0;
+    let half = (values[values.len() * 3 / 4] - values[values.len() / 4]) / 2.0;
     Cell { median, spread: Some(half / median) }
 }

@@ -58,8 +58,8 @@ pub(crate) fn write(case: &str, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
 fn text(case: &str, rows: &[Row]) -> Result<String, String> {
     let command = if case.is_empty() { "make bench".to_owned() } else { format!("make bench CASE={case}") };
     let paragraph = format!(
-        "`{command}` on {}, {}: {}. Beside it: {}. ± is half the distance between the lowest and the highest \
-         run; what has none is counted and repeats.",
+        "`{command}` on {}, {}: {}. Beside it: {}. ± is half the distance between the quartiles of the runs; \
+         what has none is counted and repeats.",
         output("date", &["-u", "+%Y-%m-%d"])?,
         processor()?,
         kernel()?,
