@@ -1,5 +1,6 @@
 /* Socket pairs, most of them idle: `pairs PAIRS ACTIVE EVENTS`. ACTIVE bytes travel; each event reads one and
- * writes it into the next pair; they start too far apart to meet. With -DDEADLINES every pair has a deadline, and each event pushes its own. */
+ * writes it into the next pair; they start too far apart to meet. With -DDEADLINES every pair has a deadline, and
+ * each event pushes its own. */
 #define _GNU_SOURCE
 #include "loop.h"
 

@@ -58,7 +58,7 @@ pub(crate) fn write(case: &str, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
 fn text(case: &str, rows: &[Row]) -> Result<String, String> {
     let command = if case.is_empty() { "make bench".to_owned() } else { format!("make bench CASE={case}") };
     let paragraph = format!(
-        "`{command}` on {}, {}: {}. Beside it: {}. ± is half the distance between the quartiles of the runs; \
+        "`{command}` on {}, {}, {}. Beside it: {}. ± is half the distance between the quartiles of the runs; \
          what has none is counted and repeats.",
         output("date", &["-u", "+%Y-%m-%d"])?,
         processor()?,
@@ -86,7 +86,7 @@ fn peers() -> Result<String, String> {
     let packages = ["libowfat-dev", "libev-dev", "libevent-dev", "libuv1-dev"];
     let mut arguments = vec!["-W", "-f", "${Package} ${Version}, "];
     arguments.extend(packages);
-    Ok(output("dpkg-query", &arguments)?.trim_end_matches(", ").to_owned())
+    Ok(output("dpkg-query", &arguments)?.trim_end_matches(',').to_owned())
 }
 
 fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
