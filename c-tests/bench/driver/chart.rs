@@ -2,6 +2,7 @@
 
 use crate::measure::Row;
 use crate::program::{EVERY_LOOP, Loop};
+use crate::table::number;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -28,6 +29,8 @@ pub(crate) fn draw(path: &Path, title: &str, across: &str, up: &str, rows: &[&Ro
         .build_cartesian_2d((first..last).log_scale(), (low..high).log_scale())
         .map_err(|e| failed(&e))?;
     let mut mesh = chart.configure_mesh();
+    mesh.x_labels(5).x_label_formatter(&|at| number(f64::from(*at)));
+    mesh.y_labels(8).y_label_formatter(&|cost| number(*cost)).light_line_style(WHITE);
     mesh.x_desc(across).y_desc(up).label_style(LABELS).axis_desc_style(LABELS);
     mesh.draw().map_err(|e| failed(&e))?;
     for &under in EVERY_LOOP {

@@ -4,6 +4,7 @@ use crate::measure::{Cell, Limit, Row};
 use crate::program::{EVERY_LOOP, Loop};
 use std::fmt::Write as _;
 
+/// Three digits that count, and all those in front of the point.
 pub(crate) fn number(value: f64) -> String {
     match value {
         v if v >= 1000.0 => thousands(v.round() as u64),
