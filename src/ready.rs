@@ -2,8 +2,8 @@
 //!
 //! The truth is the entry's `pending` bit. Taking an event out of the middle only clears the bit; its place in
 //! the queue is skipped when it comes up, or serves again if the event comes back before. So a number is in
-//! the queue at most once, whatever happens, and room for every registered descriptor is made when it is
-//! registered: adding never allocates.
+//! the queue at most once, whatever happens. Room is made before something is added, where a lack of memory can
+//! still be reported.
 
 use crate::interest::Interest;
 use crate::table::{Entry, FdTable};
@@ -30,7 +30,7 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
         ReadyQueue { places: VecDeque::new(), pending: 0 }
     }
 
-    /// Makes room for `n` numbers besides those that have a place.
+    /// Makes room for `n` more numbers.
     pub(crate) fn reserve(&mut self, n: usize) -> Result<(), Errno> {
         self.places.try_reserve(n).map_err(|_| Errno::ENOMEM)
     }
@@ -41,7 +41,7 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
         self.pending == 0
     }
 
-    /// Makes the event of `number`, whose entry is `e`, pending; without effect if it is.
+    /// Makes the event of `number`, whose entry is `e`, pending; without effect if it is. There must be room.
     #[inline(always)]
     pub(crate) fn push(&mut self, e: &mut Entry, number: u32) {
         if e.pending.has_any(Self::BIT) {
@@ -67,7 +67,7 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
         self.pending -= 1;
     }
 
-    /// Whether a number can be added without allocating; always so, but the compiler does not know.
+    /// Whether a number can be added without allocating.
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
         self.places.len() < self.places.capacity()

@@ -15,6 +15,7 @@ use crate::interest::{Direction, Interest, Trigger};
 use crate::sys::bytes::drain_error_queue;
 use crate::sys::poll::ready_now;
 use crate::table::Rhythm;
+use nix::errno::Errno;
 
 /// Notices taken from an error queue at a time. More are met by the next wait.
 const NOTICES: usize = 64;
@@ -25,16 +26,24 @@ const GHOSTS: u32 = 2;
 
 impl Reactor {
     /// Applies what a look has brought; with `put_off`, up to the first event that the program wants.
-    pub(super) fn apply(&mut self, events: &mut Events, put_off: bool) {
+    pub(super) fn apply(&mut self, events: &mut Events, put_off: bool) -> Result<(), Errno> {
+        let room = self.readable.reserve(events.len()).and_then(|()| self.writable.reserve(events.len()));
+        if room.is_err() {
+            // Edges would be lost, but that another backend tells everything anew.
+            self.shut_backend();
+            self.stale = true;
+            return room;
+        }
         std::mem::swap(&mut self.batch, events);
         self.next_event = 0;
         while let Some(event) = self.take_event() {
             self.apply_one(event);
             if put_off && self.has_pending() {
-                return;
+                return Ok(());
             }
         }
         self.end_batch();
+        Ok(())
     }
 
     /// Whether events have been put off.

@@ -28,7 +28,9 @@ impl Reactor {
         e.want |= dir.into();
         self.wanted += 1;
         let number = fd.index() as u32;
-        let at_once = dir == Direction::Write && e.can_be_written_to(cycle);
+        // Without memory for it, the next wait finds out.
+        let at_once =
+            dir == Direction::Write && e.can_be_written_to(cycle) && self.writable.reserve(1).is_ok();
         if at_once {
             self.writable.push(e, number);
         }
@@ -112,6 +114,13 @@ impl Reactor {
     pub(super) fn queue_for(&mut self, fd: Fd, dir: Direction) -> bool {
         self.touch(fd);
         let Some(e) = self.table.get(fd) else { return false };
+        let room = match dir {
+            Direction::Read => self.readable.reserve(1),
+            Direction::Write => self.writable.reserve(1),
+        };
+        if room.is_err() {
+            return false;
+        }
         e.queued |= dir.into();
         e.unconfirmed -= dir.into();
         self.push(dir, fd.index() as u32);

@@ -97,10 +97,7 @@ impl Reactor {
             self.renew_backend()?;
         }
         // Room for every registered descriptor, so that stating interest never needs memory.
-        let n = self.registered + 1;
-        self.unsettled.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
-        self.readable.reserve(n)?;
-        self.writable.reserve(n)?;
+        self.unsettled.try_reserve(self.registered + 1).map_err(|_| Errno::ENOMEM)?;
         let forks = self.forks;
         // Asked only of what a program begins with: later ones are nearly all connections.
         let shared_out = !self.set_up && is_listening(fd);

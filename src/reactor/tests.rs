@@ -284,6 +284,7 @@ fn m4_events_that_were_put_off_do_not_outlive_what_the_program_does() {
     ];
     for change in changes {
         let (rig, fake) = rig(3);
+        assert!(sleeps(&rig, &fake));
         (0..3).for_each(|n| set_ready(&fake, n, Interest::READ));
         rig.wait(Limit::Never).unwrap();
         assert_eq!(rig.pop(Read), Some(0));
@@ -377,4 +378,16 @@ fn rule3_edges_that_nobody_wants_end_two_waits_and_no_more() {
         assert!(sleeps(&rig, &fake));
     }
     assert!(fake.script().looks <= before + 13, "{} looks", fake.script().looks - before);
+}
+
+#[test]
+fn rule4_connections_that_come_together_and_go_at_once_are_never_watched() {
+    let (rig, fake) = rig(3);
+    (0..2).for_each(|n| set_ready(&fake, n, Interest::READ));
+    rig.wait(Limit::Never).unwrap();
+    assert_eq!(rig.drain(Read), [0, 1]);
+    (0..2).for_each(|n| rig.state().unregister(fd(n)));
+    assert_eq!(fake.script().sets, 0);
+    assert!(sleeps(&rig, &fake));
+    assert_eq!(fake.script().sets, 1, "the one that stays is asked about once");
 }

@@ -10,6 +10,7 @@ use crate::sys::thread::single_threaded;
 use crate::time::Deadline;
 use crate::timer::Due;
 use nix::errno::Errno;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 /// number, because a signal that comes during the look does not end the wait, and programs set their alarms
 /// in whole seconds from the moment the wait began.
 const CLOCK_CHECK: Duration = Duration::from_millis(937);
+
+/// So many new descriptors at once are asked about before they are watched: one call tells which of them are to be
+/// read from already, and those that are closed in the same turn need never be watched. More would make a long
+/// call, and are no sign of short connections.
+const NEWCOMERS: RangeInclusive<usize> = 2..=256;
 
 /// More descriptors than this are not found ready at once: 1.5 MiB of events.
 const MOST_EVENTS: usize = 1 << 17;
@@ -106,7 +112,9 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             state.room = (2 * room).min(MOST_EVENTS);
         }
         let put_off = asked.is_empty() && !state.doubts && alone();
-        state.apply(events, put_off);
+        if let Err(e) = state.apply(events, put_off) {
+            break Err(e);
+        }
         state.drop_unconfirmed();
         if state.has_pending() || look.last || limit.left() == Some(Duration::ZERO) {
             break Ok(seen);
@@ -199,11 +207,12 @@ impl Reactor {
     fn settle(&mut self, asked: &mut Vec<Asked>, first: bool) -> Result<bool, Errno> {
         asked.clear();
         asked.try_reserve(self.unsettled.len()).map_err(|_| Errno::ENOMEM)?;
+        let newcomers = first && NEWCOMERS.contains(&self.unsettled.len());
         let mut fresh = false;
         let mut i = 0;
         while let Some(&number) = self.unsettled.get(i) {
             // What is settled by a step is met once more, and struck off.
-            match self.next_step(number, first) {
+            match self.next_step(number, first, newcomers) {
                 Step::StrikeOff => {
                     self.table.listed(number).listed = false;
                     self.unsettled.swap_remove(i);
@@ -235,7 +244,7 @@ impl Reactor {
     }
 
     /// What to do about an unsettled descriptor.
-    fn next_step(&mut self, number: u32, first: bool) -> Step {
+    fn next_step(&mut self, number: u32, first: bool, newcomers: bool) -> Step {
         let e = self.table.listed(number);
         if e.dead || !e.is_unsettled() {
             return Step::StrikeOff;
@@ -254,6 +263,8 @@ impl Reactor {
         let question = Asked { token, interest };
         if interest.is_none() {
             Step::LeaveOut
+        } else if newcomers && e.watched.is_none() && !std::mem::replace(&mut e.asked_about, true) {
+            Step::Ask(question)
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)
         } else if e.uses_edges_up() {

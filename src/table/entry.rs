@@ -63,8 +63,6 @@ pub(crate) struct Entry {
     pub(crate) rhythm: Rhythm,
     pub(crate) kind: FileKind,
     registered: bool,
-    /// In the reactor's list of unsettled descriptors.
-    pub(crate) listed: bool,
     /// The program's pointer, as a number: it is carried, never followed.
     pub(crate) cookie: usize,
     pub(crate) deadline: Deadline,
@@ -84,6 +82,10 @@ pub(crate) struct Entry {
     pub(crate) mode: Mode,
     /// The program said that the descriptor can be written to, and nothing has shown otherwise.
     pub(crate) can_write_hint: bool,
+    /// In the reactor's list of unsettled descriptors.
+    pub(crate) listed: bool,
+    /// A wait has asked about it once without having it watched.
+    pub(crate) asked_about: bool,
     /// The last edge came when nothing was wanted.
     pub(crate) knocked: bool,
     /// The open file may live on elsewhere (passed on), so that closing does not end its registration.
