@@ -27,7 +27,9 @@ fn state() -> Guard<'static, Reactor> {
 /// Ends a registration under a number that the kernel has just handed out: it is of a file that was closed
 /// behind our back.
 pub(crate) fn forget(fd: Fd) {
-    state().unregister(fd);
+    let mut state = state();
+    state.unregister(fd);
+    state.just_set = None;
 }
 
 /// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
@@ -44,7 +46,10 @@ pub(crate) fn is_registered(fd: Fd) -> bool {
 
 /// Ends the registration, if there is one, and closes the descriptor.
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
-    state().unregister(fd);
+    let mut state = state();
+    state.unregister(fd);
+    state.just_set = None;
+    drop(state);
     file::forget(fd);
     crate::sys::mode::close(fd)
 }
@@ -60,9 +65,15 @@ pub(crate) fn passed_on(fd: Fd) {
 pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
     crate::sys::mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
     let mut state = state();
-    match state.table.get(fd) {
-        Some(e) => e.mode = mode,
-        None => state.just_set = Some(fd),
+    let new = match state.table.get(fd) {
+        Some(e) => {
+            e.mode = mode;
+            e.was_only_asked_about()
+        }
+        None => true,
+    };
+    if new {
+        state.just_set = Some(fd);
     }
     Ok(())
 }

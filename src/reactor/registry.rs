@@ -7,6 +7,7 @@ use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};
 use crate::sys::mode::{is_listening, is_nonblocking};
+use crate::table::Arrival;
 use nix::errno::Errno;
 
 impl Reactor {
@@ -18,25 +19,29 @@ impl Reactor {
         if self.is_another_file(fd) {
             self.unregister(fd);
         }
+        let just_set = self.just_set.take() == Some(fd);
         let mode = match flags.mode {
             Some(mode) => mode,
+            // It is open, then. Taken for blocking, which is right for both modes and survives a number that
+            // changes hands.
+            None if just_set && self.table.get(fd).is_none() => Mode::Blocking,
             None => self.learn_mode(fd).inspect_err(|_| self.unregister(fd))?,
         };
+        let new = self.table.get(fd).is_none();
         self.admit(fd)?;
         let e = self.table.listed(fd.index() as u32);
+        if new && just_set {
+            e.arrival = Arrival::Connection;
+        }
         e.mode = mode;
         e.kind = FileKind::Unknown;
         e.can_write_hint |= flags.can_write;
         Ok(())
     }
 
-    /// The mode of `fd`, which must be open. That can often be known without a call for the purpose; the
-    /// mode is then taken for blocking, which is right for both and survives a number that changes hands.
+    /// The mode of `fd`, which must be open.
     fn learn_mode(&mut self, fd: Fd) -> Result<Mode, Errno> {
         if self.table.get(fd).is_none() {
-            if self.just_set.take() == Some(fd) {
-                return Ok(Mode::Blocking);
-            }
             // Nearly every descriptor is to be read from: watching it now, which shows whether it is open, saves
             // a call. Not before there is a backend, whose own descriptor could get the number.
             if self.live_backend().is_some_and(|b| b.asks_at_once()) {
@@ -54,7 +59,6 @@ impl Reactor {
         hot::forget();
         self.touch(fd);
         let forks = self.forks;
-        self.just_set = None;
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
         let (want, watch, shared) = (e.want, e.watch(), e.shared || e.forks != forks);
@@ -78,7 +82,12 @@ impl Reactor {
 
     /// Whether the number stands for another file than the one that was registered.
     fn is_another_file(&mut self, fd: Fd) -> bool {
+        let just_set = self.just_set == Some(fd);
         let Some(e) = self.table.get(fd) else { return false };
+        if e.was_only_asked_about() {
+            // The kernel cannot tell; but this is how connections are registered when they are new.
+            return just_set || e.dead;
+        }
         let (token, watch, dead) = (Token { fd, generation: e.generation }, e.watch(), e.dead);
         match self.live_backend() {
             // Without a registration in the kernel there is nothing to compare with.

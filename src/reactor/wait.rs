@@ -7,6 +7,7 @@ use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::sys::lock::ForkLock;
 use crate::sys::thread::single_threaded;
+use crate::table::Arrival;
 use crate::time::Deadline;
 use crate::timer::Due;
 use nix::errno::Errno;
@@ -19,9 +20,9 @@ use std::time::{Duration, Instant};
 /// in whole seconds from the moment the wait began.
 const CLOCK_CHECK: Duration = Duration::from_millis(937);
 
-/// So many new descriptors at once are asked about before they are watched: one call tells which of them are to be
-/// read from already, and those that are closed in the same turn need never be watched. More would make a long
-/// call, and are no sign of short connections.
+/// So many unsettled descriptors at a time may be new connections that are asked about before they are watched: one
+/// call tells which of them are to be read from already, and those that are closed in the same turn need never be
+/// watched. More would make a long call, and are no sign of short connections.
 const NEWCOMERS: RangeInclusive<usize> = 2..=256;
 
 /// More descriptors than this are not found ready at once: 1.5 MiB of events.
@@ -117,6 +118,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         }
         state.drop_unconfirmed();
         if state.has_pending() || look.last || limit.left() == Some(Duration::ZERO) {
+            state.watch_quiet(asked);
             break Ok(seen);
         }
     };
@@ -243,6 +245,17 @@ impl Reactor {
         Ok(fresh)
     }
 
+    /// Has the backend watch the connections that were asked about in vain: they will not be closed in this turn.
+    fn watch_quiet(&mut self, asked: &[Asked]) {
+        for &Asked { token, interest } in asked {
+            let number = token.fd.index() as u32;
+            let e = self.table.listed(number);
+            if e.was_only_asked_about() && e.pending.is_none() {
+                self.arm(number, interest);
+            }
+        }
+    }
+
     /// What to do about an unsettled descriptor.
     fn next_step(&mut self, number: u32, first: bool, newcomers: bool) -> Step {
         let e = self.table.listed(number);
@@ -263,7 +276,8 @@ impl Reactor {
         let question = Asked { token, interest };
         if interest.is_none() {
             Step::LeaveOut
-        } else if newcomers && e.watched.is_none() && !std::mem::replace(&mut e.asked_about, true) {
+        } else if newcomers && e.arrival == Arrival::Connection {
+            e.arrival = Arrival::AskedAbout;
             Step::Ask(question)
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)

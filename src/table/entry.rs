@@ -33,6 +33,17 @@ pub(crate) enum Place {
     Named(Link),
 }
 
+/// How a descriptor came to be registered, and what has become of it since.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Arrival {
+    #[default]
+    Any,
+    /// As a new connection: right after its mode was set.
+    Connection,
+    /// A wait has asked about that connection without having it watched.
+    AskedAbout,
+}
+
 /// What has been seen of how the program works with the descriptor. One that takes turns, reading a request
 /// whole and then writing the answer after a report, is worth watching for edges in both directions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -84,8 +95,7 @@ pub(crate) struct Entry {
     pub(crate) can_write_hint: bool,
     /// In the reactor's list of unsettled descriptors.
     pub(crate) listed: bool,
-    /// A wait has asked about it once without having it watched.
-    pub(crate) asked_about: bool,
+    pub(crate) arrival: Arrival,
     /// The last edge came when nothing was wanted.
     pub(crate) knocked: bool,
     /// The open file may live on elsewhere (passed on), so that closing does not end its registration.
@@ -188,6 +198,12 @@ impl Entry {
     pub(crate) fn can_be_written_to(&self, cycle: u32) -> bool {
         self.can_write_hint
             || (self.fresh == cycle && self.trigger == Trigger::Edge && self.open.has(Direction::Write))
+    }
+
+    /// Whether the kernel has been asked about it and knows nothing of it, so that it cannot tell whether the number
+    /// still stands for the same file.
+    pub(crate) fn was_only_asked_about(&self) -> bool {
+        self.arrival == Arrival::AskedAbout && self.watched.is_none()
     }
 
     /// Whether the program has shown that it takes turns, and has read all of the last request.

@@ -7,7 +7,7 @@
 
 mod entry;
 
-pub(crate) use entry::{Entry, Link, Place, Rhythm};
+pub(crate) use entry::{Arrival, Entry, Link, Place, Rhythm};
 
 use crate::fd::Fd;
 use nix::errno::Errno;
