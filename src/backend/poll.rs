@@ -170,21 +170,21 @@ pub(super) fn ask(
 
 impl Events {
     /// Empties the list of questions and makes room for `n`.
-    fn begin(&mut self, n: usize) -> Result<(), Errno> {
+    pub(super) fn begin(&mut self, n: usize) -> Result<(), Errno> {
         self.polled.clear();
         self.tokens.clear();
         self.polled.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
         self.tokens.try_reserve(n).map_err(|_| Errno::ENOMEM)
     }
 
-    fn ask(&mut self, token: Token, interest: Interest) {
+    pub(super) fn ask(&mut self, token: Token, interest: Interest) {
         self.polled.push(request(token.fd, interest));
         self.tokens.push(token);
     }
 
     /// Turns answers into events, beginning with question `start`, while there is room. Returns where to
     /// begin the next time.
-    fn take_polled(&mut self, start: usize) -> usize {
+    pub(super) fn take_polled(&mut self, start: usize) -> usize {
         let n = self.tokens.len();
         let start = if start < n { start } else { 0 };
         for i in (start..n).chain(0..start) {
