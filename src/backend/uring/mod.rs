@@ -210,6 +210,11 @@ impl Backend for Uring {
         Ok(())
     }
 
+    fn asks_at_once(&self) -> bool {
+        // By the fstat(2) of a new registration.
+        true
+    }
+
     fn same_file(&self, token: Token, _: Watch) -> bool {
         let file = self.state.lock().file(token);
         file.is_some_and(|file| identity(token.fd) == Ok(file))

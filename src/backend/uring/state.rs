@@ -47,7 +47,7 @@ pub(super) struct State {
     last_request: u32,
     /// Completions taken, and thrown away by the kernel, so far.
     pub(super) taken: u64,
-    lost: u32,
+    pub(super) lost: u32,
     /// Poll requests wait to be submitted.
     unsubmitted: bool,
     /// Threads that sleep until the ring has a completion.
