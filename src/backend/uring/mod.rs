@@ -88,14 +88,11 @@ impl Uring {
             asked.iter().for_each(|a| events.ask(a.token, a.interest));
             left -= state.ask(events, left.min(room));
             drop(state);
-            let result = poll(&mut events.polled, 0);
-            let reported = match events.take_polled(0) {
-                0 => events.tokens.len(),
-                full_at => full_at,
-            };
+            let answers = poll(&mut events.polled, 0);
+            let full_at = events.take_polled(0, answers.unwrap_or(0)).full_at;
             state = self.state.lock();
-            state.put_back(events, asked.len()..events.tokens.len(), reported)?;
-            if let Err(e) = result {
+            state.put_back(events, asked.len()..events.tokens.len(), full_at)?;
+            if let Err(e) = answers {
                 state.leave()?;
                 return Err(e);
             }

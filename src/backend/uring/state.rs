@@ -179,13 +179,13 @@ impl State {
         n
     }
 
-    /// Puts back what [`State::ask`] took, questions `asked`, of which those up to `reported` became events if
-    /// they were answered. Arms the idle ones if they are the majority.
+    /// Puts back what [`State::ask`] took for the questions `asked`. Answers from `full_at` on found no room.
+    /// Arms the idle ones if they are the majority.
     pub(super) fn put_back(
         &mut self,
         events: &Events,
         asked: Range<usize>,
-        reported: usize,
+        full_at: Option<usize>,
     ) -> Result<(), Errno> {
         let mut idle = 0;
         for i in asked.clone() {
@@ -196,9 +196,8 @@ impl State {
         }
         let patient = idle * 2 <= asked.len();
         // Who got no room comes before those who were reported.
-        let order =
-            (reported.clamp(asked.start, asked.end)..asked.end).chain(asked.start..reported.min(asked.end));
-        for i in order {
+        let full_at = full_at.unwrap_or(asked.end).max(asked.start);
+        for i in (full_at..asked.end).chain(asked.start..full_at) {
             let number = number(events, i);
             let Some(slot) = self.slots.get_mut(number) else { continue };
             if slot.interest.is_none() {
