@@ -171,8 +171,17 @@ fn other_threads_reach_the_sleepers() {
         ring.closing(token(&a));
 
         let begun = Instant::now();
+        let (c, d) = armed_pair(&ring);
         let sleeper = s.spawn(|| wait(&ring, LONG));
         asleep(1);
+        // The request is another thread's, which has its part in taking it back.
+        ring.closing(token(&c));
+        drop(c);
+        while !is_at_end(&d) {
+            assert!(begun.elapsed() < LONG);
+            std::thread::yield_now();
+        }
+        assert!(!sleeper.is_finished(), "nothing happened to what is watched");
         ring.wake();
         assert_eq!(sleeper.join().unwrap(), []);
         ring.wake();
