@@ -1,15 +1,16 @@
 //! What the suite on top cannot arrange: a full queue, lost completions, threads that end.
 
 use super::Uring;
-use crate::backend::{Backend, EVENTS, Event, Events, Token, Watch};
+use crate::backend::{Asked, Backend, EVENTS, Event, Events, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::Interest;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
 use nix::unistd::{read, write};
 use std::collections::BTreeSet;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -157,9 +158,10 @@ fn requests_outlive_the_thread_that_made_them() {
 #[test]
 fn other_threads_reach_the_sleepers() {
     let Some(ring) = ring() else { return };
+    let begun = Instant::now();
     let asleep = |n: usize| {
         while ring.state.lock().sleepers < n {
-            std::thread::yield_now()
+            std::thread::yield_now();
         }
     };
     std::thread::scope(|s| {
@@ -170,25 +172,23 @@ fn other_threads_reach_the_sleepers() {
         assert_eq!(sleeper.join().unwrap(), [(token(&a).fd, Interest::WRITE)]);
         ring.closing(token(&a));
 
-        let begun = Instant::now();
-        let (c, d) = armed_pair(&ring);
         let sleeper = s.spawn(|| wait(&ring, LONG));
         asleep(1);
-        // The request is another thread's, which has its part in taking it back.
+        ring.wake();
+        assert_eq!(sleeper.join().unwrap(), []);
+        ring.wake();
+        assert_eq!(wait(&ring, LONG), []);
+
+        let (c, d) = armed_pair(&ring);
+        let sleepers: Vec<_> = (0..3).map(|_| s.spawn(|| wait(&ring, LONG))).collect();
+        asleep(3);
         ring.closing(token(&c));
         drop(c);
         while !is_at_end(&d) {
             assert!(begun.elapsed() < LONG);
             std::thread::yield_now();
         }
-        assert!(!sleeper.is_finished(), "nothing happened to what is watched");
-        ring.wake();
-        assert_eq!(sleeper.join().unwrap(), []);
-        ring.wake();
-        assert_eq!(wait(&ring, LONG), []);
-
-        let sleepers: Vec<_> = (0..3).map(|_| s.spawn(|| wait(&ring, LONG))).collect();
-        asleep(3);
+        assert!(sleepers.iter().all(|t| !t.is_finished()), "nothing happened to what is watched");
         ring.shut();
         sleepers.into_iter().for_each(|t| assert_eq!(t.join().unwrap(), []));
         assert_eq!(wait(&ring, LONG), []);
@@ -201,11 +201,51 @@ fn what_is_idle_costs_a_wait_nothing() {
     let Some(ring) = ring() else { return };
     let counters: Vec<EventFd> = (0..1000).map(|_| counter()).collect();
     counters.iter().for_each(|c| set(&ring, c, Interest::READ));
+    let report = |i: usize| (token(&counters[i]).fd, Interest::READ);
     counters[500].write(1).unwrap();
+    assert_eq!(ring.state.lock().hot(), 1000);
     for _ in 0..20 {
-        assert_eq!(wait(&ring, LONG), [(token(&counters[500]).fd, Interest::READ)]);
+        assert_eq!(wait(&ring, Duration::ZERO), [report(500)]);
     }
     assert_eq!(ring.state.lock().hot(), 1);
+    counters[999].write(1).unwrap();
+    assert_eq!(wait(&ring, Duration::ZERO), [report(500), report(999)]);
+}
+
+#[test]
+fn rule5_who_found_no_room_comes_first() {
+    let Some(ring) = ring() else { return };
+    let counters: Vec<EventFd> = (0..400).map(|_| counter()).collect();
+    counters.iter().for_each(|c| drop(c.write(1).unwrap()));
+    let (asked, watched) = counters.split_at(100);
+    let asked: Vec<_> = asked.iter().map(|c| Asked { token: token(c), interest: Interest::READ }).collect();
+    watched.iter().for_each(|c| set(&ring, c, Interest::READ));
+    let mut reported = BTreeSet::new();
+    for _ in 0..2 {
+        let mut events = Events::new().unwrap();
+        ring.wait(&mut events, &asked, None).unwrap();
+        reported.extend(events.iter().map(|e| e.token().unwrap().fd));
+    }
+    assert_eq!(reported.len(), 400);
+}
+
+#[test]
+fn a_request_that_was_replaced_is_not_taken_for_its_successor() {
+    let Some(ring) = ring() else { return };
+    let (a, b) = pair();
+    while write(&a, &[0; 4096]).is_ok() {}
+    set(&ring, &a, Interest::WRITE);
+    assert_eq!(wait(&ring, MOMENT), []);
+    set(&ring, &a, Interest::BOTH);
+    for _ in 0..3 {
+        assert_eq!(wait(&ring, MOMENT), []);
+    }
+    ring.closing(token(&a));
+    drop(a);
+    // Reading would let a forgotten request complete.
+    let mut end = [PollFd::new(b.as_fd(), PollFlags::empty())];
+    poll(&mut end, PollTimeout::ZERO).unwrap();
+    assert!(end[0].revents().unwrap().contains(PollFlags::POLLHUP));
 }
 
 #[test]
