@@ -52,11 +52,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::{Asked, Backend, EVENTS, Events, Token, Watch, poll};
+use super::{Asked, Backend, Events, Token, poll};
+use crate::interest::Watch;
 use crate::sys::lock::{ForkLock, Guard};
-use crate::sys::mode::identity;
 use crate::sys::poll::poll;
 use crate::sys::uring::Wait;
+use crate::time::timeout_ms;
 use nix::errno::Errno;
 use state::{State, call};
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ impl Uring {
     ) -> Result<Guard<'a, State>, Errno> {
         let mut left = state.hot();
         loop {
-            let room = EVENTS - events.len();
+            let room = events.room.saturating_sub(events.len());
             events.begin(asked.len() + left.min(room))?;
             asked.iter().for_each(|a| events.ask(a.token, a.interest));
             left -= state.ask(events, left.min(room));
@@ -162,7 +163,11 @@ impl Clock {
         match timeout {
             None => Clock::Never,
             Some(Duration::ZERO) => Clock::Now,
-            Some(d) => Instant::now().checked_add(d).map_or(Clock::Never, Clock::At),
+            // In whole milliseconds, as elsewhere: deadlines that lie closer together end one wait.
+            Some(d) => {
+                let ms = Duration::from_millis(timeout_ms(Some(d)).unsigned_abs().into());
+                Instant::now().checked_add(ms).map_or(Clock::Never, Clock::At)
+            }
         }
     }
 
@@ -199,12 +204,7 @@ impl Backend for Uring {
         if new.is_none() {
             return state.forget(token.fd);
         }
-        state.watch(token, new.interest)?;
-        if state.sleepers > 0 {
-            state.arm_all()?;
-            state.submit()?;
-        }
-        Ok(())
+        state.watch(token, new.interest)
     }
 
     fn asks_at_once(&self) -> bool {
@@ -213,8 +213,7 @@ impl Backend for Uring {
     }
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
-        let file = self.state.lock().file(token);
-        file.is_some_and(|file| identity(token.fd) == Ok(file))
+        self.state.lock().is_same_file(token)
     }
 
     fn closing(&self, token: Token) {

@@ -84,10 +84,11 @@ impl State {
     pub(super) fn watch(&mut self, token: Token, interest: Interest) -> Result<(), Errno> {
         if self.file(token).is_none() {
             self.forget(token.fd)?;
+            let file = identity(token.fd)?;
             self.hot.try_reserve(self.watched + 1).map_err(|_| Errno::ENOMEM)?;
             let slot = self.slots.get_or_new(token.fd)?;
             *slot = Slot {
-                file: identity(token.fd)?,
+                file,
                 generation: token.generation,
                 request: slot.request,
                 hot: slot.hot,
@@ -97,16 +98,28 @@ impl State {
         }
         let slot = self.slots.get_or_new(token.fd)?;
         slot.interest = interest;
-        if (interest - slot.armed).is_none() {
-            return Ok(());
-        }
-        let number = token.fd.index() as u32;
+        if (interest - slot.armed).is_none() { Ok(()) } else { self.look_anew(token.fd) }
+    }
+
+    /// Takes back the poll request for whatever file it is, so that the next look is at what the number now is.
+    fn look_anew(&mut self, fd: Fd) -> Result<(), Errno> {
+        let number = fd.index() as u32;
+        let Some(slot) = self.slots.get_mut(number) else { return Ok(()) };
         disarm(&mut self.ring, number, slot)?;
         if !slot.hot {
             slot.hot = true;
             self.hot.push_back(number);
         }
-        Ok(())
+        self.tell_sleepers()
+    }
+
+    /// Whoever sleeps must hear of what is hot.
+    fn tell_sleepers(&mut self) -> Result<(), Errno> {
+        if self.sleepers == 0 {
+            return Ok(());
+        }
+        self.arm_all()?;
+        self.submit()
     }
 
     /// Ends a registration. Nothing of ours holds the open file any more when this returns.
@@ -120,8 +133,15 @@ impl State {
         if self.ring.pending() > 0 { self.submit() } else { Ok(()) }
     }
 
+    /// Whether the number stands for the file that the registration was made for, as far as device and inode
+    /// tell: eventfds and their like have one inode between them all.
+    pub(super) fn is_same_file(&mut self, token: Token) -> bool {
+        let same = self.file(token).is_some_and(|file| identity(token.fd) == Ok(file));
+        same && self.look_anew(token.fd).is_ok()
+    }
+
     /// The file that the registration was made for.
-    pub(super) fn file(&self, token: Token) -> Option<Identity> {
+    fn file(&self, token: Token) -> Option<Identity> {
         let slot = self.slots.get(token.fd.index() as u32);
         (!slot.interest.is_none() && slot.generation == token.generation).then_some(slot.file)
     }
@@ -255,13 +275,11 @@ impl State {
         if self.ring.pending() > 0 { self.submit() } else { Ok(()) }
     }
 
-    /// Before a wait returns: whoever sleeps must hear of what is hot, and what was armed must be in the kernel.
+    /// Before a wait returns: what was armed must be in the kernel, and other waits go on, or end as well.
     pub(super) fn leave(&mut self) -> Result<(), Errno> {
-        if self.sleepers > 0 {
-            self.arm_all()?;
-            if self.shut {
-                return self.nudge();
-            }
+        self.tell_sleepers()?;
+        if self.sleepers > 0 && self.shut {
+            return self.nudge();
         }
         if self.unsubmitted { self.submit() } else { Ok(()) }
     }

@@ -1,9 +1,9 @@
 //! What the suite on top cannot arrange: a full queue, lost completions, threads that end.
 
 use super::Uring;
-use crate::backend::{Asked, Backend, EVENTS, Event, Events, Token, Watch};
+use crate::backend::{Asked, Backend, EVENTS, Events, Token};
 use crate::fd::Fd;
-use crate::interest::Interest;
+use crate::interest::{Interest, Watch};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -33,10 +33,15 @@ fn set(ring: &Uring, fd: &impl AsRawFd, interest: Interest) {
 }
 
 fn wait(ring: &Uring, timeout: Duration) -> Vec<(Fd, Interest)> {
-    let mut events = Events::new().unwrap();
-    ring.wait(&mut events, &[], Some(timeout)).unwrap();
-    let report = |e: Event| (e.token().unwrap().fd, e.ready());
-    events.iter().map(report).collect()
+    look(ring, &[], Some(timeout)).unwrap()
+}
+
+fn look(ring: &Uring, asked: &[Asked], timeout: Option<Duration>) -> Result<Vec<(Fd, Interest)>, Errno> {
+    let mut events = Events::NONE;
+    events.make_room(EVENTS)?;
+    ring.wait(&mut events, asked, timeout)?;
+    let report = |i| events.get(i).map(|e| (e.token().unwrap().fd, e.ready()));
+    Ok((0..).map_while(report).collect())
 }
 
 fn pair() -> (OwnedFd, OwnedFd) {
@@ -60,13 +65,17 @@ fn counter() -> EventFd {
     EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC).unwrap()
 }
 
+fn ring_up(counter: &EventFd) {
+    counter.write(1).unwrap();
+}
+
 #[test]
 fn more_completions_than_the_queue_holds_lose_nobody() {
     let Some(ring) = ring() else { return };
     let counters: Vec<EventFd> = (0..3000).map(|_| counter()).collect();
     counters.iter().for_each(|c| set(&ring, c, Interest::READ));
     assert_eq!(wait(&ring, MOMENT), []);
-    counters.iter().for_each(|c| drop(c.write(1).unwrap()));
+    counters.iter().for_each(ring_up);
     assert!(ring.state.lock().ring.has_overflow());
     let mut reported = BTreeSet::new();
     while reported.len() < counters.len() {
@@ -202,13 +211,13 @@ fn what_is_idle_costs_a_wait_nothing() {
     let counters: Vec<EventFd> = (0..1000).map(|_| counter()).collect();
     counters.iter().for_each(|c| set(&ring, c, Interest::READ));
     let report = |i: usize| (token(&counters[i]).fd, Interest::READ);
-    counters[500].write(1).unwrap();
+    ring_up(&counters[500]);
     assert_eq!(ring.state.lock().hot(), 1000);
     for _ in 0..20 {
         assert_eq!(wait(&ring, Duration::ZERO), [report(500)]);
     }
     assert_eq!(ring.state.lock().hot(), 1);
-    counters[999].write(1).unwrap();
+    ring_up(&counters[999]);
     assert_eq!(wait(&ring, Duration::ZERO), [report(500), report(999)]);
 }
 
@@ -216,15 +225,13 @@ fn what_is_idle_costs_a_wait_nothing() {
 fn rule5_who_found_no_room_comes_first() {
     let Some(ring) = ring() else { return };
     let counters: Vec<EventFd> = (0..400).map(|_| counter()).collect();
-    counters.iter().for_each(|c| drop(c.write(1).unwrap()));
+    counters.iter().for_each(ring_up);
     let (asked, watched) = counters.split_at(100);
     let asked: Vec<_> = asked.iter().map(|c| Asked { token: token(c), interest: Interest::READ }).collect();
     watched.iter().for_each(|c| set(&ring, c, Interest::READ));
     let mut reported = BTreeSet::new();
     for _ in 0..2 {
-        let mut events = Events::new().unwrap();
-        ring.wait(&mut events, &asked, None).unwrap();
-        reported.extend(events.iter().map(|e| e.token().unwrap().fd));
+        reported.extend(look(&ring, &asked, None).unwrap().into_iter().map(|(fd, _)| fd));
     }
     assert_eq!(reported.len(), 400);
 }
@@ -255,7 +262,6 @@ fn a_ring_that_the_program_closed_says_so() {
     let number = ring.state.lock().ring.fd();
     // Another test may get the number meanwhile, which makes no difference.
     crate::sys::mode::close(number).unwrap();
-    let mut events = Events::new().unwrap();
-    assert_eq!(ring.wait(&mut events, &[], Some(LONG)), Err(Errno::EBADF));
+    assert_eq!(look(&ring, &[], Some(LONG)), Err(Errno::EBADF));
     ring.abandon();
 }
