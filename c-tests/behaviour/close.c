@@ -284,6 +284,75 @@ TEST(S3_8_shutdown_forgets_and_starts_anew) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+static int at_end(int64 peer) {
+  char c;
+  return recv((int)peer, &c, 1, MSG_DONTWAIT) == 0;
+}
+
+/* A backend that has the kernel hold on to the open file must let go of it first. */
+TEST(RULE6_S3_8_the_peer_sees_the_end_when_io_close_returns) {
+  int64 d[2], next;
+  char c;
+  int wanted, had_event;
+  for (wanted = 0; wanted < 4; wanted++)
+    for (had_event = 0; had_event < 2; had_event++) {
+      t_unix_pair(d);
+      io_nonblock(d[0]);
+      CHECK_INT(io_fd(d[0]), 1);
+      if (wanted & 1) io_wantread(d[0]);
+      if (wanted & 2) io_wantwrite(d[0]);
+      io_waituntil2(1);
+      if (had_event) l_put(d[1], "x");
+      io_waituntil2(1);
+      while ((next = io_canread()) != -1 || (next = io_canwrite()) != -1) CHECK_INT(next, d[0]);
+      if (wanted & 2) io_dontwantwrite(d[0]);
+      io_waituntil2(1);
+      if (had_event) CHECK_INT(io_tryread(d[0], &c, 1), 1);
+      io_close(d[0]);
+      CHECK(at_end(d[1]));
+      close((int)d[1]);
+    }
+}
+
+/* Until then, a backend whose requests follow the open file cannot know. */
+TEST(D12_RULE6_a_file_closed_behind_our_back_is_let_go_by_the_next_io_fd) {
+  int64 d[2], fresh[2];
+  t_unix_pair(d);
+  l_read_event(d[0]);
+  io_waituntil2(1);
+  close((int)d[0]);
+  reuse(d[0], fresh);
+  CHECK_INT(io_fd(fresh[0]), 1);
+  CHECK(at_end(d[1]));
+}
+
+/* A child that never waits keeps what it inherited of the parent's backend. */
+TEST(RULE9_T30_shutdown_lets_go_of_files_while_a_child_lives) {
+  int64 d[2], e[2];
+  int status;
+  char c;
+  pid_t child;
+  t_unix_pair(d);
+  t_pipe(e);
+  l_read_event(d[0]);
+  io_waituntil2(1);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    close((int)d[0]);
+    close((int)e[1]);
+    _exit(read((int)e[0], &c, 1) != 0);
+  }
+  close((int)e[0]);
+  io_finishandshutdown();
+  close((int)d[0]);
+  l_until(d[1], POLLIN); /* the child has closed its copy */
+  CHECK(at_end(d[1]));
+  close((int)e[1]);
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
 TEST(S3_8_shutdown_closes_what_the_library_opened) {
   int64 d[2];
   int i, before;

@@ -1,6 +1,9 @@
 /* The event model: when a descriptor is reported, and how often. */
 #include "loop.h"
 
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
 TEST(M1_one_event_whatever_is_called) {
   int64 d[2];
   int i;
@@ -279,6 +282,37 @@ TEST(M11_RULE5_every_one_of_250_ready_is_delivered) {
     }
   }
   CHECK_INT(found, 250);
+}
+
+/* More than any queue between the kernel and a backend holds. */
+TEST(M11_RULE2_every_one_of_3000_ready_is_delivered) {
+  enum { N = 3000 };
+  static int64 d[N];
+  static char seen[N + 64];
+  int i, left = N;
+  int64 next;
+  uint64_t one = 1;
+  struct rlimit limit;
+  CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max < N + 64 ? limit.rlim_max : N + 64;
+  if (limit.rlim_cur < N + 64) SKIP("too few descriptors are allowed");
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  for (i = 0; i < N; i++) {
+    CHECK((d[i] = eventfd(0, EFD_NONBLOCK)) != -1);
+    l_read_event(d[i]);
+  }
+  io_waituntil2(1);
+  for (i = 0; i < N; i++) CHECK_INT(write((int)d[i], &one, sizeof one), sizeof one);
+  while (left > 0) {
+    io_waituntil2(0);
+    CHECK((next = io_canread()) != -1);
+    do {
+      CHECK(!seen[next]++);
+      CHECK_INT(io_tryread(next, (char *)&one, sizeof one), sizeof one);
+      left--;
+    } while ((next = io_canread()) != -1);
+  }
+  CHECK_INT(io_waituntil2(0), 0);
 }
 
 TEST(M11_RULE5_Q14_always_ready_descriptor_starves_nobody) {

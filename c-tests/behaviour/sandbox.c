@@ -99,6 +99,49 @@ TEST(T35_S3_13_no_epoll) {
   work();
 }
 
+/* A sandbox that is closed when the loop has begun, as careful programs do it. */
+TEST(T35_exotic_system_calls_are_refused_later) {
+  int64 d[2];
+  l_pipe(d, 1);
+  io_waituntil2(1);
+  deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
+  work();
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+/* Asked for io_uring where call is refused, the process uses epoll and says so once. */
+static void refuse_io_uring(int call, int error) {
+  char line[4096], text[256];
+  int64 err[2], d;
+  ssize_t n;
+  int real = dup(2);
+  t_pipe(err);
+  CHECK_INT(setenv("OWFAT_IO_BACKEND", "io_uring", 1), 0);
+  deny(&call, 1, error);
+  CHECK_INT(dup2((int)err[1], 2), 2);
+  d = l_idle();
+  work();
+  io_finishandshutdown();
+  d = l_idle();
+  CHECK_INT(dup2(real, 2), 2);
+  close((int)err[1]);
+  n = read((int)err[0], line, sizeof line);
+  CHECK(n > 0 && line[n - 1] == '\n');
+  CHECK(memchr(line, '\n', (size_t)n) == line + n - 1);
+  CHECK(memmem(line, (size_t)n, "io_uring", 8) != NULL);
+  CHECK(io_debugstring(d, text, sizeof text) > 0);
+  CHECK(strstr(text, "backend epoll") != NULL);
+}
+
+TEST(T35_io_uring_is_refused) { refuse_io_uring(SYS_io_uring_setup, EPERM); }
+
+TEST(T35_io_uring_does_not_exist) { refuse_io_uring(SYS_io_uring_setup, ENOSYS); }
+
+TEST(T35_io_uring_may_be_made_but_not_used) { refuse_io_uring(SYS_io_uring_enter, EPERM); }
+
+TEST(S3_13_no_memory_may_be_locked_for_io_uring) { refuse_io_uring(SYS_io_uring_setup, ENOMEM); }
+
 TEST(S3_13_no_free_descriptor) {
   int64 d[2];
   struct rlimit limit;

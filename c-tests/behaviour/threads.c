@@ -142,6 +142,25 @@ TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+static void *wait_a_moment(void *arg) {
+  (void)arg;
+  CHECK_INT(io_waituntil2(1), 0);
+  return NULL;
+}
+
+TEST(RULE10_S3_13_the_loop_may_move_to_another_thread) {
+  int64 d[2];
+  char c;
+  int i;
+  l_pipe(d, 1);
+  for (i = 0; i < 3; i++) {
+    join(start(wait_a_moment, NULL));
+    l_put(d[1], "x");
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    CHECK_INT(io_tryread(d[0], &c, 1), 1);
+  }
+}
+
 static void *wait_in_read(void *arg) {
   char c;
   CHECK_INT(io_waitread(*(int64 *)arg, &c, 1), 1);

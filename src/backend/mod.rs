@@ -24,8 +24,10 @@ mod epoll;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
+mod numbers;
 mod pick;
 mod poll;
+mod uring;
 mod waker;
 
 pub(crate) use event::{Asked, EVENTS, Event, Events, Token};

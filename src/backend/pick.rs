@@ -1,6 +1,6 @@
 //! Which backend this process uses.
 
-use super::{Backend, epoll::Epoll, poll::Poll};
+use super::{Backend, epoll::Epoll, poll::Poll, uring::Uring};
 use crate::sys::env;
 use nix::errno::Errno;
 use std::ffi::CStr;
@@ -9,9 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
 
+const NO_SUCH: &[u8] =
+    b"libowfat_io: OWFAT_IO_BACKEND names no backend (epoll, io_uring, poll); using epoll\n";
+const NO_RING: &[u8] = b"libowfat_io: this system refuses io_uring; using epoll\n";
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Choice {
     Epoll,
+    Uring,
     Poll,
     Unknown,
 }
@@ -19,20 +24,27 @@ enum Choice {
 fn choice(value: Option<&[u8]>) -> Choice {
     match value {
         None | Some(b"" | b"epoll") => Choice::Epoll,
+        Some(b"io_uring") => Choice::Uring,
         Some(b"poll") => Choice::Poll,
         Some(_) => Choice::Unknown,
     }
 }
 
-/// Opens the backend that the environment names, epoll by default. Where a sandbox refuses epoll, `poll(2)`
-/// stands in; a lack of descriptors or memory is the caller's to report.
+/// Opens the backend that the environment names, epoll by default. Where a sandbox or an old kernel refuses
+/// io_uring, epoll stands in, and `poll(2)` for that; a lack of descriptors is the caller's to report.
 pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
-    let choice = env::with_secure(VARIABLE, choice);
-    if choice == Choice::Unknown {
-        complain_once();
-    }
-    if choice == Choice::Poll {
-        return Ok(Arc::new(Poll::open()?));
+    match env::with_secure(VARIABLE, choice) {
+        Choice::Poll => return Ok(Arc::new(Poll::open()?)),
+        Choice::Uring => match Uring::open() {
+            Ok(u) => return Ok(Arc::new(u)),
+            // Old kernels count rings against RLIMIT_MEMLOCK.
+            Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::ENOMEM) => {
+                complain_once(NO_RING);
+            }
+            Err(e) => return Err(e),
+        },
+        Choice::Unknown => complain_once(NO_SUCH),
+        Choice::Epoll => {}
     }
     match Epoll::open() {
         Ok(e) => Ok(Arc::new(e)),
@@ -46,15 +58,16 @@ pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
 pub(crate) fn open_named(name: &str) -> Result<Arc<dyn Backend>, Errno> {
     match choice(Some(name.as_bytes())) {
         Choice::Epoll => Ok(Arc::new(Epoll::open()?)),
+        Choice::Uring => Ok(Arc::new(Uring::open()?)),
         Choice::Poll => Ok(Arc::new(Poll::open()?)),
         Choice::Unknown => Err(Errno::EINVAL),
     }
 }
 
-fn complain_once() {
+/// A process opens backends more than once.
+fn complain_once(text: &[u8]) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
-        let text = b"libowfat_io: OWFAT_IO_BACKEND names no backend (epoll, poll); using epoll\n";
         // The line is a courtesy: a standard error that cannot take it changes nothing.
         let _ = nix::unistd::write(std::io::stderr(), text);
     }
@@ -69,6 +82,7 @@ mod tests {
         assert_eq!(choice(None), Choice::Epoll);
         assert_eq!(choice(Some(b"")), Choice::Epoll);
         assert_eq!(choice(Some(b"epoll")), Choice::Epoll);
+        assert_eq!(choice(Some(b"io_uring")), Choice::Uring);
         assert_eq!(choice(Some(b"poll")), Choice::Poll);
         assert_eq!(choice(Some(b"Poll")), Choice::Unknown);
     }

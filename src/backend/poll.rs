@@ -1,5 +1,6 @@
 //! poll(2): everywhere, and O(descriptors) for each wait.
 
+use super::numbers::ByNumber;
 use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
@@ -19,26 +20,22 @@ pub(super) struct Poll {
     shut: AtomicBool,
 }
 
-#[derive(Default)]
+/// Entries of the vectors belong together. They stand in no order, so that a change moves one at most.
 struct Watched {
-    /// By ascending number.
-    slots: Vec<Slot>,
-    /// Threads inside poll(2) with a copy of the slots.
+    questions: Vec<pollfd>,
+    tokens: Vec<Token>,
+    files: Vec<Identity>,
+    /// The entry of a number, counted from 1; 0 if it has none.
+    places: ByNumber<u32>,
+    /// Threads inside poll(2) with a copy of the questions.
     sleepers: usize,
     /// Where the next wait begins to look, so that a full house starves nobody.
     start: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    token: Token,
-    interest: Interest,
-    file: Identity,
-}
-
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
-        Ok(Poll { watched: Mutex::default(), waker: Waker::open()?, shut: AtomicBool::new(false) })
+        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: AtomicBool::new(false) })
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -57,28 +54,57 @@ impl Poll {
 }
 
 impl Watched {
-    fn find(&self, fd: Fd) -> Result<usize, usize> {
-        self.slots.binary_search_by_key(&fd, |s| s.token.fd)
+    fn new() -> Watched {
+        Watched {
+            questions: Vec::new(),
+            tokens: Vec::new(),
+            files: Vec::new(),
+            places: ByNumber::new(),
+            sleepers: 0,
+            start: 0,
+        }
+    }
+
+    fn place(&self, fd: Fd) -> Option<usize> {
+        (self.places.get(fd.index() as u32) as usize).checked_sub(1)
+    }
+
+    /// The entry of that registration, and not of an earlier one under the number.
+    fn find(&self, token: Token) -> Option<usize> {
+        self.place(token.fd).filter(|&i| self.tokens[i] == token)
     }
 
     fn put(&mut self, token: Token, interest: Interest) -> Result<(), Errno> {
-        match self.find(token.fd) {
-            Ok(i) => {
-                self.slots[i].token = token;
-                self.slots[i].interest = interest;
-            }
-            Err(i) => {
-                let file = identity(token.fd)?;
-                self.slots.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-                self.slots.insert(i, Slot { token, interest, file });
-            }
+        if let Some(i) = self.find(token) {
+            self.questions[i] = request(token.fd, interest);
+            return Ok(());
         }
+        self.remove(token.fd);
+        let file = identity(token.fd)?;
+        self.questions.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.tokens.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.files.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        *self.places.get_or_new(token.fd)? = self.questions.len() as u32 + 1;
+        self.questions.push(request(token.fd, interest));
+        self.tokens.push(token);
+        self.files.push(file);
         Ok(())
     }
 
     fn remove(&mut self, fd: Fd) {
-        if let Ok(i) = self.find(fd) {
-            self.slots.remove(i);
+        let Some(i) = self.place(fd) else { return };
+        self.questions.swap_remove(i);
+        self.tokens.swap_remove(i);
+        self.files.swap_remove(i);
+        self.move_to(fd, 0);
+        if let Some(moved) = self.tokens.get(i) {
+            self.move_to(moved.fd, i as u32 + 1);
+        }
+    }
+
+    fn move_to(&mut self, fd: Fd, place: u32) {
+        if let Some(p) = self.places.get_mut(fd.index() as u32) {
+            *p = place;
         }
     }
 }
@@ -100,7 +126,7 @@ impl Backend for Poll {
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
         let w = self.watched();
-        w.find(token.fd).is_ok_and(|i| identity(token.fd) == Ok(w.slots[i].file))
+        w.find(token).is_some_and(|i| identity(token.fd) == Ok(w.files[i]))
     }
 
     fn closing(&self, token: Token) {
@@ -114,21 +140,25 @@ impl Backend for Poll {
     fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno> {
         let start = {
             let mut w = self.watched();
-            events.begin(w.slots.len() + asked.len() + 1)?;
-            w.slots.iter().for_each(|s| events.ask(s.token, s.interest));
-            asked.iter().for_each(|a| events.ask(a.token, a.interest));
-            events.polled.push(request(self.waker.fd(), Interest::READ));
+            events.begin(w.questions.len() + asked.len() + 1)?;
+            events.polled.extend_from_slice(&w.questions);
+            events.tokens.extend_from_slice(&w.tokens);
             w.sleepers += 1;
             w.start
         };
+        asked.iter().for_each(|a| events.ask(a.token, a.interest));
+        events.polled.push(request(self.waker.fd(), Interest::READ));
         let result = poll(&mut events.polled, timeout_ms(timeout));
         let mut w = self.watched();
         w.sleepers -= 1;
-        result?;
-        if events.polled.last().is_some_and(|p| p.revents != 0) && !self.shut.load(Ordering::Acquire) {
-            self.waker.silence();
+        let mut answers = result?;
+        if events.polled.last().is_some_and(|p| p.revents != 0) {
+            answers -= 1;
+            if !self.shut.load(Ordering::Acquire) {
+                self.waker.silence();
+            }
         }
-        w.start = events.take_polled(start);
+        w.start = events.take_polled(start, answers).full_at.unwrap_or(0);
         Ok(())
     }
 
@@ -157,12 +187,12 @@ pub(super) fn ask(
     events.begin(asked.len() + 1)?;
     asked.iter().for_each(|a| events.ask(a.token, a.interest));
     events.polled.push(request(set, Interest::READ));
-    poll(&mut events.polled, timeout_ms(timeout))?;
+    let answers = poll(&mut events.polled, timeout_ms(timeout))?;
     match events.polled.last() {
         Some(p) if p.revents & POLLNVAL != 0 => Err(Errno::EBADF),
         last => {
             let more = last.is_some_and(|p| p.revents != 0);
-            events.take_polled(0);
+            events.take_polled(0, answers - usize::from(more));
             Ok(more)
         }
     }
@@ -170,33 +200,46 @@ pub(super) fn ask(
 
 impl Events {
     /// Empties the list of questions and makes room for `n`.
-    fn begin(&mut self, n: usize) -> Result<(), Errno> {
+    pub(super) fn begin(&mut self, n: usize) -> Result<(), Errno> {
         self.polled.clear();
         self.tokens.clear();
         self.polled.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
         self.tokens.try_reserve(n).map_err(|_| Errno::ENOMEM)
     }
 
-    fn ask(&mut self, token: Token, interest: Interest) {
+    pub(super) fn ask(&mut self, token: Token, interest: Interest) {
         self.polled.push(request(token.fd, interest));
         self.tokens.push(token);
     }
 
-    /// Turns answers into events, beginning with question `start`, while there is room. Returns where to
-    /// begin the next time.
-    fn take_polled(&mut self, start: usize) -> usize {
+    /// Turns so many answers into events, beginning with question `start`, while there is room.
+    pub(super) fn take_polled(&mut self, start: usize, mut answers: usize) -> Taken {
         let n = self.tokens.len();
         let start = if start < n { start } else { 0 };
+        let mut looked_at = 0;
         for i in (start..n).chain(0..start) {
-            if self.is_full() {
-                return i;
+            if answers == 0 {
+                break;
             }
+            if self.is_full() {
+                return Taken { full_at: Some(i), looked_at };
+            }
+            looked_at += 1;
             if self.polled[i].revents != 0 {
+                answers -= 1;
                 self.push(Event::new(self.tokens[i], self.polled[i].revents as u32));
             }
         }
-        0
+        Taken { full_at: None, looked_at }
     }
+}
+
+/// How far [`Events::take_polled`] came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Taken {
+    /// The first question that was not looked at for want of room.
+    pub(super) full_at: Option<usize>,
+    looked_at: usize,
 }
 
 fn request(fd: Fd, interest: Interest) -> pollfd {
@@ -212,21 +255,58 @@ mod tests {
         Token { fd: Fd::from_index(n), generation: n }
     }
 
-    #[test]
-    fn rule5_a_full_house_is_taken_in_turns() {
+    /// `n` questions, of which `ready` were answered.
+    fn questions(n: u32, ready: impl Iterator<Item = u32>) -> Events {
         let mut e = Events::NONE;
         e.make_room(EVENTS).unwrap();
-        let n = EVENTS as u32 + 10;
         e.begin(n as usize).unwrap();
-        for i in 0..n {
-            e.ask(token(i), Interest::READ);
-            e.polled[i as usize].revents = libc::POLLIN;
-        }
-        let next = e.take_polled(0);
-        assert!(e.is_full());
+        (0..n).for_each(|i| e.ask(token(i), Interest::READ));
+        ready.for_each(|i| e.polled[i as usize].revents = libc::POLLIN);
+        e
+    }
+
+    #[test]
+    fn rule5_a_full_house_is_taken_in_turns() {
+        let n = EVENTS as u32 + 10;
+        let mut e = questions(n, 0..n);
+        let first = e.take_polled(0, n as usize);
+        assert_eq!(first, Taken { full_at: Some(EVENTS), looked_at: EVENTS });
         e.clear();
-        e.take_polled(next);
+        e.take_polled(EVENTS, n as usize);
         let first = |i| e.get(i).and_then(Event::token);
         assert_eq!((first(0), first(10)), (Some(token(n - 10)), Some(token(0))));
+    }
+
+    #[test]
+    fn the_search_ends_with_the_last_answer() {
+        let mut e = questions(10_000, [3, 7].into_iter());
+        assert_eq!(e.take_polled(0, 2), Taken { full_at: None, looked_at: 8 });
+        assert_eq!(e.len(), 2);
+        let mut e = questions(10_000, [3].into_iter());
+        assert_eq!(e.take_polled(9_999, 1).looked_at, 5, "round the end");
+        assert_eq!(questions(10_000, [].into_iter()).take_polled(0, 0).looked_at, 0);
+    }
+
+    #[test]
+    fn entries_keep_together_when_one_is_removed() {
+        let mut w = Watched::new();
+        let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
+        let fds = [std::os::fd::AsRawFd::as_raw_fd(&a), std::os::fd::AsRawFd::as_raw_fd(&b), 0, 1, 2];
+        let all = fds.map(|n| token(n as u32));
+        all.iter().for_each(|&t| w.put(t, Interest::READ).unwrap());
+        w.remove(all[1].fd);
+        w.remove(all[4].fd);
+        w.put(all[2], Interest::WRITE).unwrap();
+        let left: Vec<Token> = all.into_iter().filter(|&t| w.find(t).is_some()).collect();
+        assert_eq!(left, [all[0], all[2], all[3]]);
+        for t in left {
+            let i = w.find(t).unwrap();
+            let interest = if t == all[2] { Interest::WRITE } else { Interest::READ };
+            assert_eq!((w.questions[i], w.files[i]), (request(t.fd, interest), identity(t.fd).unwrap()));
+        }
+        assert_eq!((w.questions.len(), w.tokens.len(), w.files.len()), (3, 3, 3));
+        let later = Token { generation: 99, ..all[0] };
+        w.put(later, Interest::READ).unwrap();
+        assert_eq!((w.find(all[0]), w.questions.len()), (None, 3), "a new registration takes the place");
     }
 }

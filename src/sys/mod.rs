@@ -15,3 +15,4 @@ pub(crate) mod poll;
 pub(crate) mod rights;
 pub(crate) mod signal;
 pub(crate) mod thread;
+pub(crate) mod uring;

@@ -1,0 +1,66 @@
+//! Descriptor number → something of the backend's.
+
+use crate::fd::Fd;
+use nix::errno::Errno;
+
+const PAGE: usize = 128;
+
+/// In pages, so that memory follows the numbers in use.
+#[derive(Debug)]
+pub(super) struct ByNumber<T> {
+    pages: Vec<Box<[T]>>,
+}
+
+impl<T: Copy + Default> ByNumber<T> {
+    pub(super) fn new() -> ByNumber<T> {
+        ByNumber { pages: Vec::new() }
+    }
+
+    pub(super) fn get(&self, number: u32) -> T {
+        let i = number as usize;
+        self.pages.get(i / PAGE).and_then(|page| page.get(i % PAGE)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        let i = number as usize;
+        self.pages.get_mut(i / PAGE)?.get_mut(i % PAGE)
+    }
+
+    /// The place of `fd`, made if it is missing.
+    pub(super) fn get_or_new(&mut self, fd: Fd) -> Result<&mut T, Errno> {
+        let (page, i) = (fd.index() / PAGE, fd.index() % PAGE);
+        if page >= self.pages.len() {
+            self.pages.try_reserve(page + 1 - self.pages.len()).map_err(|_| Errno::ENOMEM)?;
+            self.pages.resize_with(page + 1, Box::default);
+        }
+        let page = &mut self.pages[page];
+        if page.is_empty() {
+            let mut fresh = Vec::new();
+            fresh.try_reserve_exact(PAGE).map_err(|_| Errno::ENOMEM)?;
+            fresh.resize(PAGE, T::default());
+            *page = fresh.into_boxed_slice();
+        }
+        Ok(&mut page[i])
+    }
+
+    /// All places that were made.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let pages = self.pages.iter_mut().enumerate();
+        pages.flat_map(|(p, page)| page.iter_mut().enumerate().map(move |(i, x)| ((p * PAGE + i) as u32, x)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_numbers_make_no_near_places() {
+        let mut by_number = ByNumber::<u32>::new();
+        *by_number.get_or_new(Fd::from_index(1_000_000)).unwrap() = 7;
+        assert_eq!(by_number.get(1_000_000), 7);
+        assert_eq!((by_number.get(3), by_number.get_mut(3)), (0, None));
+        assert_eq!(by_number.iter_mut().count(), PAGE);
+        assert!(by_number.iter_mut().any(|(number, x)| number == 1_000_000 && *x == 7));
+    }
+}

@@ -1,0 +1,350 @@
+//! Which descriptors are watched, and which of them the ring looks after.
+
+use super::super::{Events, Token, numbers::ByNumber};
+use crate::fd::Fd;
+use crate::interest::Interest;
+use crate::sys::mode::{Identity, identity};
+use crate::sys::poll::flags;
+use crate::sys::uring::{Request, Ring, Wait, enter};
+use nix::errno::Errno;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Requests that one call can submit.
+const REQUESTS: u32 = 256;
+/// Completions that find room at once; more take a call to fetch.
+const COMPLETIONS: u32 = 1024;
+
+/// A descriptor that poll(2) has found idle so often in a row is better off in the ring: a poll request costs
+/// several questions.
+const PATIENCE: u8 = 8;
+
+/// What is known of a descriptor number.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// The open file that was watched first under the registration.
+    file: Identity,
+    generation: u32,
+    /// Names the poll request in flight.
+    request: u32,
+    /// Watched; none for a number that is not.
+    interest: Interest,
+    /// What the poll request in flight waits for; none if there is no request.
+    armed: Interest,
+    /// In `hot`, or being asked about by a thread that has taken it from there.
+    hot: bool,
+    /// Questions in vain since the last event.
+    idle: u8,
+}
+
+pub(super) struct State {
+    pub(super) ring: Ring,
+    slots: ByNumber<Slot>,
+    /// Watched numbers without a request in flight, in the order in which they are asked about. Has room for
+    /// every watched number.
+    hot: VecDeque<u32>,
+    watched: usize,
+    last_request: u32,
+    /// Completions taken, and thrown away by the kernel, so far.
+    pub(super) taken: u64,
+    pub(super) lost: u32,
+    /// Poll requests wait to be submitted.
+    unsubmitted: bool,
+    /// Threads that sleep until the ring has a completion.
+    pub(super) sleepers: usize,
+    /// The last wait found something without a sleep.
+    pub(super) busy: bool,
+    pub(super) woken: bool,
+    pub(super) shut: bool,
+}
+
+impl State {
+    pub(super) fn open() -> Result<State, Errno> {
+        let mut state = State {
+            ring: Ring::open(REQUESTS, COMPLETIONS)?,
+            slots: ByNumber::new(),
+            hot: VecDeque::new(),
+            watched: 0,
+            last_request: 0,
+            taken: 0,
+            lost: 0,
+            unsubmitted: false,
+            sleepers: 0,
+            busy: false,
+            woken: false,
+            shut: false,
+        };
+        // A sandbox may allow a ring but not its use.
+        state.nudge()?;
+        state.reap()?;
+        Ok(state)
+    }
+
+    /// Watches `token.fd`. Nothing reaches the kernel yet.
+    pub(super) fn watch(&mut self, token: Token, interest: Interest) -> Result<(), Errno> {
+        if self.file(token).is_none() {
+            self.forget(token.fd)?;
+            let file = identity(token.fd)?;
+            self.hot.try_reserve(self.watched + 1).map_err(|_| Errno::ENOMEM)?;
+            let slot = self.slots.get_or_new(token.fd)?;
+            *slot = Slot {
+                file,
+                generation: token.generation,
+                request: slot.request,
+                hot: slot.hot,
+                ..Slot::default()
+            };
+            self.watched += 1;
+        }
+        let slot = self.slots.get_or_new(token.fd)?;
+        slot.interest = interest;
+        if (interest - slot.armed).is_none() { Ok(()) } else { self.look_anew(token.fd) }
+    }
+
+    /// Takes back the poll request for whatever file it is, so that the next look is at what the number now is.
+    fn look_anew(&mut self, fd: Fd) -> Result<(), Errno> {
+        let number = fd.index() as u32;
+        let Some(slot) = self.slots.get_mut(number) else { return Ok(()) };
+        disarm(&mut self.ring, number, slot)?;
+        if !slot.hot {
+            slot.hot = true;
+            self.hot.push_back(number);
+        }
+        self.tell_sleepers()
+    }
+
+    /// Whoever sleeps must hear of what is hot.
+    fn tell_sleepers(&mut self) -> Result<(), Errno> {
+        if self.sleepers == 0 {
+            return Ok(());
+        }
+        self.arm_all()?;
+        self.submit()
+    }
+
+    /// Ends a registration. Nothing of ours holds the open file any more when this returns.
+    pub(super) fn forget(&mut self, fd: Fd) -> Result<(), Errno> {
+        let number = fd.index() as u32;
+        let Some(slot) = self.slots.get_mut(number).filter(|s| !s.interest.is_none()) else { return Ok(()) };
+        slot.interest = Interest::NONE;
+        self.watched -= 1;
+        disarm(&mut self.ring, number, slot)?;
+        // What an earlier change of interest left to be removed holds the file as well.
+        if self.ring.pending() > 0 { self.submit() } else { Ok(()) }
+    }
+
+    /// Whether the number stands for the file that the registration was made for, as far as device and inode
+    /// tell: eventfds and their like have one inode between them all.
+    pub(super) fn is_same_file(&mut self, token: Token) -> bool {
+        let same = self.file(token).is_some_and(|file| identity(token.fd) == Ok(file));
+        same && self.look_anew(token.fd).is_ok()
+    }
+
+    /// The file that the registration was made for.
+    fn file(&self, token: Token) -> Option<Identity> {
+        let slot = self.slots.get(token.fd.index() as u32);
+        (!slot.interest.is_none() && slot.generation == token.generation).then_some(slot.file)
+    }
+
+    /// Takes the completions that are there: what they name is hot from now on. Returns whether there was any.
+    pub(super) fn reap(&mut self) -> Result<bool, Errno> {
+        let mut news = false;
+        loop {
+            while let Some((data, _)) = self.ring.pop() {
+                self.taken += 1;
+                news |= self.completed(data);
+            }
+            let lost = self.ring.lost();
+            if lost != self.lost {
+                self.lost = lost;
+                self.disarm_all()?;
+                news = true;
+            }
+            if !self.ring.has_overflow() {
+                return Ok(news);
+            }
+            call(self.ring.fd(), 0, Wait::Flush)?;
+        }
+    }
+
+    /// Whatever the result, an error or the end of the submitting thread among them: a closer look will tell.
+    fn completed(&mut self, data: u64) -> bool {
+        let (number, request) = (data as u32, (data >> 32) as u32);
+        let slot = self.slots.get_mut(number).filter(|s| s.request == request && !s.armed.is_none());
+        let Some(slot) = slot else { return false };
+        slot.armed = Interest::NONE;
+        slot.idle = 0;
+        if !slot.hot {
+            slot.hot = true;
+            self.hot.push_back(number);
+        }
+        true
+    }
+
+    pub(super) fn hot(&self) -> usize {
+        self.hot.len()
+    }
+
+    /// Takes up to `n` numbers from the hot ones and adds them to the questions. Returns how many were taken.
+    pub(super) fn ask(&mut self, events: &mut Events, n: usize) -> usize {
+        let n = n.min(self.hot.len());
+        for number in self.hot.drain(..n) {
+            let Some(slot) = self.slots.get_mut(number) else { continue };
+            if slot.interest.is_none() {
+                slot.hot = false;
+            } else {
+                events.ask(Token { fd: Fd::from_index(number), generation: slot.generation }, slot.interest);
+            }
+        }
+        n
+    }
+
+    /// Puts back what [`State::ask`] took for the questions `asked`. Answers from `full_at` on found no room.
+    /// Arms the idle ones if they are the majority.
+    pub(super) fn put_back(
+        &mut self,
+        events: &Events,
+        asked: Range<usize>,
+        full_at: Option<usize>,
+    ) -> Result<(), Errno> {
+        let mut idle = 0;
+        for i in asked.clone() {
+            let ready = events.polled[i].revents != 0;
+            let Some(slot) = self.slots.get_mut(number(events, i)) else { continue };
+            slot.idle = if ready { 0 } else { slot.idle.saturating_add(1) };
+            idle += usize::from(slot.idle >= PATIENCE);
+        }
+        let patient = idle * 2 <= asked.len();
+        // Who got no room comes before those who were reported.
+        let full_at = full_at.unwrap_or(asked.end).max(asked.start);
+        for i in (full_at..asked.end).chain(asked.start..full_at) {
+            let number = number(events, i);
+            let Some(slot) = self.slots.get_mut(number) else { continue };
+            if slot.interest.is_none() {
+                slot.hot = false;
+            } else if patient || slot.idle < PATIENCE {
+                self.hot.push_back(number);
+            } else {
+                slot.hot = false;
+                self.arm(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes poll requests for all hot ones, to be submitted.
+    pub(super) fn arm_all(&mut self) -> Result<(), Errno> {
+        while let Some(number) = self.hot.pop_front() {
+            if let Some(slot) = self.slots.get_mut(number) {
+                slot.hot = false;
+            }
+            self.arm(number)?;
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, number: u32) -> Result<(), Errno> {
+        let Some(slot) = self.slots.get_mut(number).filter(|s| !s.interest.is_none()) else { return Ok(()) };
+        self.last_request = self.last_request.wrapping_add(1);
+        let (fd, flags) = (Fd::from_index(number), flags(slot.interest));
+        let data = Token { fd, generation: self.last_request }.to_data();
+        match push(&mut self.ring, Request::Poll { fd, flags, data }) {
+            Ok(()) => {
+                slot.request = self.last_request;
+                slot.armed = slot.interest;
+                self.unsubmitted = true;
+                Ok(())
+            }
+            Err(e) => {
+                slot.hot = true;
+                self.hot.push_front(number);
+                Err(e)
+            }
+        }
+    }
+
+    /// Takes all poll requests back.
+    pub(super) fn disarm_all(&mut self) -> Result<(), Errno> {
+        for (number, slot) in self.slots.iter_mut().filter(|(_, s)| !s.armed.is_none()) {
+            disarm(&mut self.ring, number, slot)?;
+            if !slot.hot {
+                slot.hot = true;
+                self.hot.push_back(number);
+            }
+        }
+        if self.ring.pending() > 0 { self.submit() } else { Ok(()) }
+    }
+
+    /// Before a wait returns: what was armed must be in the kernel, and other waits go on, or end as well.
+    pub(super) fn leave(&mut self) -> Result<(), Errno> {
+        self.tell_sleepers()?;
+        if self.sleepers > 0 && self.shut {
+            return self.nudge();
+        }
+        if self.unsubmitted { self.submit() } else { Ok(()) }
+    }
+
+    /// Has a sleeper look.
+    pub(super) fn nudge(&mut self) -> Result<(), Errno> {
+        push(&mut self.ring, Request::Nop { data: Token::NOBODY })?;
+        self.submit()
+    }
+
+    /// Whether somebody wants the wait to end.
+    pub(super) fn is_called(&mut self) -> bool {
+        self.shut || std::mem::take(&mut self.woken)
+    }
+
+    pub(super) fn submit(&mut self) -> Result<(), Errno> {
+        let result = submit(&mut self.ring);
+        self.submitted();
+        result
+    }
+
+    /// After a call that submits.
+    pub(super) fn submitted(&mut self) {
+        self.unsubmitted &= self.ring.pending() > 0;
+    }
+}
+
+fn disarm(ring: &mut Ring, number: u32, slot: &mut Slot) -> Result<(), Errno> {
+    if !slot.armed.is_none() {
+        let target = Token { fd: Fd::from_index(number), generation: slot.request }.to_data();
+        push(ring, Request::Remove { target, data: Token::NOBODY })?;
+        slot.armed = Interest::NONE;
+    }
+    Ok(())
+}
+
+fn push(ring: &mut Ring, request: Request) -> Result<(), Errno> {
+    while !ring.push(request) {
+        submit(ring)?;
+    }
+    Ok(())
+}
+
+/// Submits what is queued. `EBUSY`: completions have to be taken first.
+fn submit(ring: &mut Ring) -> Result<(), Errno> {
+    while ring.pending() > 0 {
+        if call(ring.fd(), ring.pending(), Wait::No)? == 0 {
+            return Err(Errno::EBUSY);
+        }
+    }
+    Ok(())
+}
+
+/// [`enter`], with the errors that mean that the ring is gone turned into `EBADF`.
+pub(super) fn call(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
+    match enter(ring, pending, wait) {
+        // Another file has the number; or a sandbox was closed around us, which the next ring will show.
+        Err(Errno::EOPNOTSUPP | Errno::EPERM | Errno::EACCES | Errno::ENOSYS) => Err(Errno::EBADF),
+        // Completions were lost, as the ring's count tells.
+        Err(Errno::EBADR) => Ok(0),
+        Err(Errno::EAGAIN) => Err(Errno::ENOMEM),
+        r => r,
+    }
+}
+
+fn number(events: &Events, question: usize) -> u32 {
+    events.tokens[question].fd.index() as u32
+}

@@ -1,0 +1,397 @@
+//! io_uring(7), as far as poll requests need it, by raw system calls: the rings of the usual crates own their
+//! descriptor, and ours may have to be let go unclosed.
+//!
+//! No request carries a pointer, so whatever is pushed here is safe.
+
+use super::mode::close;
+use crate::fd::Fd;
+use libc::{c_int, c_long, c_void};
+use nix::errno::Errno;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const SETUP_CQSIZE: u32 = 1 << 3;
+const SETUP_CLAMP: u32 = 1 << 4;
+const FEAT_SINGLE_MMAP: u32 = 1 << 0;
+const FEAT_NODROP: u32 = 1 << 1;
+const FEAT_EXT_ARG: u32 = 1 << 8;
+/// Linux 5.11 has them all.
+const NEEDED: u32 = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_EXT_ARG;
+
+const ENTER_GETEVENTS: u32 = 1 << 0;
+const ENTER_EXT_ARG: u32 = 1 << 3;
+const SQ_CQ_OVERFLOW: u32 = 1 << 1;
+
+const OFF_RINGS: i64 = 0;
+const OFF_SQES: i64 = 0x1000_0000;
+
+const OP_NOP: u8 = 0;
+const OP_POLL_ADD: u8 = 6;
+const OP_POLL_REMOVE: u8 = 7;
+
+#[repr(C)]
+#[derive(Default)]
+struct SqOffsets {
+    head: u32,
+    tail: u32,
+    ring_mask: u32,
+    ring_entries: u32,
+    flags: u32,
+    dropped: u32,
+    array: u32,
+    reserved: [u32; 3],
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CqOffsets {
+    head: u32,
+    tail: u32,
+    ring_mask: u32,
+    ring_entries: u32,
+    overflow: u32,
+    cqes: u32,
+    flags: u32,
+    reserved: [u32; 3],
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct Params {
+    sq_entries: u32,
+    cq_entries: u32,
+    flags: u32,
+    thread: [u32; 2],
+    features: u32,
+    reserved: [u32; 4],
+    sq: SqOffsets,
+    cq: CqOffsets,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Sqe {
+    opcode: u8,
+    flags: u8,
+    ioprio: u16,
+    fd: i32,
+    off: u64,
+    addr: u64,
+    len: u32,
+    poll_events: u32,
+    data: u64,
+    unused: [u64; 3],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Cqe {
+    data: u64,
+    result: i32,
+    flags: u32,
+}
+
+/// The argument of io_uring_enter(2) with `IORING_ENTER_EXT_ARG`.
+#[repr(C)]
+struct WaitArg {
+    sigmask: u64,
+    sigmask_size: u32,
+    pad: u32,
+    timeout: u64,
+}
+
+const _: () = assert!(size_of::<Params>() == 120 && size_of::<Sqe>() == 64 && size_of::<Cqe>() == 16);
+
+/// Something to have done; `data` comes back with the completion.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request {
+    /// Completes once, when one of `flags`, an error or a hang-up is there. Holds the open file until then.
+    Poll {
+        fd: Fd,
+        flags: u32,
+        data: u64,
+    },
+    /// Ends the poll request with `target` for its data.
+    Remove {
+        target: u64,
+        data: u64,
+    },
+    Nop {
+        data: u64,
+    },
+}
+
+impl Request {
+    fn to_sqe(self) -> Sqe {
+        let none = Sqe { fd: -1, ..Sqe::default() };
+        match self {
+            Request::Poll { fd, flags, data } => {
+                // Big-endian machines have the halves swapped, for the sake of an older, narrower field.
+                let poll_events = if cfg!(target_endian = "big") { flags.rotate_left(16) } else { flags };
+                Sqe { opcode: OP_POLL_ADD, fd: fd.raw(), poll_events, data, ..none }
+            }
+            Request::Remove { target, data } => Sqe { opcode: OP_POLL_REMOVE, addr: target, data, ..none },
+            Request::Nop { data } => Sqe { opcode: OP_NOP, data, ..none },
+        }
+    }
+}
+
+/// A ring and its memory.
+pub(crate) struct Ring {
+    fd: Fd,
+    close: bool,
+    queues: Mapping,
+    sqes: Mapping,
+    sq: SqOffsets,
+    cq: CqOffsets,
+    sq_entries: u32,
+    cq_mask: u32,
+    /// How far we have written, and read.
+    tail: u32,
+    head: u32,
+}
+
+impl Ring {
+    /// A ring, closed on exec. `ENOSYS` if the kernel is too old.
+    pub(crate) fn open(entries: u32, completions: u32) -> Result<Ring, Errno> {
+        let mut p =
+            Params { cq_entries: completions, flags: SETUP_CQSIZE | SETUP_CLAMP, ..Params::default() };
+        // SAFETY: the kernel reads and fills `p`, which has the size it expects.
+        let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
+        let fd = Fd::new(Errno::result(n)?)?;
+        Ring::map(fd, p).inspect_err(|_| {
+            // Nothing can be done about an error here.
+            let _ = close(fd);
+        })
+    }
+
+    fn map(fd: Fd, p: Params) -> Result<Ring, Errno> {
+        if p.features & NEEDED != NEEDED {
+            return Err(Errno::ENOSYS);
+        }
+        let (sq_entries, cq_entries) = (p.sq_entries, p.cq_entries);
+        let array_end = p.sq.array as usize + sq_entries as usize * size_of::<u32>();
+        let cqes_end = p.cq.cqes as usize + cq_entries as usize * size_of::<Cqe>();
+        let queues = Mapping::of(fd, OFF_RINGS, array_end.max(cqes_end))?;
+        let sqes = Mapping::of(fd, OFF_SQES, sq_entries as usize * size_of::<Sqe>())?;
+        // Entry i of the queue is always request i.
+        for i in 0..sq_entries {
+            queues.word(p.sq.array + i * size_of::<u32>() as u32).store(i, Ordering::Relaxed);
+        }
+        let cq_mask = cq_entries - 1;
+        Ok(Ring { fd, close: true, queues, sqes, sq: p.sq, cq: p.cq, sq_entries, cq_mask, tail: 0, head: 0 })
+    }
+
+    pub(crate) fn fd(&self) -> Fd {
+        self.fd
+    }
+
+    /// From now on the number is not ours.
+    pub(crate) fn abandon(&mut self) {
+        self.close = false;
+    }
+
+    /// Queues a request for the next [`enter`]. False if there is no room.
+    pub(crate) fn push(&mut self, request: Request) -> bool {
+        if self.pending() == self.sq_entries {
+            return false;
+        }
+        self.sqes.write((self.tail & (self.sq_entries - 1)) as usize, request.to_sqe());
+        self.tail = self.tail.wrapping_add(1);
+        self.queues.word(self.sq.tail).store(self.tail, Ordering::Release);
+        true
+    }
+
+    /// Requests that the kernel has not taken yet.
+    pub(crate) fn pending(&self) -> u32 {
+        self.tail.wrapping_sub(self.queues.word(self.sq.head).load(Ordering::Acquire))
+    }
+
+    /// Takes the next completion: data and result.
+    pub(crate) fn pop(&mut self) -> Option<(u64, i32)> {
+        if !self.has_completion() {
+            return None;
+        }
+        let at = self.cq.cqes as usize + (self.head & self.cq_mask) as usize * size_of::<Cqe>();
+        let cqe: Cqe = self.queues.read(at);
+        self.head = self.head.wrapping_add(1);
+        self.queues.word(self.cq.head).store(self.head, Ordering::Release);
+        Some((cqe.data, cqe.result))
+    }
+
+    pub(crate) fn has_completion(&self) -> bool {
+        self.head != self.queues.word(self.cq.tail).load(Ordering::Acquire)
+    }
+
+    /// Whether completions found no room; the kernel keeps them until an [`enter`] that takes events.
+    pub(crate) fn has_overflow(&self) -> bool {
+        self.queues.word(self.sq.flags).load(Ordering::Relaxed) & SQ_CQ_OVERFLOW != 0
+    }
+
+    /// How many completions the kernel had to throw away for want of memory, since the ring was made.
+    pub(crate) fn lost(&self) -> u32 {
+        self.queues.word(self.cq.overflow).load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if self.close {
+            // Linux frees the number in any case.
+            let _ = close(self.fd);
+        }
+    }
+}
+
+/// How long [`enter`] waits for a completion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// Not at all, nor looks for any.
+    No,
+    /// Has what overflowed put into the queue, without waiting.
+    Flush,
+    /// `None` is without limit.
+    UpTo(Option<Duration>),
+}
+
+/// Submits `pending` requests and waits as told. Returns how many were taken: if fewer than `pending`, it has
+/// not waited. If some were taken, the end of the wait is not reported as `EINTR` or `ETIME`.
+pub(crate) fn enter(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
+    let limit = match wait {
+        // Farther moments overflow in old kernels.
+        Wait::UpTo(Some(d)) => Some([d.as_secs().min(i32::MAX as u64), d.subsec_nanos().into()]),
+        _ => None,
+    };
+    let timeout = limit.as_ref().map_or(0, |t: &[u64; 2]| ptr::from_ref(t) as u64);
+    let arg = WaitArg { sigmask: 0, sigmask_size: 0, pad: 0, timeout };
+    let (min, flags): (u32, u32) = match wait {
+        Wait::No => (0, 0),
+        Wait::Flush => (0, ENTER_GETEVENTS | ENTER_EXT_ARG),
+        Wait::UpTo(_) => (1, ENTER_GETEVENTS | ENTER_EXT_ARG),
+    };
+    // SAFETY: `arg` and the seconds and nanoseconds it points to live through the call; without EXT_ARG the
+    // kernel gets NULL, which is "no signal mask".
+    let n = unsafe {
+        let (arg, size) =
+            if flags == 0 { (ptr::null(), 0) } else { (ptr::from_ref(&arg), size_of::<WaitArg>()) };
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            c_long::from(ring.raw()),
+            c_long::from(pending),
+            c_long::from(min),
+            c_long::from(flags),
+            arg.cast::<c_void>(),
+            size,
+        )
+    };
+    Errno::result(n).map(|n| n as u32)
+}
+
+/// Memory shared with the kernel.
+struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and is reached only through the ring.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn of(ring: Fd, offset: i64, len: usize) -> Result<Mapping, Errno> {
+        const PROT: c_int = libc::PROT_READ | libc::PROT_WRITE;
+        const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_POPULATE;
+        // SAFETY: asks for a fresh mapping anywhere.
+        let start = unsafe { libc::mmap(ptr::null_mut(), len, PROT, FLAGS, ring.raw(), offset) };
+        match NonNull::new(start.cast()) {
+            Some(start) if start.as_ptr() as *mut c_void != libc::MAP_FAILED => Ok(Mapping { start, len }),
+            _ => Err(Errno::last()),
+        }
+    }
+
+    /// The number at byte `at`, which both sides read and write.
+    fn word(&self, at: u32) -> &AtomicU32 {
+        let at = at as usize;
+        assert!(at % align_of::<AtomicU32>() == 0 && at + size_of::<AtomicU32>() <= self.len);
+        // SAFETY: inside the mapping, which is page-aligned, and aligned.
+        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(at).cast()) }
+    }
+
+    /// The completion at byte `at`.
+    fn read(&self, at: usize) -> Cqe {
+        assert!(at % align_of::<Cqe>() == 0 && at + size_of::<Cqe>() <= self.len);
+        // SAFETY: inside the mapping and aligned; the kernel leaves it alone from when it moved the tail past it
+        // until we move the head, and any bytes are a Cqe.
+        unsafe { self.start.as_ptr().add(at).cast::<Cqe>().read() }
+    }
+
+    /// Sets request number `i`.
+    fn write(&self, i: usize, sqe: Sqe) {
+        assert!((i + 1) * size_of::<Sqe>() <= self.len);
+        // SAFETY: inside the mapping and aligned; the kernel has moved the head past what was there, and reads it
+        // again only after we have moved the tail.
+        unsafe { self.start.as_ptr().cast::<Sqe>().add(i).write(sqe) };
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, to which no reference is left.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queues_go_round() {
+        let Ok(mut ring) = Ring::open(8, 16) else { return };
+        let mut next = 0;
+        for round in 0..10 {
+            // Not a divisor of either size, so that both queues are met at every offset.
+            for i in 0..7 {
+                assert!(ring.push(Request::Nop { data: round * 7 + i }));
+            }
+            assert_eq!(ring.pending(), 7);
+            assert_eq!(enter(ring.fd(), 7, Wait::UpTo(None)), Ok(7));
+            while let Some((data, result)) = ring.pop() {
+                assert_eq!((data, result), (next, 0));
+                next += 1;
+            }
+        }
+        assert_eq!((next, ring.pending()), (70, 0));
+    }
+
+    #[test]
+    fn a_full_queue_takes_no_more_and_loses_nothing() {
+        let Ok(mut ring) = Ring::open(4, 4) else { return };
+        let mut taken = 0;
+        for round in 0..3 {
+            (0..4).for_each(|i| assert!(ring.push(Request::Nop { data: round * 4 + i })));
+            assert!(!ring.push(Request::Nop { data: 99 }));
+            enter(ring.fd(), 4, Wait::No).unwrap();
+        }
+        assert!(ring.has_overflow());
+        while taken < 12 {
+            match ring.pop() {
+                Some((data, _)) => {
+                    assert_eq!(data, taken);
+                    taken += 1;
+                }
+                None => drop(enter(ring.fd(), 0, Wait::Flush).unwrap()),
+            }
+        }
+        assert!(!ring.has_overflow() && ring.pop().is_none() && ring.lost() == 0);
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_time() {
+        let Ok(ring) = Ring::open(4, 4) else { return };
+        let begun = std::time::Instant::now();
+        let limit = Duration::from_micros(2500);
+        assert_eq!(enter(ring.fd(), 0, Wait::UpTo(Some(limit))), Err(Errno::ETIME));
+        assert!(begun.elapsed() >= limit);
+    }
+}
