@@ -315,7 +315,7 @@ TEST(RULE6_S3_8_the_peer_sees_the_end_when_io_close_returns) {
 }
 
 /* Until then, a backend whose requests follow the open file cannot know. */
-TEST(D12_RULE6_a_file_closed_behind_our_back_is_let_go_by_the_next_io_fd) {
+TEST(RULE6_a_file_closed_behind_our_back_is_let_go_by_the_next_io_fd) {
   int64 d[2], fresh[2];
   t_unix_pair(d);
   l_read_event(d[0]);

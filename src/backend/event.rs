@@ -98,13 +98,14 @@ pub(crate) struct Events {
     /// How many may come.
     pub(super) room: usize,
     pub(super) polled: Vec<libc::pollfd>,
-    pub(super) tokens: Vec<Token>,
+    /// Of the tokens; their numbers stand in `polled`.
+    pub(super) generations: Vec<u32>,
 }
 
 impl Events {
     /// No events, and no room yet.
     pub(crate) const NONE: Events =
-        Events { list: Vec::new(), room: 0, polled: Vec::new(), tokens: Vec::new() };
+        Events { list: Vec::new(), room: 0, polled: Vec::new(), generations: Vec::new() };
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
@@ -118,6 +119,11 @@ impl Events {
         }
         self.room = n.min(self.list.capacity());
         Ok(())
+    }
+
+    /// Exchanges the events, and nothing of what it took to find them.
+    pub(crate) fn swap_list(&mut self, other: &mut Events) {
+        std::mem::swap(&mut self.list, &mut other.list);
     }
 
     pub(crate) fn len(&self) -> usize {

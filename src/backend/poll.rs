@@ -23,7 +23,7 @@ pub(super) struct Poll {
 /// Entries of the vectors belong together. They stand in no order, so that a change moves one at most.
 struct Watched {
     questions: Vec<pollfd>,
-    tokens: Vec<Token>,
+    generations: Vec<u32>,
     files: Vec<Identity>,
     /// The entry of a number, counted from 1; 0 if it has none.
     places: ByNumber<u32>,
@@ -57,7 +57,7 @@ impl Watched {
     fn new() -> Watched {
         Watched {
             questions: Vec::new(),
-            tokens: Vec::new(),
+            generations: Vec::new(),
             files: Vec::new(),
             places: ByNumber::new(),
             sleepers: 0,
@@ -71,7 +71,7 @@ impl Watched {
 
     /// The entry of that registration, and not of an earlier one under the number.
     fn find(&self, token: Token) -> Option<usize> {
-        self.place(token.fd).filter(|&i| self.tokens[i] == token)
+        self.place(token.fd).filter(|&i| self.generations[i] == token.generation)
     }
 
     fn put(&mut self, token: Token, interest: Interest) -> Result<(), Errno> {
@@ -82,11 +82,11 @@ impl Watched {
         self.remove(token.fd);
         let file = identity(token.fd)?;
         self.questions.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        self.tokens.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.generations.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.files.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         *self.places.get_or_new(token.fd)? = self.questions.len() as u32 + 1;
         self.questions.push(request(token.fd, interest));
-        self.tokens.push(token);
+        self.generations.push(token.generation);
         self.files.push(file);
         Ok(())
     }
@@ -94,11 +94,11 @@ impl Watched {
     fn remove(&mut self, fd: Fd) {
         let Some(i) = self.place(fd) else { return };
         self.questions.swap_remove(i);
-        self.tokens.swap_remove(i);
+        self.generations.swap_remove(i);
         self.files.swap_remove(i);
         self.move_to(fd, 0);
-        if let Some(moved) = self.tokens.get(i) {
-            self.move_to(moved.fd, i as u32 + 1);
+        if let Some(moved) = self.questions.get(i) {
+            self.move_to(Fd::from_index(moved.fd as u32), i as u32 + 1);
         }
     }
 
@@ -142,7 +142,7 @@ impl Backend for Poll {
             let mut w = self.watched();
             events.begin(w.questions.len() + asked.len() + 1)?;
             events.polled.extend_from_slice(&w.questions);
-            events.tokens.extend_from_slice(&w.tokens);
+            events.generations.extend_from_slice(&w.generations);
             w.sleepers += 1;
             w.start
         };
@@ -202,19 +202,19 @@ impl Events {
     /// Empties the list of questions and makes room for `n`.
     pub(super) fn begin(&mut self, n: usize) -> Result<(), Errno> {
         self.polled.clear();
-        self.tokens.clear();
+        self.generations.clear();
         self.polled.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
-        self.tokens.try_reserve(n).map_err(|_| Errno::ENOMEM)
+        self.generations.try_reserve(n).map_err(|_| Errno::ENOMEM)
     }
 
     pub(super) fn ask(&mut self, token: Token, interest: Interest) {
         self.polled.push(request(token.fd, interest));
-        self.tokens.push(token);
+        self.generations.push(token.generation);
     }
 
     /// Turns so many answers into events, beginning with question `start`, while there is room.
     pub(super) fn take_polled(&mut self, start: usize, mut answers: usize) -> Taken {
-        let n = self.tokens.len();
+        let n = self.generations.len();
         let start = if start < n { start } else { 0 };
         let mut looked_at = 0;
         for i in (start..n).chain(0..start) {
@@ -227,7 +227,9 @@ impl Events {
             looked_at += 1;
             if self.polled[i].revents != 0 {
                 answers -= 1;
-                self.push(Event::new(self.tokens[i], self.polled[i].revents as u32));
+                let fd = Fd::from_index(self.polled[i].fd as u32);
+                let token = Token { fd, generation: self.generations[i] };
+                self.push(Event::new(token, self.polled[i].revents as u32));
             }
         }
         Taken { full_at: None, looked_at }
@@ -304,7 +306,7 @@ mod tests {
             let interest = if t == all[2] { Interest::WRITE } else { Interest::READ };
             assert_eq!((w.questions[i], w.files[i]), (request(t.fd, interest), identity(t.fd).unwrap()));
         }
-        assert_eq!((w.questions.len(), w.tokens.len(), w.files.len()), (3, 3, 3));
+        assert_eq!((w.questions.len(), w.generations.len(), w.files.len()), (3, 3, 3));
         let later = Token { generation: 99, ..all[0] };
         w.put(later, Interest::READ).unwrap();
         assert_eq!((w.find(all[0]), w.questions.len()), (None, 3), "a new registration takes the place");

@@ -25,25 +25,29 @@ const NOTICES: usize = 64;
 const GHOSTS: u32 = 2;
 
 impl Reactor {
-    /// Applies what a look has brought; with `put_off`, up to the first event that the program wants.
-    pub(super) fn apply(&mut self, events: &mut Events, put_off: bool) -> Result<(), Errno> {
+    /// Applies what a look has brought; with `put_off`, no more than it takes to know of one event that the program
+    /// wants. Says whether there is one.
+    pub(super) fn apply(&mut self, events: &mut Events, put_off: bool) -> Result<bool, Errno> {
         let room = self.readable.reserve(events.len()).and_then(|()| self.writable.reserve(events.len()));
         if room.is_err() {
             // Edges would be lost, but that another backend tells everything anew.
             self.shut_backend();
             self.stale = true;
-            return room;
+            return room.map(|()| false);
         }
-        std::mem::swap(&mut self.batch, events);
+        self.batch.swap_list(events);
         self.next_event = 0;
+        if put_off && self.next_plain_reader().is_some() {
+            return Ok(true);
+        }
         while let Some(event) = self.take_event() {
             self.apply_one(event);
             if put_off && self.has_pending() {
-                return Ok(());
+                return Ok(true);
             }
         }
         self.end_batch();
-        Ok(())
+        Ok(self.has_pending())
     }
 
     /// Whether events have been put off.

@@ -56,15 +56,19 @@ impl Reactor {
     /// An event that was put off and has no consequence but to be reported.
     #[inline(always)]
     fn next_readable_quickly(&mut self) -> Option<i64> {
-        let event = self.batch.get(self.next_event).filter(|event| event.is_plain_read())?;
-        let (number, generation) = event.number_and_generation();
-        let e = self.table.get_near(number.into())?;
-        if e.generation != generation || !e.is_plain_reader() {
-            return None;
-        }
+        let number = self.next_plain_reader()?;
         hot::remember(number);
         self.next_event += 1;
         Some(number.into())
+    }
+
+    /// The descriptor of the next event that was put off, if that has no consequence but to be reported.
+    #[inline(always)]
+    pub(super) fn next_plain_reader(&mut self) -> Option<u32> {
+        let event = self.batch.get(self.next_event).filter(|event| event.is_plain_read())?;
+        let (number, generation) = event.number_and_generation();
+        let e = self.table.get_near(number.into())?;
+        (e.generation == generation && e.is_plain_reader()).then_some(number)
     }
 
     /// An event that was put off and shows a descriptor to be ready in both directions.

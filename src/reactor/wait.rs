@@ -113,11 +113,12 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             state.room = (2 * room).min(MOST_EVENTS);
         }
         let put_off = asked.is_empty() && !state.doubts && alone();
-        if let Err(e) = state.apply(events, put_off) {
-            break Err(e);
-        }
+        let found = match state.apply(events, put_off) {
+            Ok(found) => found,
+            Err(e) => break Err(e),
+        };
         state.drop_unconfirmed();
-        if state.has_pending() || look.last || limit.left() == Some(Duration::ZERO) {
+        if found || look.last || limit.left() == Some(Duration::ZERO) {
             state.watch_quiet(asked);
             break Ok(seen);
         }

@@ -92,7 +92,7 @@ impl Uring {
             let answers = poll(&mut events.polled, 0);
             let full_at = events.take_polled(0, answers.unwrap_or(0)).full_at;
             state = self.state.lock();
-            state.put_back(events, asked.len()..events.tokens.len(), full_at)?;
+            state.put_back(events, asked.len()..events.generations.len(), full_at)?;
             if let Err(e) = answers {
                 state.leave()?;
                 return Err(e);

@@ -346,5 +346,5 @@ pub(super) fn call(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
 }
 
 fn number(events: &Events, question: usize) -> u32 {
-    events.tokens[question].fd.index() as u32
+    events.polled[question].fd as u32
 }

@@ -417,7 +417,9 @@ proptest! {
     fn rules_hold_on_io_uring(ops in prop::collection::vec(op(), 1..60)) {
         no_sigpipe();
         match crate::backend::open_named("io_uring") {
-            Ok(ring) => run(&ops, ring, &mut Real::new())?,
+            Ok(ring) => {
+                run(&ops, ring, &mut Real::new())?;
+            }
             // A sandbox may refuse it; the suite's trial `io_uring` says so.
             Err(e) => eprintln!("no io_uring here: {e}"),
         }
