@@ -2,28 +2,52 @@
 //!
 //! # How readiness is kept right
 //!
-//! The backends are level-triggered and every wait call asks the kernel anew, so that a report is never
-//! older than the last wait call. Programs read, write and accept behind our back and tell nobody; with
-//! edges, each such descriptor would have to be asked about again, one by one. What level-triggering costs
-//! elsewhere is avoided by telling the kernel late and seldom:
+//! Every wait call asks the kernel anew, so that a report is never older than the last wait call. Programs read,
+//! write and accept behind our back and tell nobody, so that descriptors are watched level-triggered at first:
+//! the kernel then remembers what was not used up. What that costs elsewhere is avoided by telling the kernel late
+//! and seldom:
 //!
-//! * **Interest is added at the next wait**, not when the program states it: what is withdrawn or closed
-//!   before costs nothing. (While another thread waits, it is added at once.)
 //! * **Interest is withdrawn when it hurts**: the backend goes on watching after `io_dontwant*` until it
 //!   reports an event that nobody wants. That one report takes the interest back. A request/answer cycle
 //!   whose peer waits for the answer never gets there and costs no system call.
 //! * **To write is asked first**: a descriptor that the program wants to write to is nearly always
 //!   writable. The wait asks `poll(2)` about all of them in one call and only watches those that were not.
 //!   Without this, each answer would add and remove write interest.
+//! * **New connections are asked about first**, likewise, if several come together. Those that are answered and
+//!   closed in the same turn are never watched.
+//! * **`io_fd` has epoll watch the descriptor at once**, because that shows that it is open, for which a call is
+//!   needed anyway. Otherwise interest is added at the next wait (at once, if another thread sleeps).
 //!
-//! A descriptor is *unarmed* while it is wanted in a direction that the backend does not watch. The list of
-//! those is what a wait call looks at before it sleeps; everything else is O(1) or O(events).
+//! A descriptor is *unsettled* while the backend has to be told or asked something about it. The list of those is
+//! what a wait call goes through before it sleeps; everything else is O(1) or O(events).
 //!
-//! # Locking
+//! # Level or edge
 //!
-//! One mutex guards all state (`STATE`). It is never held in a system call that can block nor over a
+//! Decided by measurement, on Linux 6.18 (`make bench`; the figures are in `docs/performance.md`). An echo costs
+//! the kernel some 2 % more when level-triggered, because each wait looks again at what it reported last: less
+//! than these measurements scatter. It costs no system call more, while an edge that was not used up costs one.
+//! So level it is, but for one kind of work: a program that **takes turns**, which wants to write when it has read
+//! and to read when it has written, needs to know that it can write. Watched for reading alone, the kernel has to
+//! be asked; watched for writing too, it would report without end. An edge in both directions says it along with
+//! the request, and the turn costs no call but its read, its write and its share of the wait.
+//!
+//! So a descriptor is promoted ([`Trigger::Edge`]) when its program has shown that it takes turns through this
+//! library: it was told that it can write, wrote a whole answer, and read a request to its end. From then on
+//!
+//! * an edge leaves its directions *open*, until a transfer through the library comes up short there;
+//! * what is open and wanted when the next wait begins was not used up: the descriptor goes back to `Level`, for
+//!   good. So does one whose peer has said its last word, and one whose edges nobody wants;
+//! * that it can be written to is reported when the program says so only within the turn of the edge, and only if
+//!   nothing has been written meanwhile.
+//!
+//! # Who may call what when
+//!
+//! One lock guards all state (`STATE`). It is never held in a system call that can block nor over a
 //! callback. A wait takes it, prepares, lets go, sleeps in the backend, takes it again and applies what
 //! came. A second thread that changes something a sleeper must know arms it in the backend or wakes it.
+//!
+//! A program of one thread has short ways around most of this, for what servers do at every event: `quick.rs`,
+//! `hot.rs`, and the events that `apply.rs` puts off.
 
 mod apply;
 mod describe;

@@ -43,7 +43,7 @@ pub(crate) fn can_write_hot(d: i64) -> bool {
     hot::is(d) && blocking::can_send()
 }
 
-/// [`write`] in the short way. If it does not take all, [`moved_hot`] must follow.
+/// [`write()`] in the short way. If it does not take all, [`moved_hot`] must follow.
 #[inline(always)]
 pub(crate) fn write_hot(d: i64, source: Source) -> Result<usize, Errno> {
     bytes::send_nowait(Fd::from_index(d as u32), source)
@@ -99,7 +99,7 @@ pub(crate) fn read_in_time(fd: Fd, target: Target) -> InTime {
     in_time(fd, read(fd, target))
 }
 
-/// [`write`], with a passed deadline told apart from "not ready".
+/// [`write()`], with a passed deadline told apart from "not ready".
 pub(crate) fn write_in_time(fd: Fd, source: Source) -> InTime {
     in_time(fd, write(fd, source))
 }

@@ -1,7 +1,7 @@
 //! What the library knows about one descriptor.
 //!
 //! The methods are the only transitions of an entry's own bits. Membership in the ready queues, the timer
-//! and the list of unarmed descriptors is the reactor's business; the entry only carries their links.
+//! and the list of unsettled descriptors is the reactor's business; the entry only carries their links.
 
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};
