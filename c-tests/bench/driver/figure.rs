@@ -14,6 +14,8 @@ pub(crate) struct Figure {
     pub(crate) loops: &'static [Loop],
     /// What ours has to reach.
     pub(crate) limit: Option<f64>,
+    /// The limit is not reached; `docs/performance.md` says why.
+    pub(crate) missed: bool,
     /// Whether `make check` holds it against the committed one.
     pub(crate) checked: bool,
     /// Where the figure stands on a chart: the number of descriptors or deadlines.
@@ -60,7 +62,17 @@ const OWFAT: &[Loop] = &[Loop::Original, Loop::Ours];
 const SERVED: Units = Units { few: "64 21", many: "64 41", between: 20 * 64 };
 
 const fn figure(case: &'static str, what: &'static str, program: Program, how: How) -> Figure {
-    Figure { case, what, program, how, loops: EVERY_LOOP, limit: None, checked: false, at: None }
+    Figure {
+        case,
+        what,
+        program,
+        how,
+        loops: EVERY_LOOP,
+        limit: None,
+        missed: false,
+        checked: false,
+        at: None,
+    }
 }
 
 impl Figure {
@@ -82,6 +94,11 @@ impl Figure {
 
     const fn limit(mut self, limit: f64) -> Figure {
         self.limit = Some(limit);
+        self
+    }
+
+    const fn missed(mut self) -> Figure {
+        self.missed = true;
         self
     }
 
@@ -129,6 +146,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     figure("echo", "64 connections: system calls a message", ECHO, How::SystemCalls(SERVED)).checked(),
     figure("turns", "request, answer, 64 connections: instructions", TURNS, How::Instructions(SERVED))
         .limit(280.0)
+        .missed()
         .checked(),
     figure("turns", "the same: system calls", TURNS, How::SystemCalls(SERVED)).limit(2.02).checked(),
     figure(
