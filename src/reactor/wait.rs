@@ -25,7 +25,7 @@ const CLOCK_CHECK: Duration = Duration::from_millis(937);
 /// watched. More would make a long call, and are no sign of short connections.
 const NEWCOMERS: RangeInclusive<usize> = 2..=256;
 
-/// More descriptors than this are not found ready at once: 1.5 MiB of events.
+/// A look takes no more events than this (1.5 MiB); what is beyond comes in turns.
 const MOST_EVENTS: usize = 1 << 17;
 
 /// How long a wait call may take.
