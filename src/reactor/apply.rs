@@ -149,7 +149,9 @@ impl Reactor {
         self.edges = true;
         let e = self.table.listed(number);
         e.open |= ready;
-        e.fresh = cycle;
+        if ready.has(Direction::Write) {
+            e.fresh = cycle;
+        }
         if event.has_more() {
             e.rhythm = Rhythm::Irregular;
         }

@@ -336,6 +336,16 @@ fn rule1_after_a_write_an_edge_says_nothing_of_writing() {
 }
 
 #[test]
+fn rule1_an_edge_says_nothing_of_what_an_earlier_one_said() {
+    let (rig, fake) = turn_taker();
+    set_ready(&fake, 0, Interest::READ);
+    rig.wait(Limit::Never).unwrap();
+    assert_eq!(rig.drain(Read), [0]);
+    rig.state().want(fd(0), Write);
+    assert_eq!(rig.drain(Write), []);
+}
+
+#[test]
 fn m3_an_edge_is_reported_once_a_wait() {
     let (rig, fake) = turn_taker();
     set_ready(&fake, 0, Interest::BOTH);

@@ -82,7 +82,7 @@ pub(crate) struct Entry {
     pub(crate) generation: u32,
     /// Forks of the process that had happened when this was registered: a later fork shares the file.
     pub(crate) forks: u32,
-    /// The wait call that last saw an edge, if nothing has been written since.
+    /// The wait call in which an edge last said that it can be written to, if nothing has been written since.
     pub(crate) fresh: u32,
     /// Directions whose last edge may not be used up: no event will tell that they are ready.
     pub(crate) open: Interest,

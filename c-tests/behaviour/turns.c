@@ -1,0 +1,214 @@
+/* A program that takes turns on a TCP connection: after some turns epoll watches it for edges, which no program
+ * may notice. Each test leaves an edge unused in another way. */
+#include "loop.h"
+
+#include <sys/ioctl.h>
+
+static int64 d[2]; /* ours, and the peer's */
+static char buf[65536];
+
+/* One request is read to its end, and the answer written after a report. */
+static void turn(void) {
+  l_put(d[1], "request");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+  io_dontwantread(d[0]);
+  io_wantwrite(d[0]);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  CHECK_INT(io_trywrite(d[0], "answer", 6), 6);
+  io_dontwantwrite(d[0]);
+  io_wantread(d[0]);
+  l_until(d[1], POLLIN);
+  CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
+}
+
+static void take_turns(void) {
+  const char *backend = getenv("OWFAT_IO_BACKEND");
+  int i;
+  l_idle();
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  for (i = 0; i < 5; i++) turn();
+  CHECK(io_debugstring(d[0], buf, sizeof buf) > 0);
+  /* Or what follows would test nothing new. */
+  if (!backend || !strcmp(backend, "epoll")) CHECK(strstr(buf, "want r, watched rw"));
+}
+
+/* Waits until n bytes have come from the peer. */
+static void arrived(int n) {
+  int64 end = t_now_ms() + L_PATIENCE;
+  int there = 0;
+  while (there < n && t_now_ms() < end) {
+    l_until(d[0], POLLIN);
+    CHECK_INT(ioctl((int)d[0], FIONREAD, &there), 0);
+  }
+  CHECK_INT(there, n);
+}
+
+TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
+  int i;
+  take_turns();
+  l_put(d[1], "0123456789");
+  arrived(10);
+  for (i = 0; i < 3; i++) {
+    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+    CHECK_INT(io_tryread(d[0], buf, 3), 3);
+  }
+  l_expect_read_only(d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 1);
+  turn();
+  l_check_asleep();
+}
+
+TEST(RULE2_a_report_that_was_ignored_comes_again) {
+  int i;
+  take_turns();
+  l_put(d[1], "x");
+  for (i = 0; i < 3; i++) CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_waituntil2(L_PATIENCE); /* and is not taken */
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(M8_eagain_without_a_read_loses_nothing) {
+  take_turns();
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_eagain_read(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+}
+
+TEST(RULE2_T14_rest_after_a_plain_read_is_reported) {
+  take_turns();
+  l_put(d[1], "0123456789");
+  arrived(10);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(read((int)d[0], buf, 4), 4);
+  l_expect_read_only(d[0]);
+  CHECK_INT(read((int)d[0], buf, sizeof buf), 6);
+  l_check_asleep();
+}
+
+TEST(RULE2_end_of_file_behind_data_is_reported) {
+  take_turns();
+  l_put(d[1], "last words");
+  CHECK_INT(shutdown((int)d[1], SHUT_WR), 0);
+  l_until(d[0], POLLRDHUP);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 10); /* short, and yet not all */
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 0);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]); /* as long as it is wanted */
+}
+
+TEST(RULE2_data_behind_an_urgent_byte_is_reported) {
+  take_turns();
+  CHECK_INT(send((int)d[1], "before!", 7, MSG_OOB), 7);
+  l_put(d[1], "behind");
+  l_until(d[0], POLLPRI);
+  arrived(6); /* up to the mark */
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 6); /* a read stops at the mark */
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 6);
+}
+
+TEST(RULE2_request_that_comes_while_the_answer_is_written_is_reported) {
+  take_turns();
+  l_put(d[1], "first");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 5);
+  io_dontwantread(d[0]);
+  l_put(d[1], "second");
+  arrived(6);
+  io_wantwrite(d[0]);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  CHECK_INT(io_trywrite(d[0], "answer", 6), 6);
+  io_dontwantwrite(d[0]);
+  io_wantread(d[0]);
+  l_expect_read_only(d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 6);
+  CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
+  turn();
+}
+
+TEST(RULE3_a_peer_that_talks_while_nobody_listens_does_not_spin) {
+  int i, woken = 0;
+  take_turns();
+  io_dontwantread(d[0]);
+  for (i = 0; i < 50; i++) {
+    l_put(d[1], "x");
+    arrived(i + 1);
+    woken += io_waituntil2(0) > 0;
+  }
+  CHECK(woken <= 3);
+  l_check_asleep();
+  io_wantread(d[0]);
+  l_expect_read_only(d[0]);
+}
+
+TEST(RULE1_after_a_write_it_is_asked_anew_whether_there_is_room) {
+  int64 sent;
+  take_turns();
+  l_put(d[1], "request");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+  do sent = io_trywrite(d[0], buf, sizeof buf);
+  while (sent > 0); /* full writes, a short one, then none */
+  CHECK_INT(sent, -1);
+  io_wantwrite(d[0]);
+  io_check();
+  CHECK_INT(io_canwrite(), -1);
+  while (recv((int)d[1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
+  }
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  CHECK_INT(io_trywrite(d[0], "x", 1), 1);
+}
+
+TEST(RULE1_no_write_event_without_room_in_the_turn_of_the_edge) {
+  struct pollfd room;
+  take_turns();
+  room.fd = (int)d[0];
+  room.events = POLLOUT;
+  do t_fill(d[0]); /* behind the library's back, and before the edge */
+  while (poll(&room, 1, 100) == 1); /* the peer's buffer grows */
+  l_put(d[1], "request");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+  io_dontwantread(d[0]);
+  io_wantwrite(d[0]);
+  CHECK_INT(io_canwrite(), -1);
+  l_check_asleep();
+  while (recv((int)d[1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
+  }
+  l_expect_write_only(d[0]);
+}
+
+TEST(RULE2_reset_is_reported_in_each_wanted_direction) {
+  take_turns();
+  io_wantwrite(d[0]);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  l_reset(d[1]);
+  l_until(d[0], POLLHUP);
+  io_check();
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_canwrite(), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), -3);
+  CHECK_ERRNO(ECONNRESET);
+}
+
+TEST(RULE9_a_child_goes_on_where_the_parent_took_turns) {
+  int status;
+  pid_t child;
+  take_turns();
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    turn();
+    turn();
+    exit(0);
+  }
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+  turn();
+}
