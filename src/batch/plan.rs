@@ -3,8 +3,9 @@
 use crate::buf::Source;
 use crate::ctypes::{FROM_FILE, IobEntry};
 use crate::sys::message::Gather;
+use crate::xfer::gather::SMALL_FILE;
 
-/// One system call's worth.
+/// One send's worth.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     /// No entry has unsent bytes.
@@ -12,25 +13,48 @@ pub(crate) enum Step {
     /// The buffers in the list. `more`: bytes behind them follow in the same call of the library, so the last
     /// segment may wait for them; the end of a batch may not, or an answer lies in the kernel for 200 ms.
     Buffers { more: bool },
+    /// The same with a small piece of a file, for which the list has a gap.
+    Around { small: Small, more: bool },
     /// A piece of a file.
     File { fd: i64, off: u64, n: u64 },
 }
 
-/// Looks at unsent entries and fills `list` with the buffers up to the next file piece or the kernel's limit.
+/// A piece of a file that fills a gap between buffers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Small {
+    /// Index of the gap in the list; never 0.
+    pub(crate) gap: usize,
+    pub(crate) fd: i64,
+    pub(crate) off: u64,
+    pub(crate) n: usize,
+}
+
+/// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
+/// is too large, or one too many, to be sent with them.
 pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
     list.clear();
+    let mut small = None;
+    let send = |small, more| match small {
+        Some(small) => Step::Around { small, more },
+        None => Step::Buffers { more },
+    };
     for e in unsent.iter().filter(|e| e.n > 0) {
-        if e.kind == FROM_FILE {
-            return match list.bytes() {
-                0 => Step::File { fd: e.fd, off: e.offset, n: e.n },
-                _ => Step::Buffers { more: true },
-            };
+        if e.kind != FROM_FILE {
+            if !list.push(source(e)) {
+                return send(small, true);
+            }
+            continue;
         }
-        if !list.push(source(e)) {
-            return Step::Buffers { more: true };
+        if list.is_empty() {
+            return Step::File { fd: e.fd, off: e.offset, n: e.n };
         }
+        let (gap, n) = (list.len(), usize::try_from(e.n).unwrap_or(usize::MAX));
+        if small.is_some() || n > SMALL_FILE || !list.push_gap(n) {
+            return send(small, true);
+        }
+        small = Some(Small { gap, fd: e.fd, off: e.offset, n });
     }
-    if list.bytes() == 0 { Step::Nothing } else { Step::Buffers { more: false } }
+    if list.is_empty() { Step::Nothing } else { send(small, false) }
 }
 
 fn source(e: &IobEntry) -> Source {
@@ -62,6 +86,8 @@ mod tests {
         (step, list.bytes())
     }
 
+    /// Too large to be copied.
+    const BIG: u64 = SMALL_FILE as u64 + 1;
     const LAST: Step = Step::Buffers { more: false };
     const MORE: Step = Step::Buffers { more: true };
 
@@ -71,9 +97,23 @@ mod tests {
         assert_eq!(step(&[buf(0), file(0)]), (Step::Nothing, 0));
         assert_eq!(step(&[buf(5)]), (LAST, 5));
         assert_eq!(step(&[buf(5), buf(0), buf(6)]), (LAST, 11));
-        assert_eq!(step(&[buf(5), buf(6), file(1), buf(7)]), (MORE, 11));
+        assert_eq!(step(&[buf(5), buf(6), file(BIG), buf(7)]), (MORE, 11));
         assert_eq!(step(&[buf(5), file(0), buf(7)]), (LAST, 12));
         assert_eq!(step(&[file(4), buf(7)]), (Step::File { fd: 9, off: 5, n: 4 }, 0));
+    }
+
+    /// `n` bytes of the file at the `gap`th place.
+    fn around(gap: usize, n: u64, more: bool) -> Step {
+        Step::Around { small: Small { gap, fd: 9, off: 5, n: n as usize }, more }
+    }
+
+    #[test]
+    fn a_small_file_goes_with_the_buffers_around_it() {
+        assert_eq!(step(&[buf(5), file(BIG - 1)]), (around(1, BIG - 1, false), 5 + SMALL_FILE));
+        assert_eq!(step(&[buf(5), buf(6), file(3), buf(7)]), (around(2, 3, false), 21));
+        assert_eq!(step(&[buf(5), file(3), buf(7), file(1)]), (around(1, 3, true), 15), "one at a time");
+        assert_eq!(step(&[buf(5), file(3), file(BIG)]), (around(1, 3, true), 8));
+        assert_eq!(step(&[file(3), buf(7)]), (Step::File { fd: 9, off: 5, n: 3 }, 0), "no header");
     }
 
     #[test]
@@ -82,5 +122,12 @@ mod tests {
         assert_eq!(step(&many), (MORE, 3 * GATHER_MAX));
         assert_eq!(step(&many[1..]), (LAST, 3 * GATHER_MAX));
         assert_eq!(step(&[buf(1), buf(u64::MAX / 2)]), (MORE, TRANSFER_MAX));
+        assert_eq!(
+            step(&[buf(TRANSFER_MAX as u64 - 2), file(3)]),
+            (MORE, TRANSFER_MAX - 2),
+            "no part of a file"
+        );
+        let full: Vec<_> = (0..GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
+        assert_eq!(step(&full), (MORE, 3 * GATHER_MAX));
     }
 }

@@ -1,7 +1,7 @@
 //! Sending a batch to a descriptor.
 
 use crate::batch::Batch;
-use crate::batch::plan::{Step, next_step};
+use crate::batch::plan::{Small, Step, next_step};
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::message::{self, Gather};
@@ -19,6 +19,8 @@ pub(crate) struct Sent {
 /// Where the bytes go; the tests have one that follows a script.
 pub(crate) trait Carrier {
     fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno>;
+    /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
+    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
     fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome;
     /// What was allowed to wait for more leaves now, because no more comes.
     fn push_held(&mut self);
@@ -27,6 +29,11 @@ pub(crate) trait Carrier {
 impl Carrier for Fd {
     fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
         gather::send(*self, list, more)
+    }
+
+    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
+        let Small { gap, fd, off, n } = small;
+        gather::send_around(*self, list, (gap, n), (Fd::new(fd).ok()?, off), more)
     }
 
     fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
@@ -53,6 +60,13 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
             // The fields contradict each other. Better an error than an endless 0.
             Step::Nothing => break Some(Stop::Failed(Errno::EINVAL)),
             Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
+            Step::Around { small, more } => match to.around(&mut list, small, more) {
+                Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
+                None => {
+                    list.truncate(small.gap);
+                    (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
+                }
+            },
             Step::File { fd, off, n } => {
                 let moved = to.file(fd, off, n);
                 if moved == Ok(0) {

@@ -47,6 +47,36 @@ impl Gather {
         len == s.len()
     }
 
+    /// Leaves room for `n` bytes that [`Gather::fill`] will name. False: they do not fit.
+    pub(crate) fn push_gap(&mut self, n: usize) -> bool {
+        // SAFETY: it is sent only after `fill` has replaced it.
+        n <= TRANSFER_MAX - self.bytes && self.push(unsafe { Source::new(ptr::null(), n) })
+    }
+
+    /// Names the bytes of the gap at index `gap`. They must outlive the sending of the list.
+    pub(crate) fn fill(&mut self, gap: usize, bytes: &[u8]) {
+        if let Some(v) = self.list_mut().get_mut(gap) {
+            debug_assert_eq!(v.iov_len, bytes.len());
+            *v = iovec(bytes);
+        }
+    }
+
+    /// Takes out what begins at index `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        let out: usize = self.list().iter().skip(len).map(|v| v.iov_len).sum();
+        self.bytes -= out;
+        self.len = self.len.min(len);
+    }
+
+    /// Buffers in the list.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Bytes in the list.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -65,6 +95,11 @@ impl Gather {
     fn list(&self) -> &[libc::iovec] {
         // SAFETY: `push` wrote the first `len` elements.
         unsafe { slice::from_raw_parts(self.iov.as_ptr().cast(), self.len) }
+    }
+
+    fn list_mut(&mut self) -> &mut [libc::iovec] {
+        // SAFETY: as above.
+        unsafe { slice::from_raw_parts_mut(self.iov.as_mut_ptr().cast(), self.len) }
     }
 }
 
@@ -128,6 +163,17 @@ pub(crate) fn pread(file: Fd, into: &mut Vec<u8>, n: usize, off: u64) -> Result<
     // SAFETY: the kernel filled `read` bytes behind the old length, and `read <= n <= spare.len()`.
     unsafe { into.set_len(into.len() + read) };
     Ok(read)
+}
+
+/// All of `room` from a position of a file, if the page cache has it.
+pub(crate) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Option<&[u8]> {
+    // -1 would mean the file's own position.
+    let off = libc::off_t::try_from(off).ok()?;
+    let v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: one vector, which names `room`.
+    let read = moved(unsafe { libc::preadv2(file.raw(), &v, 1, off, libc::RWF_NOWAIT) });
+    // SAFETY: the kernel has filled it all.
+    (read == Ok(room.len())).then(|| unsafe { slice::from_raw_parts(room.as_ptr().cast(), room.len()) })
 }
 
 fn moved(r: isize) -> Result<usize, Errno> {

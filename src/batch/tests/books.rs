@@ -41,6 +41,26 @@ fn libowfats_books_of_a_filter_that_takes_three() {
 }
 
 #[test]
+fn header_file_and_footer_leave_in_one_send() {
+    let (_f, fd) = file_of(b"-file-");
+    for cold in [false, true] {
+        let mut e = Embedded::new();
+        let b = e.view();
+        let mut s = Script { cold, ..Script::default() };
+        for e in [
+            item::buffer(c"head".as_ptr(), 4, None),
+            item::file(fd, 0, 6, note_file),
+            item::buffer(c"foot".as_ptr(), 4, None),
+        ] {
+            b.add(e).unwrap();
+        }
+        assert_eq!(send(&mut s, b).outcome, Ok(14));
+        assert_eq!((&s.got[..], s.calls, s.held), (&b"head-file-foot"[..], if cold { 3 } else { 1 }, false));
+        assert_eq!(released(), [6]);
+    }
+}
+
+#[test]
 fn a_file_that_ends_early_is_an_error_after_everything_before_the_gap() {
     let mut e = Embedded::new();
     let b = e.view();

@@ -4,6 +4,7 @@ mod books;
 mod model;
 
 use super::filter::Filter;
+use super::plan::Small;
 use super::send::Carrier;
 use super::window::drop_window;
 use super::*;
@@ -88,6 +89,8 @@ struct Script {
     /// Bytes that wait for more.
     held: bool,
     calls: usize,
+    /// Files cannot be read without waiting.
+    cold: bool,
 }
 
 impl Script {
@@ -117,6 +120,15 @@ impl Carrier for Script {
         let n = self.take(&bytes)?;
         self.held = more && n == bytes.len();
         Ok(n)
+    }
+
+    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
+        let bytes = Script::read(small.fd, small.off, small.n as u64);
+        if self.cold || bytes.len() < small.n {
+            return None;
+        }
+        list.fill(small.gap, &bytes);
+        Some(self.buffers(list, more))
     }
 
     fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {

@@ -79,12 +79,13 @@ fn drain(
 proptest! {
     #[test]
     fn every_byte_once_and_every_owner_once(
-        pieces in pieces(), answers in prop::collection::vec(answer(), 0..20), autofree: bool, filtered: bool
+        pieces in pieces(), answers in prop::collection::vec(answer(), 0..20),
+        autofree: bool, filtered: bool, cold: bool,
     ) {
         let mut e = Embedded::new();
         let b = e.view();
         b.init(autofree, 0).unwrap();
-        let mut script = Script { answers, ..Script::default() };
+        let mut script = Script { answers, cold, ..Script::default() };
         let mut files = Vec::new();
         let (stream, owners) = fill(b, &pieces, &mut files);
         let mut gone = Vec::new();
