@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::ctypes::{FROM_BUF, FROM_FILE, IobEntry};
+use crate::sys::mem;
 use nix::errno::Errno;
 use std::ffi::c_char;
 use std::ptr;
@@ -39,6 +40,24 @@ pub(crate) fn add_owned(batch: Result<Batch, Errno>, mut e: IobEntry) -> Result<
         unsafe { release(&mut e) };
         refused.map_or(Ok(()), Err)
     })
+}
+
+/// Clean-up of `iob_addbuf_free`.
+///
+/// # Safety
+/// `e` points to an entry whose memory was handed over to be freed, and is not released again.
+pub(crate) unsafe extern "C" fn free_buffer(e: *mut IobEntry) {
+    // SAFETY: the caller vouches for the entry.
+    unsafe { mem::free((*e).buf.cast_mut().cast()) };
+}
+
+/// Clean-up of `iob_addbuf_munmap`. Sent and unsent bytes make the length that was mapped.
+///
+/// # Safety
+/// `e` points to an entry whose mapping was handed over, and is not released again.
+pub(crate) unsafe extern "C" fn unmap_buffer(e: *mut IobEntry) {
+    // SAFETY: as above.
+    unsafe { mem::unmap((*e).buf.cast_mut().cast(), (*e).offset.wrapping_add((*e).n) as usize) };
 }
 
 /// Runs the clean-up function of an entry, once.

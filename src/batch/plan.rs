@@ -1,8 +1,10 @@
 //! What to hand to the kernel next.
 
+use crate::batch::pin;
 use crate::buf::Source;
 use crate::ctypes::{FROM_FILE, IobEntry};
-use crate::sys::message::Gather;
+use crate::sys::mem;
+use crate::sys::message::{Gather, TRANSFER_MAX};
 use crate::xfer::gather::SMALL_FILE;
 
 /// One send's worth.
@@ -15,6 +17,8 @@ pub(crate) enum Step {
     Buffers { more: bool },
     /// The same with a small piece of a file, for which the list has a gap.
     Around { small: Small, more: bool },
+    /// `n` bytes of the first unsent entry but `skipped`, without a copy.
+    Pinned { skipped: usize, n: usize, more: bool },
     /// A piece of a file.
     File { fd: i64, off: u64, n: u64 },
 }
@@ -30,16 +34,26 @@ pub(crate) struct Small {
 }
 
 /// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
-/// is too large, or one too many, to be sent with them.
-pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
+/// is too large, or one too many, to be sent with them. `without_copy`: large memory of the batch need not be copied.
+pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, without_copy: bool) -> Step {
     list.clear();
     let mut small = None;
     let send = |small, more| match small {
         Some(small) => Step::Around { small, more },
         None => Step::Buffers { more },
     };
-    for e in unsent.iter().filter(|e| e.n > 0) {
+    for (skipped, e) in unsent.iter().enumerate().filter(|(_, e)| e.n > 0) {
         if e.kind != FROM_FILE {
+            if without_copy && let Some((before, n)) = pages_of(e) {
+                if before > 0 {
+                    list.push(source(e).part(0, before));
+                }
+                if !list.is_empty() {
+                    return send(small, true);
+                }
+                let more = n as u64 != e.n || unsent[skipped + 1..].iter().any(|e| e.n > 0);
+                return Step::Pinned { skipped, n, more };
+            }
             if !list.push(source(e)) {
                 return send(small, true);
             }
@@ -57,6 +71,23 @@ pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
     if list.is_empty() { Step::Nothing } else { send(small, false) }
 }
 
+/// Memory below this size is copied. At this size a send costs the same either way when the kernel copies after all
+/// (`docs/performance.md`).
+const PINNED_MIN: usize = 64 << 10;
+
+/// What is unsent of an entry that may be pinned: bytes before the first whole page of its memory, and bytes in whole
+/// pages. Only these can be sent without a copy: what else lies in the others is not the batch's.
+fn pages_of(e: &IobEntry) -> Option<(usize, usize)> {
+    let (sent, n) = (usize::try_from(e.offset).ok()?, usize::try_from(e.n).ok()?);
+    if n < PINNED_MIN || !pin::may_be_pinned(e) {
+        return None;
+    }
+    let (start, len) = mem::whole_pages(e.buf.cast(), sent.checked_add(n)?);
+    let (before, sent) = (start.saturating_sub(sent), sent.saturating_sub(start));
+    let pages = len.saturating_sub(sent).min(TRANSFER_MAX);
+    (pages >= PINNED_MIN).then_some((before, pages))
+}
+
 fn source(e: &IobEntry) -> Source {
     let len = usize::try_from(e.n).unwrap_or(usize::MAX);
     // SAFETY: whoever added the entry keeps the memory unchanged until it is sent or the batch is reset.
@@ -68,7 +99,7 @@ mod tests {
     use super::*;
     use crate::batch::item;
     use crate::batch::window::drop_window;
-    use crate::sys::message::{GATHER_MAX, TRANSFER_MAX};
+    use crate::sys::message::GATHER_MAX;
     use std::ptr;
 
     fn buf(n: u64) -> IobEntry {
@@ -82,7 +113,7 @@ mod tests {
     /// The step, and the bytes that its list has.
     fn step(unsent: &[IobEntry]) -> (Step, usize) {
         let mut list = Gather::new();
-        let step = next_step(unsent, &mut list);
+        let step = next_step(unsent, &mut list, true);
         (step, list.bytes())
     }
 
@@ -129,5 +160,43 @@ mod tests {
         );
         let full: Vec<_> = (0..GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
         assert_eq!(step(&full), (MORE, 3 * GATHER_MAX));
+    }
+
+    /// Memory of the batch, `into` bytes into a page, of which `sent` bytes have gone. It is never looked at.
+    fn owned(into: usize, sent: u64, n: u64) -> IobEntry {
+        let page = 16 << 20;
+        let buf = ptr::without_provenance(page + into);
+        IobEntry { offset: sent, ..item::buffer(buf, n, Some(item::free_buffer)) }
+    }
+
+    const LARGE: u64 = 1 << 20;
+
+    fn pinned(skipped: usize, n: u64, more: bool) -> Step {
+        Step::Pinned { skipped, n: n as usize, more }
+    }
+
+    #[test]
+    fn whole_pages_of_large_memory_of_the_batch_are_pinned() {
+        assert_eq!(step(&[owned(0, 0, LARGE)]), (pinned(0, LARGE, false), 0));
+        assert_eq!(step(&[buf(0), owned(0, 0, LARGE), buf(1)]), (pinned(1, LARGE, true), 0));
+        assert_eq!(step(&[buf(5), owned(0, 0, LARGE)]), (MORE, 5), "the header goes first");
+        assert_eq!(step(&[buf(5), file(3), owned(0, 0, LARGE)]), (around(1, 3, true), 8));
+        // Its first page begins before it, its last one ends behind it.
+        assert_eq!(step(&[buf(5), owned(4095, 0, LARGE)]), (MORE, 6));
+        assert_eq!(step(&[owned(4095, 1, LARGE - 1)]), (pinned(0, LARGE - 4096, true), 0));
+        assert_eq!(step(&[owned(4095, LARGE - 4095, 4095)]), (LAST, 4095));
+        // A short send may end within a page.
+        assert_eq!(step(&[owned(0, 10_000, LARGE - 10_000)]), (pinned(0, LARGE - 10_000, false), 0));
+        let huge = owned(0, 0, 8 << 30);
+        assert_eq!(step(&[huge]), (pinned(0, TRANSFER_MAX as u64, true), 0));
+    }
+
+    #[test]
+    fn other_memory_is_copied() {
+        assert_eq!(step(&[buf(LARGE)]), (LAST, LARGE as usize), "borrowed");
+        assert_eq!(step(&[owned(0, 0, PINNED_MIN as u64 - 1)]), (LAST, PINNED_MIN - 1), "small");
+        assert_eq!(step(&[owned(1, 0, PINNED_MIN as u64)]), (LAST, PINNED_MIN), "too few whole pages");
+        let mut list = Gather::new();
+        assert_eq!(next_step(&[owned(0, 0, LARGE)], &mut list, false), LAST);
     }
 }

@@ -1,11 +1,12 @@
 //! Sending a batch to a descriptor.
 
 use crate::batch::Batch;
+use crate::batch::pin::Pin;
 use crate::batch::plan::{Small, Step, next_step};
-use crate::fd::Fd;
+use crate::buf::Source;
 use crate::outcome::{Outcome, Stop};
-use crate::sys::message::{self, Gather};
-use crate::xfer::{gather, sendfile};
+use crate::sys::message::Gather;
+use crate::xfer::sendfile;
 use nix::errno::Errno;
 
 /// What a call came to.
@@ -22,27 +23,13 @@ pub(crate) trait Carrier {
     /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
     fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
     fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome;
+    /// Whether [`Carrier::pinned`] may be tried.
+    fn without_copy(&self) -> bool;
+    /// Sends memory that stays as it is until the share in it is given back. `None`: it has to be copied, and so has
+    /// what follows in this call.
+    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>>;
     /// What was allowed to wait for more leaves now, because no more comes.
     fn push_held(&mut self);
-}
-
-impl Carrier for Fd {
-    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
-        gather::send(*self, list, more)
-    }
-
-    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
-        let Small { gap, fd, off, n } = small;
-        gather::send_around(*self, list, (gap, n), (Fd::new(fd).ok()?, off), more)
-    }
-
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
-        sendfile::send(*self, Fd::new(fd)?, off, n)
-    }
-
-    fn push_held(&mut self) {
-        message::push_held(*self);
-    }
 }
 
 /// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
@@ -52,31 +39,43 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut list = Gather::new();
     let mut total = 0;
     let mut held = false;
+    let mut copies_only = false;
     let stop = loop {
         if batch.bytesleft() == 0 {
             break None;
         }
-        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list)) {
-            // The fields contradict each other. Better an error than an endless 0.
-            Step::Nothing => break Some(Stop::Failed(Errno::EINVAL)),
-            Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
-            Step::Around { small, more } => match to.around(&mut list, small, more) {
-                Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
-                None => {
-                    list.truncate(small.gap);
-                    (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
+        let without_copy = !copies_only && to.without_copy();
+        let (asked, moved, more) =
+            match batch.with_unsent(|entries| next_step(entries, &mut list, without_copy)) {
+                // The fields contradict each other. Better an error than an endless 0.
+                Step::Nothing => break Some(Stop::Failed(Errno::EINVAL)),
+                Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
+                Step::Around { small, more } => match to.around(&mut list, small, more) {
+                    Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
+                    None => {
+                        list.truncate(small.gap);
+                        (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
+                    }
+                },
+                Step::Pinned { skipped, n, more } => {
+                    match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
+                        Some(moved) => (n, moved.map_err(Stop::from), more),
+                        None => {
+                            copies_only = true;
+                            continue;
+                        }
+                    }
                 }
-            },
-            Step::File { fd, off, n } => {
-                let moved = to.file(fd, off, n);
-                if moved == Ok(0) {
-                    // Older kernels hold the last segment of a file that ended early.
-                    held = true;
-                    break Some(Stop::Failed(Errno::EIO));
+                Step::File { fd, off, n } => {
+                    let moved = to.file(fd, off, n);
+                    if moved == Ok(0) {
+                        // Older kernels hold the last segment of a file that ended early.
+                        held = true;
+                        break Some(Stop::Failed(Errno::EIO));
+                    }
+                    (sendfile::part(n), moved, false)
                 }
-                (sendfile::part(n), moved, false)
-            }
-        };
+            };
         match moved {
             Ok(k) => {
                 total += k;

@@ -54,18 +54,6 @@ fn make(hint: usize, autofree: bool) -> *mut IoBatch {
     }
 }
 
-/// Clean-up of `iob_addbuf_free`.
-unsafe extern "C" fn free_buffer(e: *mut IobEntry) {
-    // SAFETY: the batch calls it once with a live entry, whose buffer was handed over to be freed.
-    unsafe { mem::free((*e).buf.cast_mut().cast()) };
-}
-
-/// Clean-up of `iob_addbuf_munmap`. Sent and unsent bytes make the length that was mapped.
-unsafe extern "C" fn unmap_buffer(e: *mut IobEntry) {
-    // SAFETY: the batch calls it once with a live entry, whose mapping was handed over.
-    unsafe { mem::unmap((*e).buf.cast_mut().cast(), (*e).offset.wrapping_add((*e).n) as usize) };
-}
-
 /// Clean-up of `iob_addfile_close`.
 pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
     // SAFETY: the batch calls it once with a live entry that `item::file` made.
@@ -188,7 +176,7 @@ pub unsafe extern "C" fn iob_addbuf(b: *mut IoBatch, buf: *const c_void, n: u64)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
-    unsafe { add_buffer(b, buf, n, Some(free_buffer)) }
+    unsafe { add_buffer(b, buf, n, Some(item::free_buffer)) }
 }
 
 /// As `iob_addbuf` for a mapping of `n` bytes that now belongs to the batch: it is unmapped when everything is
@@ -199,7 +187,7 @@ pub unsafe extern "C" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_void, n:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_addbuf_munmap(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
-    unsafe { add_buffer(b, buf, n, Some(unmap_buffer)) }
+    unsafe { add_buffer(b, buf, n, Some(item::unmap_buffer)) }
 }
 
 /// `iob_addbuf` of a string, without its terminating NUL. NULL is refused with `EFAULT`.
@@ -219,7 +207,7 @@ pub unsafe extern "C" fn iob_adds(b: *mut IoBatch, s: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_adds_free(b: *mut IoBatch, s: *const c_char) -> c_int {
     // SAFETY: the C caller's promise.
-    unsafe { add_string(b, s, Some(free_buffer)) }
+    unsafe { add_string(b, s, Some(item::free_buffer)) }
 }
 
 /// Queues a buffer with a clean-up function of the program's own, which is called once with the entry's

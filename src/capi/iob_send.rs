@@ -1,6 +1,6 @@
 //! `iob.h`: sending batches.
 
-use crate::batch::{Batch, filter, send};
+use crate::batch::{Batch, filter};
 use crate::capi::filter::CFilter;
 use crate::capi::guard::guard;
 use crate::capi::iob::close_file;
@@ -16,13 +16,7 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
     if batch.bytesleft() == 0 {
         return Ok(0);
     }
-    let mut s = Fd::new(s)?;
-    if !reactor::is_registered(s) {
-        return Err(Errno::EBADF.into());
-    }
-    let sent = send::send(&mut s, batch);
-    reactor::wrote(s, !sent.came_up_short);
-    sent.outcome
+    reactor::send(Fd::new(s)?, batch)
 }
 
 /// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file that is registered with `io_fd`.
@@ -30,6 +24,11 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
 /// Goes on over all entries until everything is sent or `s` takes no more. On a descriptor in blocking mode
 /// that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
 /// are closed, and the next call returns 0.
+///
+/// With `OWFAT_IO_ZEROCOPY=1` in the environment large memory that belongs to the batch (`iob_addbuf_free`,
+/// `iob_adds_free`, `iob_addbuf_munmap`) is sent over TCP without a copy where the kernel can do that. It is then
+/// released when the kernel is done with it, which may be later than said there: in a later call of `io_wait`, or of
+/// `iob_send` or `io_close` for `s`. (MSG_ZEROCOPY in the kernel's documentation)
 ///
 /// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
 /// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is bad, or `s` is not

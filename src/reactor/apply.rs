@@ -12,13 +12,9 @@ use super::Reactor;
 use crate::backend::{Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
-use crate::sys::bytes::drain_error_queue;
 use crate::sys::poll::ready_now;
 use crate::table::Rhythm;
 use nix::errno::Errno;
-
-/// Notices taken from an error queue at a time. More are met by the next wait.
-const NOTICES: usize = 64;
 
 /// Looks in a row with events of dead registrations after which the backend is replaced. One can be an
 /// event that a thread was carrying while another closed the descriptor.
@@ -129,7 +125,8 @@ impl Reactor {
             self.lost(number);
             return;
         }
-        let ready = if event.is_error() { after_notices(token.fd, event.ready()) } else { event.ready() };
+        let ready =
+            if event.is_error() { self.after_notices(token.fd, event.ready()) } else { event.ready() };
         for dir in [Direction::Read, Direction::Write] {
             if ready.has(dir) && self.table.listed(number).want.has(dir) {
                 self.table.listed(number).unconfirmed -= dir.into();
@@ -196,11 +193,11 @@ impl Reactor {
             let _ = backend.set(token, old, new);
         }
     }
-}
 
-/// An error can be a mere notice in a socket's error queue (time stamps, zero-copy completions). Reported
-/// as readiness, it would be false; left there, it would end every wait at once. What is taken away here
-/// no read or write would have shown.
-fn after_notices(fd: Fd, ready: Interest) -> Interest {
-    if drain_error_queue(fd, NOTICES) == 0 { ready } else { ready_now(fd) }
+    /// An error can be a mere notice in a socket's error queue (time stamps, sends without a copy). Reported as
+    /// readiness, it would be false; left there, it would end every wait at once. What is taken away here no read or
+    /// write would have shown.
+    fn after_notices(&mut self, fd: Fd, ready: Interest) -> Interest {
+        if self.zerocopy.take_notices(fd) == 0 { ready } else { ready_now(fd) }
+    }
 }

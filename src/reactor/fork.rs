@@ -31,6 +31,7 @@ impl Reactor {
         self.set_up = false;
         // The other threads are not in this process.
         self.sleepers = 0;
+        self.zerocopy.inherit();
     }
 }
 

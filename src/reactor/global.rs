@@ -35,13 +35,9 @@ pub(crate) fn forget(fd: Fd) {
 /// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
 /// not matter. One that is registered is left alone; a failure shows when the file is used.
 pub(crate) fn register_file(fd: Fd) {
-    if !is_registered(fd) {
+    if STATE.lock().table.get(fd).is_none() {
         let _ = register(fd, Flags { can_write: false, mode: Some(Mode::Nonblocking) });
     }
-}
-
-pub(crate) fn is_registered(fd: Fd) -> bool {
-    STATE.lock().table.get(fd).is_some()
 }
 
 /// Ends the registration, if there is one, and closes the descriptor.
@@ -49,7 +45,9 @@ pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     let mut state = state();
     state.unregister(fd);
     state.just_set = None;
+    let done = state.zerocopy.take_done();
     drop(state);
+    drop(done);
     file::forget(fd);
     crate::sys::mode::close(fd)
 }
@@ -141,7 +139,10 @@ pub(crate) fn expired() -> Option<u32> {
 }
 
 pub(crate) fn shutdown() {
-    STATE.lock().shut_down();
+    let mut state = STATE.lock();
+    let old = state.shut_down();
+    drop(state);
+    drop(old);
 }
 
 /// Writes what is known of `fd`; false if it is not registered or `out` is full.

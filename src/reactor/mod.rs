@@ -58,16 +58,18 @@ mod interest;
 mod next;
 pub(crate) mod quick;
 mod registry;
+mod sender;
 #[cfg(test)]
 mod tests;
 mod transfer;
 mod wait;
+mod zerocopy;
 
 pub(crate) use global::{
-    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, is_registered,
-    next, passed_on, queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline,
-    shutdown, want, wrote,
+    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, next, passed_on,
+    queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown, want, wrote,
 };
+pub(crate) use sender::send;
 pub(crate) use transfer::{
     InTime, TimedOut, can_read_hot, can_write_hot, moved_hot, read, read_hot, read_in_time, takes_turns,
     wait_read, wait_write, write, write_hot, write_in_time,
@@ -84,6 +86,7 @@ use crate::table::{Entry, FdTable};
 use crate::timer::Timer;
 use nix::errno::Errno;
 use std::sync::Arc;
+use zerocopy::ZeroCopy;
 
 /// How a descriptor is registered.
 #[derive(Clone, Copy, Default, Debug)]
@@ -135,6 +138,7 @@ pub(crate) struct Reactor {
     ghost_looks: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
+    zerocopy: ZeroCopy,
     /// Not in use by a wait call at present.
     spare: Option<Box<[Scratch; 1]>>,
 }
@@ -183,6 +187,7 @@ impl Reactor {
             ghost: false,
             ghost_looks: 0,
             stale: false,
+            zerocopy: ZeroCopy::new(),
             spare: None,
         }
     }

@@ -59,6 +59,7 @@ impl Reactor {
         hot::forget();
         self.touch(fd);
         let forks = self.forks;
+        self.zerocopy.forget(fd);
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
         let (want, watch, shared) = (e.want, e.watch(), e.shared || e.forks != forks);
@@ -117,10 +118,11 @@ impl Reactor {
         Ok(())
     }
 
-    /// Forgets everything. Descriptors of the program stay open.
-    pub(super) fn shut_down(&mut self) {
+    /// Forgets everything. Descriptors of the program stay open. What was there is to be dropped without the lock.
+    pub(super) fn shut_down(&mut self) -> Reactor {
         hot::forget();
         self.shut_backend();
-        *self = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
+        let fresh = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
+        std::mem::replace(self, fresh)
     }
 }

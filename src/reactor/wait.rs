@@ -125,6 +125,9 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
     };
     state.drop_unconfirmed();
     state.spare = Some(scratch);
+    let done = state.zerocopy.take_done();
+    drop(state);
+    drop(done);
     result
 }
 

@@ -50,22 +50,3 @@ pub(crate) fn write_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
     // SAFETY: one vector, which the kernel only reads.
     count(unsafe { libc::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
 }
-
-/// Throws away up to `limit` notices of the socket's error queue and says how many there were.
-pub(crate) fn drain_error_queue(fd: Fd, limit: usize) -> usize {
-    let mut control = [0u64; 64];
-    let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
-    let mut taken = 0;
-    while taken < limit {
-        // SAFETY: all-zero is a valid msghdr: no name, no data, no control.
-        let mut m: libc::msghdr = unsafe { std::mem::zeroed() };
-        m.msg_control = control.as_mut_ptr().cast();
-        m.msg_controllen = size_of_val(&control) as _;
-        // SAFETY: the header describes `control`, which outlives the call.
-        if unsafe { libc::recvmsg(fd.raw(), &mut m, flags) } < 0 {
-            break;
-        }
-        taken += 1;
-    }
-    taken
-}

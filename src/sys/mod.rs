@@ -10,6 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mode;
+pub(crate) mod notices;
 pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod rights;

@@ -4,6 +4,9 @@ use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
+/// Missing in libc for some targets (asm-generic/socket.h).
+const SO_ZEROCOPY: libc::c_int = 60;
+
 /// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
 /// file refuses that one.
 pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
@@ -39,6 +42,19 @@ pub(crate) fn is_listening(fd: Fd) -> bool {
 /// Whether `fd` is a TCP connection or socket.
 pub(crate) fn is_tcp(fd: Fd) -> bool {
     socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
+}
+
+/// Lets a TCP socket be sent to without a copy. False: it is none, the kernel cannot do it, or somebody else does it
+/// already, who then has to be left to count sends and take notices alone.
+pub(crate) fn begin_zero_copy(fd: Fd) -> bool {
+    let on: libc::c_int = 1;
+    is_tcp(fd)
+        && socket_option(fd, SO_ZEROCOPY) == Some(0)
+        // SAFETY: the kernel reads the int.
+        && unsafe {
+            let len = size_of::<libc::c_int>() as libc::socklen_t;
+            libc::setsockopt(fd.raw(), libc::SOL_SOCKET, SO_ZEROCOPY, (&raw const on).cast(), len)
+        } == 0
 }
 
 /// An option of socket(7); `None` if there is no such thing, as for a file.

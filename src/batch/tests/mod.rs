@@ -2,6 +2,7 @@
 
 mod books;
 mod model;
+mod pin;
 
 use super::filter::Filter;
 use super::plan::Small;
@@ -139,6 +140,14 @@ impl Carrier for Script {
         let n = self.take(&bytes)?;
         self.held = false;
         Ok(n)
+    }
+
+    fn without_copy(&self) -> bool {
+        false
+    }
+
+    fn pinned(&mut self, _: Pin, _: Source, _: bool) -> Option<Result<usize, Errno>> {
+        None
     }
 
     fn push_held(&mut self) {

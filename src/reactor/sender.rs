@@ -1,0 +1,73 @@
+//! Sending a batch to a registered descriptor.
+
+use super::{STATE, zerocopy};
+use crate::batch::Batch;
+use crate::batch::pin::Pin;
+use crate::batch::plan::Small;
+use crate::batch::send::{self, Carrier};
+use crate::buf::Source;
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::outcome::Outcome;
+use crate::sys::message::{self, Gather};
+use crate::xfer::{gather, sendfile};
+use nix::errno::Errno;
+
+/// One registered descriptor as the target of one call.
+struct Target {
+    fd: Fd,
+    without_copy: bool,
+}
+
+/// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
+pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome {
+    let mut state = STATE.lock();
+    if state.table.get(fd).is_none() {
+        return Err(Errno::EBADF.into());
+    }
+    let without_copy = zerocopy::is_asked_for() && state.zerocopy.look(fd);
+    drop(state);
+    let sent = send::send(&mut Target { fd, without_copy }, batch);
+    let mut state = STATE.lock();
+    state.moved(fd, Direction::Write, !sent.came_up_short);
+    let done = state.zerocopy.take_done();
+    drop(state);
+    drop(done);
+    sent.outcome
+}
+
+impl Carrier for Target {
+    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
+        gather::send(self.fd, list, more)
+    }
+
+    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
+        let Small { gap, fd, off, n } = small;
+        gather::send_around(self.fd, list, (gap, n), (Fd::new(fd).ok()?, off), more)
+    }
+
+    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        sendfile::send(self.fd, Fd::new(fd)?, off, n)
+    }
+
+    fn without_copy(&self) -> bool {
+        self.without_copy
+    }
+
+    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {
+        let ticket = STATE.lock().zerocopy.begin(self.fd, pin);
+        let sent = ticket.map(|ticket| {
+            let sent = message::send_without_copy(self.fd, piece, more);
+            STATE.lock().zerocopy.end(ticket, sent.is_ok());
+            sent
+        });
+        // ENOBUFS: no more memory of this process may be locked, or no notice can be made (msg_zerocopy).
+        let sent = sent.filter(|sent| *sent != Err(Errno::ENOBUFS));
+        self.without_copy = sent.is_some();
+        sent
+    }
+
+    fn push_held(&mut self) {
+        message::push_held(self.fd);
+    }
+}
