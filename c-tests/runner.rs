@@ -15,6 +15,8 @@
 //! command put before every program of `behaviour/`), `OWFAT_IO_UPDATE=1` (rewrite the committed tables
 //! instead of comparing).
 
+#[path = "bench/driver/batches.rs"]
+mod batches;
 #[path = "runner/behaviour.rs"]
 mod behaviour;
 #[path = "runner/child.rs"]

@@ -1,9 +1,11 @@
 //! `make bench`: the library beside its peers and hand-written epoll, on the C programs of this directory.
 //!
 //! `make bench` measures everything, `make bench CASE=echo` one case, and `LOOPS="epoll ours"` fewer loops.
-//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs`; the table and the charts go
+//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs` and `driver/batches.rs`; the table and the charts go
 //! to `build/bench/`.
 
+#[path = "driver/batches.rs"]
+mod batches;
 #[path = "driver/chart.rs"]
 mod chart;
 #[path = "../runner/child.rs"]
@@ -27,7 +29,6 @@ mod table;
 #[path = "driver/tracker.rs"]
 mod tracker;
 
-use figure::FIGURES;
 use program::{EVERY_LOOP, Loop};
 use std::env;
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ fn bench() -> Result<(), String> {
     let selected = |name: &str| case.is_empty() || case == name;
     let mut rows = Vec::new();
     println!("{}", table::line(None));
-    for figure in FIGURES.iter().filter(|figure| selected(figure.case)) {
+    for figure in figure::every().filter(|figure| selected(figure.case)) {
         rows.push(measure::row(figure, &loops)?);
         println!("{}", table::line(rows.last()));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
 
-/// An implementation of `loop.h`.
+/// An implementation of `loop.h`, or of `batch.h`: the hand-written one has the name of hand-written epoll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loop {
     Epoll,
@@ -47,6 +47,15 @@ impl Loop {
         }
     }
 
+    fn batch_header(self) -> Result<&'static str, String> {
+        match self {
+            Loop::Epoll => Ok("batch_writev.h"),
+            Loop::Libevent => Ok("batch_evbuffer.h"),
+            Loop::Original | Loop::Ours => Ok("batch_owfat.h"),
+            Loop::Libev | Loop::Libuv => Err(format!("{} has no batches", self.name())),
+        }
+    }
+
     fn libraries(self) -> &'static [&'static str] {
         match self {
             Loop::Epoll => &[],
@@ -59,16 +68,33 @@ impl Loop {
     }
 }
 
+/// The header that a program is written against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interface {
+    Loop,
+    Batch,
+}
+
 /// A source under `c-tests/bench/` and the macros that it is compiled with.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
     pub(crate) source: &'static str,
+    pub(crate) interface: Interface,
     pub(crate) defines: &'static [&'static str],
 }
 
 impl Program {
     pub(crate) const fn plain(source: &'static str) -> Program {
-        Program { source, defines: &[] }
+        Program { source, interface: Interface::Loop, defines: &[] }
+    }
+
+    pub(crate) const fn batches(source: &'static str) -> Program {
+        Program { source, interface: Interface::Batch, defines: &[] }
+    }
+
+    pub(crate) const fn with(mut self, defines: &'static [&'static str]) -> Program {
+        self.defines = defines;
+        self
     }
 
     /// The executable for `under`, compiled when it is first asked for.
@@ -78,12 +104,16 @@ impl Program {
             name = format!("{name}-{}", define.trim_start_matches("-D").to_lowercase());
         }
         let mut cc = Command::new("cc");
-        cc.arg(format!("-DLOOP=\"{}\"", under.header())).args(self.defines);
+        let (choice, client) = match self.interface {
+            Interface::Loop => (format!("-DLOOP=\"{}\"", under.header()), "client"),
+            Interface::Batch => (format!("-DBATCH=\"{}\"", under.batch_header()?), "drain"),
+        };
+        cc.arg(choice).args(self.defines);
         if under == Loop::Ours {
             cc.arg("-I").arg(place::include()).arg("-L").arg(place::library_directory()?);
         }
         // The servers start it from their own directory.
-        compile("client", "client", Command::new("cc"), &[])?;
+        compile(client, client, Command::new("cc"), &[])?;
         compile(&name, self.source, cc, under.libraries())
     }
 }
