@@ -63,7 +63,8 @@ unsafe fn write_filtered(s: i64, b: *mut IoBatch, cb: WriteCallback, sendfile: S
 /// outlive the call. What `cb` adds to `b` is offered in the same call. If `cb` resets or sends `b`, the call ends
 /// with its answer, and `b` stays as `cb` left it: what it queued after that is not counted as taken. A buffer that
 /// the reset freed is not looked at any more; a piece of a file can be read until `cb` returns. `cb` may close `s`;
-/// a queued file that is not open any more is `EBADF`.
+/// a queued file that is not open any more is `EBADF`. If `cb` writes by other means than this library's (as TLS
+/// libraries do), a closed peer is a SIGPIPE that the program must ignore.
 ///
 /// Returns the number of bytes taken; 0: nothing was queued, or `cb` said end of file; -1 with `EAGAIN`: `cb`
 /// said so; -3 with errno for other errors, as in `iob_send`. `EFAULT` also if `cb` is NULL. An error after some
