@@ -35,6 +35,19 @@ T_HELPER int64 filter(int64 s, const void *bytes, uint64 n) {
   return k;
 }
 
+/* A filter that does something while it looks: `inside`, in the call `inside_at`, counted from 0. */
+T_HELPER void (*inside)(void);
+T_HELPER int inside_at;
+
+T_HELPER int64 acts(int64 s, const void *bytes, uint64 n) {
+  int call = calls;
+  int64 r = filter(s, bytes, n);
+  int e = errno;
+  if (call == inside_at) inside();
+  errno = e;
+  return r;
+}
+
 T_HELPER void answer(int count, const int64 *list) {
   memcpy(answers, list, (size_t)count * sizeof *list);
   answer_count = count;
@@ -42,4 +55,5 @@ T_HELPER void answer(int count, const int64 *list) {
 }
 #define ANSWER(...)                                                                            \
   answer(sizeof((int64[]){__VA_ARGS__}) / sizeof(int64), (int64[]){__VA_ARGS__})
+#define ANSWER_ALL() answer(0, answers)
 #endif

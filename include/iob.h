@@ -124,7 +124,8 @@ int iob_addfile_close(io_batch *b, int64 fd, uint64 off, uint64 n);
 
 /*
  Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
- can be filled again. Not allowed inside the clean-up or filter functions of this batch. NULL: nothing.
+ can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
+ allowed inside its clean-up functions. NULL: nothing.
 
  Requires: `b` is NULL or a valid batch.
  */
@@ -177,10 +178,16 @@ int64 iob_send(int64 s, io_batch *b);
  Sends what is queued in `b` through `cb`, which is given `s`, an address and a number of bytes and answers
  like `write`: bytes taken, 0 for end of file, -1 with errno. `s` is only passed on.
 
- `cb` is called until everything is taken or it takes less than it is offered. A buffer is offered whole, a
- file in pieces of at most 64 KiB; what was not taken is offered again at the same address, as TLS libraries
- require. When nothing is left the batch is reset. `cb` may call any function of the library except on `b`
- `iob_reset` and `iob_free`.
+ `cb` is called until everything is taken or it takes less than it is offered, never with 0 bytes. A buffer is
+ offered whole, a file in pieces of at most 64 KiB; what was not taken is offered again at the same address, as
+ TLS libraries require. When nothing is left the batch is reset.
+
+ `cb` may call any function of the library, on `b` too, except `iob_free` on it; the structure itself must
+ outlive the call. What `cb` adds to `b` is offered in the same call. If `cb` resets or sends `b`, the call ends
+ with its answer, and `b` stays as `cb` left it: what it queued after that is not counted as taken. A buffer that
+ the reset freed is not looked at any more; a piece of a file can be read until `cb` returns. `cb` may close `s`;
+ a queued file that is not open any more is `EBADF`. If `cb` writes by other means than this library's (as TLS
+ libraries do), a closed peer is a SIGPIPE that the program must ignore.
 
  Returns the number of bytes taken; 0: nothing was queued, or `cb` said end of file; -1 with `EAGAIN`: `cb`
  said so; -3 with errno for other errors, as in `iob_send`. `EFAULT` also if `cb` is NULL. An error after some

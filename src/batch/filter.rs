@@ -1,13 +1,17 @@
 //! Sending a batch through a filter, a C function that encrypts or compresses, say.
 
 use crate::batch::item::{self, Cleanup};
-use crate::batch::{Batch, window};
+use crate::batch::{AUTOFREE, Batch, window};
 use crate::ctypes::{FROM_FILE, IobEntry};
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::xfer::file;
 use nix::errno::Errno;
-use std::ptr;
+use std::{mem, ptr};
+
+/// In `headroom` of the array while the filter looks at an entry. A reset writes over it, so it shows even if the
+/// filter then queues an entry that looks like the old one.
+const LOOKING: usize = 0x6f77_6c6b;
 
 /// The program's side. Both may do anything with the library, this very batch included.
 pub(crate) trait Filter {
@@ -23,8 +27,8 @@ pub(crate) trait Filter {
 /// the batch when nothing is left. `closing` is the clean-up function of file entries that own their
 /// descriptor.
 ///
-/// If the filter itself resets or sends the batch, the call ends there: what was taken is reported, the batch
-/// stays as the filter left it.
+/// If the filter itself resets or sends the batch, the call ends there: what the filter says it took is reported,
+/// the batch stays as the filter left it.
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome {
     let mut total = 0;
     let stop = loop {
@@ -35,20 +39,22 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             // The fields contradict each other. Better an error than an endless 0.
             break Some(Stop::Failed(Errno::EINVAL));
         };
-        let before = batch.bytesleft();
-        let offer = offer(batch, i, &e, closing, filter);
-        let (asked, taken) = match offer {
+        let offer = match offer(batch, i, &e, closing, filter) {
             Ok(offer) => offer,
             Err(stop) => break Some(stop),
         };
-        total += taken as usize;
-        if !still_there(batch, i, &e, before) {
+        let taken = match offer.taken {
+            Ok(taken) => taken,
+            Err(stop) => break Some(stop),
+        };
+        total += taken;
+        if !offer.still_there {
             break None;
         }
         if taken > 0 {
-            batch.consume(i, taken as usize);
+            batch.consume(i, taken);
         }
-        if taken < asked {
+        if (taken as u64) < offer.asked {
             break None;
         }
     };
@@ -67,48 +73,67 @@ fn first_unsent(batch: Batch) -> Option<(usize, IobEntry)> {
     })
 }
 
-/// Makes one offer from entry `i`, which looks like `e`: bytes offered and bytes taken.
+/// One call of the filter.
+struct Offer {
+    asked: u64,
+    taken: Outcome,
+    /// The entry is as it was before the call.
+    still_there: bool,
+}
+
+/// Makes one offer from entry `i`, which looks like `e`. Fails if there is nothing to offer.
 fn offer(
     batch: Batch,
     i: usize,
     e: &IobEntry,
     closing: Cleanup,
     filter: &mut impl Filter,
-) -> Result<(u64, u64), Stop> {
+) -> Result<Offer, Stop> {
     if e.kind != FROM_FILE {
-        let taken = filter.take(e.buf.cast::<u8>().wrapping_add(e.offset as usize), e.n)?;
-        return Ok((e.n, taken as u64));
+        let bytes = e.buf.cast::<u8>().wrapping_add(e.offset as usize);
+        let (taken, still_there) = watched(batch, i, e, || filter.take(bytes, e.n));
+        return Ok(Offer { asked: e.n, taken, still_there });
     }
-    if let Some(r) = filter.take_file(e.fd, e.offset, e.n) {
-        return Ok((e.n, r? as u64));
+    if let (Some(taken), still_there) = watched(batch, i, e, || filter.take_file(e.fd, e.offset, e.n)) {
+        return Ok(Offer { asked: e.n, taken, still_there });
     }
     let fd = Fd::new(e.fd)?;
     if !window::may_have_one(e, closing) {
         let target = filter.target();
-        let r = file::feed(target, fd, e.offset, e.n, |bytes, n| filter.take(bytes, n as u64));
-        return Ok((e.n, r? as u64));
+        let feed = || file::feed(target, fd, e.offset, e.n, |bytes, n| filter.take(bytes, n as u64));
+        let (taken, still_there) = watched(batch, i, e, feed);
+        return Ok(Offer { asked: e.n, taken, still_there });
     }
     // While the filter looks at the window it is ours, so that a reset from inside does not free it.
     // SAFETY: `may_have_one` says that it is an entry of `item::file`.
     let mut window = batch.entry(i).map_or_else(Default::default, |e| unsafe { window::take(e) });
     let bytes = window.at(fd, e.offset, e.n)?;
     let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len());
-    let taken = filter.take(bytes, n as u64);
-    if let Some(now) = batch.entry(i).filter(|_| taken != Ok(n) || (n as u64) < e.n) {
-        // SAFETY: the entry is looked at while nothing else runs, and if it is the same as before the call it
-        // is one of `item::file`.
-        unsafe {
-            if item::same(&*now, e) {
-                window::put(now, window);
-            }
-        }
+    let (taken, still_there) = watched(batch, i, e, || filter.take(bytes, n as u64));
+    if still_there
+        && (taken != Ok(n) || (n as u64) < e.n)
+        && let Some(now) = batch.entry(i)
+    {
+        // SAFETY: it is the entry of before, one of `item::file`.
+        unsafe { window::put(now, window) };
     }
-    Ok((n as u64, taken? as u64))
+    Ok(Offer { asked: n as u64, taken, still_there })
 }
 
-/// Whether the entry is as it was before the filter ran. The filter may have added entries behind it.
-fn still_there(batch: Batch, i: usize, e: &IobEntry, bytesleft: u64) -> bool {
+/// Lets the filter look at entry `i`, which looks like `e`. Also tells whether it is still there, as it was: the
+/// filter may have added entries behind it.
+fn watched<R>(batch: Batch, i: usize, e: &IobEntry, look: impl FnOnce() -> R) -> (R, bool) {
+    let before = batch.with_array(|b| mem::replace(&mut b.headroom, LOOKING));
+    let answer = look();
+    let not_reset = batch.with_array(|b| {
+        let not_reset = b.headroom == LOOKING;
+        // The mark of a call further out must not come back after a reset.
+        if not_reset || before == AUTOFREE {
+            b.headroom = before;
+        }
+        not_reset
+    });
     // SAFETY: a short look, during which nothing else runs.
     let unchanged = batch.entry(i).is_some_and(|now| item::same(unsafe { &*now }, e));
-    unchanged && batch.next() <= i && batch.bytesleft() >= bytesleft
+    (answer, not_reset && unchanged && batch.next() <= i)
 }

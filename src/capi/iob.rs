@@ -263,7 +263,8 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
 }
 
 /// Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
-/// can be filled again. Not allowed inside the clean-up or filter functions of this batch. NULL: nothing.
+/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
+/// allowed inside its clean-up functions. NULL: nothing.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
