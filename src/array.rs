@@ -58,6 +58,23 @@ pub(crate) fn allocate(x: &mut Array, member: u64, pos: i64) -> Result<*mut u8, 
     Ok(at(x, from))
 }
 
+/// Makes `need` bytes be in use, of which the new ones may be anything, and says where the last `member` of them are.
+/// A block is made larger by half, or by `unit`.
+#[inline]
+pub(crate) fn extend(x: &mut Array, need: u64, member: u64, unit: u64) -> Result<*mut u8, Errno> {
+    // A failed array has less than nothing.
+    if x.p.is_null() || i64::try_from(need).is_ok_and(|need| need > x.allocated) {
+        make_room(x, need, unit)?;
+    }
+    x.initialized = need;
+    Ok(at(x, need - member))
+}
+
+#[cold]
+fn make_room(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
+    if failed(x) { Err(Errno::ENOMEM) } else { grow(x, need, unit) }
+}
+
 /// Appends `len` bytes at `src`, which may lie in the array itself. A failed array stays as it is; an array
 /// that cannot grow fails.
 ///
@@ -161,12 +178,16 @@ fn at(x: &Array, offset: u64) -> *mut u8 {
 /// Makes the block at least `need` bytes long. Growing by half of what there was keeps a long row of appends
 /// linear; where memory is too short for that, as much as needed will do.
 fn reserve(x: &mut Array, need: u64, member: u64) -> Result<(), Errno> {
-    let have = x.allocated.unsigned_abs();
-    if need <= have {
+    if need <= x.allocated.unsigned_abs() {
         return Ok(());
     }
     // libowfat's units: a first allocation is as large as there.
-    let unit = if member < 8 { 128 } else { 4096 };
+    grow(x, need, if member < 8 { 128 } else { 4096 })
+}
+
+/// [`reserve`] in units of one's own, where room is short.
+fn grow(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
+    let have = x.allocated.unsigned_abs();
     let enough = need.checked_next_multiple_of(unit).ok_or(Errno::ENOMEM)?;
     let generous = enough.max(have.saturating_add(have / 2));
     resize(x, generous).or_else(|e| if enough < generous { resize(x, enough) } else { Err(e) })

@@ -1,11 +1,11 @@
 //! Sending a batch through a filter, a C function that encrypts or compresses, say.
 
-use crate::batch::item::{self, Cleanup};
+use crate::batch::item::Cleanup;
 use crate::batch::{AUTOFREE, Batch, window};
 use crate::ctypes::{FROM_FILE, IobEntry};
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
-use crate::xfer::file;
+use crate::xfer::file::{self, Window};
 use nix::errno::Errno;
 use std::{mem, ptr};
 
@@ -31,6 +31,7 @@ pub(crate) trait Filter {
 /// the batch stays as the filter left it.
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome {
     let mut total = 0;
+    let mut window = Window::default();
     let stop = loop {
         if batch.bytesleft() == 0 {
             break None;
@@ -39,9 +40,15 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             // The fields contradict each other. Better an error than an endless 0.
             break Some(Stop::Failed(Errno::EINVAL));
         };
-        let offer = match offer(batch, i, &e, closing, filter) {
-            Ok(offer) => offer,
-            Err(stop) => break Some(stop),
+        let offer = if e.kind != FROM_FILE {
+            let bytes = e.buf.cast::<u8>().wrapping_add(e.offset as usize);
+            let (taken, still_there) = watched(batch, i, &e, || filter.take(bytes, e.n));
+            Offer { asked: e.n, taken, still_there }
+        } else {
+            match offer_file(batch, i, &e, closing, &mut window, filter) {
+                Ok(offer) => offer,
+                Err(stop) => break Some(stop),
+            }
         };
         let taken = match offer.taken {
             Ok(taken) => taken,
@@ -81,19 +88,16 @@ struct Offer {
     still_there: bool,
 }
 
-/// Makes one offer from entry `i`, which looks like `e`. Fails if there is nothing to offer.
-fn offer(
+/// Makes one offer from file entry `i`, which looks like `e`. Fails if there is nothing to offer. `window` is empty
+/// before and after; its memory serves all entries of a call.
+fn offer_file(
     batch: Batch,
     i: usize,
     e: &IobEntry,
     closing: Cleanup,
+    window: &mut Window,
     filter: &mut impl Filter,
 ) -> Result<Offer, Stop> {
-    if e.kind != FROM_FILE {
-        let bytes = e.buf.cast::<u8>().wrapping_add(e.offset as usize);
-        let (taken, still_there) = watched(batch, i, e, || filter.take(bytes, e.n));
-        return Ok(Offer { asked: e.n, taken, still_there });
-    }
     if let (Some(taken), still_there) = watched(batch, i, e, || filter.take_file(e.fd, e.offset, e.n)) {
         return Ok(Offer { asked: e.n, taken, still_there });
     }
@@ -106,17 +110,20 @@ fn offer(
     }
     // While the filter looks at the window it is ours, so that a reset from inside does not free it.
     // SAFETY: `may_have_one` says that it is an entry of `item::file`.
-    let mut window = batch.entry(i).map_or_else(Default::default, |e| unsafe { window::take(e) });
+    if let Some(kept) = batch.entry(i).and_then(|e| unsafe { window::take(e) }) {
+        *window = kept;
+    }
     let bytes = window.at(fd, e.offset, e.n)?;
     let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len());
     let (taken, still_there) = watched(batch, i, e, || filter.take(bytes, n as u64));
     if still_there
-        && (taken != Ok(n) || (n as u64) < e.n)
+        && taken != Ok(n)
         && let Some(now) = batch.entry(i)
     {
         // SAFETY: it is the entry of before, one of `item::file`.
-        unsafe { window::put(now, window) };
+        unsafe { window::put(now, mem::take(window)) };
     }
+    window.clear();
     Ok(Offer { asked: n as u64, taken, still_there })
 }
 
@@ -133,7 +140,9 @@ fn watched<R>(batch: Batch, i: usize, e: &IobEntry, look: impl FnOnce() -> R) ->
         }
         not_reset
     });
+    // Without a reset an entry only changes by being sent.
     // SAFETY: a short look, during which nothing else runs.
-    let unchanged = batch.entry(i).is_some_and(|now| item::same(unsafe { &*now }, e));
-    (answer, not_reset && unchanged && batch.next() <= i)
+    let unchanged = not_reset
+        && batch.entry(i).is_some_and(|now| unsafe { (*now).offset == e.offset && (*now).n == e.n });
+    (answer, unchanged && batch.next() <= i)
 }

@@ -28,18 +28,24 @@ pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
 
 /// Adds an entry that the batch owns from now on, whatever happens: an empty one, and one that cannot be
 /// added, is released at once.
-pub(crate) fn add_owned(batch: Result<Batch, Errno>, mut e: IobEntry) -> Result<(), Errno> {
-    let mine = IobEntry { ..e };
-    let added = match batch {
-        Ok(_) if e.n == 0 => Err(None),
-        Ok(batch) => batch.add(mine).map_err(Some),
-        Err(errno) => Err(Some(errno)),
+#[inline]
+pub(crate) fn add_owned(batch: Result<Batch, Errno>, e: IobEntry) -> Result<(), Errno> {
+    let refused = match batch {
+        Ok(_) if e.n == 0 => Ok(()),
+        Ok(batch) => match batch.add(IobEntry { ..e }) {
+            Ok(()) => return Ok(()),
+            refused => refused,
+        },
+        Err(errno) => Err(errno),
     };
-    added.or_else(|refused| {
-        // SAFETY: the entry did not get into the batch, so this is its only release.
-        unsafe { release(&mut e) };
-        refused.map_or(Ok(()), Err)
-    })
+    release_refused(e);
+    refused
+}
+
+#[cold]
+fn release_refused(mut e: IobEntry) {
+    // SAFETY: the entry did not get into the batch, so this is its only release.
+    unsafe { release(&mut e) };
 }
 
 /// Clean-up of `iob_addbuf_free`.
@@ -72,14 +78,4 @@ pub(crate) unsafe fn release(e: *mut IobEntry) {
         // SAFETY: whoever added the entry gave the function for it.
         unsafe { cleanup(e) };
     }
-}
-
-/// Whether two looks at one place found the same entry in the same state. What [`window`](crate::batch::window) keeps in a file
-/// entry is no part of that state.
-pub(crate) fn same(a: &IobEntry, b: &IobEntry) -> bool {
-    let fields = |e: &IobEntry| {
-        let buf = if e.kind == FROM_FILE { ptr::null() } else { e.buf };
-        (e.kind, e.fd, buf, e.offset, e.n, e.cleanup.map(address))
-    };
-    fields(a) == fields(b)
 }

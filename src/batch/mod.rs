@@ -29,6 +29,9 @@ const AUTOFREE: usize = 0x6f77_6661;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
 
+/// The array grows by so much at first: what `malloc` has at hand.
+const UNIT: u64 = 16 * ENTRY;
+
 /// A caller's `io_batch`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch(NonNull<IoBatch>);
@@ -88,9 +91,15 @@ impl Batch {
 
     /// Index of the first entry that may have unsent bytes.
     fn next(self) -> usize {
+        self.next_of(self.len())
+    }
+
+    /// [`Batch::next`] of `len` entries.
+    #[inline]
+    fn next_of(self, len: usize) -> usize {
         // SAFETY: `new` requires a valid structure.
         let next = unsafe { (*self.raw()).next };
-        usize::try_from(next).unwrap_or(0).min(self.len())
+        usize::try_from(next).unwrap_or(0).min(len)
     }
 
     fn set_next(self, next: usize) {
@@ -104,13 +113,16 @@ impl Batch {
     }
 
     /// Runs `f` on the entries from the first unsent one on. `f` must not reach the batch.
-    fn with_unsent<R>(self, f: impl FnOnce(&[IobEntry]) -> R) -> R {
-        let next = self.next();
-        match self.entry(next) {
-            // SAFETY: the array holds `len` initialised entries, and `f` leaves the batch alone.
-            Some(e) => f(unsafe { slice::from_raw_parts(e, self.len() - next) }),
-            None => f(&[]),
+    #[inline]
+    fn with_unsent<R>(self, f: impl FnOnce(&mut [IobEntry]) -> R) -> R {
+        let len = self.len();
+        if len == 0 {
+            return f(&mut []);
         }
+        let next = self.next_of(len);
+        let first = self.with_array(|b| b.p.cast::<IobEntry>().wrapping_add(next));
+        // SAFETY: the array holds `len` initialised entries, and `f` leaves the batch alone.
+        f(unsafe { slice::from_raw_parts_mut(first, len - next) })
     }
 
     /// A share in the memory of the first unsent entry but `skipped`, and the next `n` bytes of it.
@@ -125,13 +137,13 @@ impl Batch {
     }
 
     /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
+    #[inline]
     pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
         let bytesleft = self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
-        let end = i64::try_from(self.len()).map_err(|_| Errno::ENOMEM)?;
-        let slot = self.with_array(|b| array::allocate(b, ENTRY, end))?;
+        let need = (self.len() as u64 + 1) * ENTRY;
+        let slot = self.with_array(|b| array::extend(b, need, ENTRY, UNIT))?;
         let is_file = e.kind == FROM_FILE;
-        // SAFETY: `allocate` made room for entry `end`, aligned as `malloc` aligns; nothing there needs a
-        // drop.
+        // SAFETY: `extend` made room for the entry, aligned as `malloc` aligns; nothing there needs a drop.
         unsafe { slot.cast::<IobEntry>().write(e) };
         self.set_bytesleft(bytesleft);
         // SAFETY: `new` requires a valid structure. The counters are for the program's eyes only.
@@ -147,20 +159,24 @@ impl Batch {
     /// fields, as in libowfat; `next` has passed it.
     fn advance(self, sent: usize) {
         let mut rest = sent as u64;
-        let from = self.next();
-        let mut next = from;
-        while let Some(e) = self.entry(next) {
-            // SAFETY: `entry` points into the array; no reference to it exists.
-            let (offset, n) = unsafe { (&mut (*e).offset, &mut (*e).n) };
-            if *n > rest {
-                *offset += rest;
-                *n -= rest;
-                break;
-            }
-            rest -= *n;
-            next += 1;
+        if rest >= self.bytesleft() {
+            return self.reset();
         }
-        self.passed(from, next, sent);
+        let from = self.next();
+        let passed = self.with_unsent(|entries| {
+            let mut passed = 0;
+            for e in entries {
+                if e.n > rest {
+                    e.offset += rest;
+                    e.n -= rest;
+                    break;
+                }
+                rest -= e.n;
+                passed += 1;
+            }
+            passed
+        });
+        self.passed(from, from + passed, sent);
     }
 
     /// Counts `taken` bytes off entry `i`, the first unsent one. As libowfat does after filtering, the fields

@@ -24,15 +24,15 @@ pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
 }
 
-/// Takes the window out of the entry, or makes a new one.
+/// Takes the window out of the entry, if it has one.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe fn take(e: *mut IobEntry) -> Window {
+pub(crate) unsafe fn take(e: *mut IobEntry) -> Option<Window> {
     // SAFETY: the caller vouches for the entry; `buf` is NULL or what `put` left, and is taken once.
     unsafe {
         let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
-        if kept.is_null() { Window::default() } else { *Box::from_raw(kept) }
+        if kept.is_null() { None } else { Some(*Box::from_raw(kept)) }
     }
 }
 

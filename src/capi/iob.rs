@@ -3,7 +3,7 @@
 use crate::batch::item::{self, Cleanup};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, prefetch};
-use crate::capi::guard::guard;
+use crate::capi::guard::{guard, guard_state};
 use crate::capi::ret;
 use crate::ctypes::{IoBatch, IobEntry};
 use crate::fd::Fd;
@@ -68,7 +68,7 @@ pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
 /// # Safety
 /// `b` is NULL or a valid batch, and `buf` fits the clean-up function.
 unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
-    guard(0, || {
+    guard_state(0, || {
         // SAFETY: the caller vouches for the batch.
         let batch = unsafe { Batch::new(b) };
         ret::one_or_zero(item::add_owned(batch, item::buffer(buf.cast(), n, cleanup)))

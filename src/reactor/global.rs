@@ -6,7 +6,7 @@ use crate::interest::Direction;
 use crate::mode::Mode;
 use crate::sys::lock::Guard;
 use crate::time::Deadline;
-use crate::xfer::file;
+use crate::xfer::{file, room};
 use nix::errno::Errno;
 use std::fmt;
 
@@ -143,6 +143,7 @@ pub(crate) fn shutdown() {
     let old = state.shut_down();
     drop(state);
     drop(old);
+    room::shut_down();
 }
 
 /// Writes what is known of `fd`; false if it is not registered or `out` is full.

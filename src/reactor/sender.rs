@@ -10,6 +10,7 @@ use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::Outcome;
 use crate::sys::message::{self, Gather};
+use crate::sys::thread::single_threaded;
 use crate::xfer::{gather, sendfile};
 use nix::errno::Errno;
 
@@ -22,18 +23,26 @@ struct Target {
 /// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome {
     let mut state = STATE.lock();
-    if state.table.get(fd).is_none() {
-        return Err(Errno::EBADF.into());
-    }
+    let Some(e) = state.table.get(fd) else { return Err(Errno::EBADF.into()) };
+    let followed = e.follows(Direction::Write);
     let without_copy = zerocopy::is_asked_for() && state.zerocopy.look(fd);
     drop(state);
     let sent = send::send(&mut Target { fd, without_copy }, batch);
+    // Another thread may have made an event pending meanwhile.
+    if followed || without_copy || !single_threaded() {
+        note(fd, !sent.came_up_short);
+    }
+    sent.outcome
+}
+
+/// Has the reactor know what came of a send.
+#[cold]
+fn note(fd: Fd, all: bool) {
     let mut state = STATE.lock();
-    state.moved(fd, Direction::Write, !sent.came_up_short);
+    state.moved(fd, Direction::Write, all);
     let done = state.zerocopy.take_done();
     drop(state);
     drop(done);
-    sent.outcome
 }
 
 impl Carrier for Target {

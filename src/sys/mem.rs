@@ -21,10 +21,13 @@ pub(crate) unsafe fn realloc(p: *mut u8, size: usize) -> Result<NonNull<u8>, Err
 /// # Safety
 /// `p` is NULL or the start of a live `malloc` block that nobody uses any more.
 pub(crate) unsafe fn free(p: *mut u8) {
-    let saved = Errno::last_raw();
-    // SAFETY: the caller's promise is what free(3) asks for.
-    unsafe { libc::free(p.cast()) };
-    Errno::set_raw(saved);
+    // SAFETY: the caller's promise is what free(3) asks for; errno has an address as long as the thread.
+    unsafe {
+        let errno = libc::__errno_location();
+        let saved = *errno;
+        libc::free(p.cast());
+        *errno = saved;
+    }
 }
 
 /// A copy of what `p` points to; `None` for NULL. Alignment does not matter.

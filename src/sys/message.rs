@@ -6,7 +6,7 @@
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::{ptr, slice};
 
@@ -36,7 +36,20 @@ impl Gather {
 
     /// Adds a buffer, or as much of it as one call can move. False: not all of it went in, and whatever
     /// follows it must wait for the next call.
+    #[inline(always)]
     pub(crate) fn push(&mut self, s: Source) -> bool {
+        let len = s.len();
+        if len == 0 || len > TRANSFER_MAX - self.bytes || self.len == GATHER_MAX {
+            return self.push_part(s);
+        }
+        self.iov[self.len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
+        self.len += 1;
+        self.bytes += len;
+        true
+    }
+
+    #[cold]
+    fn push_part(&mut self, s: Source) -> bool {
         let len = s.len().min(TRANSFER_MAX - self.bytes);
         if self.len == GATHER_MAX || len == 0 {
             return s.len() == 0;
@@ -160,17 +173,11 @@ pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, E
     moved(unsafe { libc::sendfile(out.raw(), file.raw(), &mut off, n) })
 }
 
-/// `pread` into the spare room of `into`, at most `n` bytes; what was read is appended.
-pub(crate) fn pread(file: Fd, into: &mut Vec<u8>, n: usize, off: u64) -> Result<usize, Errno> {
-    let spare = into.spare_capacity_mut();
-    let n = n.min(spare.len());
-    // SAFETY: the spare room is ours and at least `n` bytes long.
-    let read = moved(unsafe {
-        libc::pread(file.raw(), spare.as_mut_ptr().cast::<c_void>(), n, off as libc::off_t)
-    })?;
-    // SAFETY: the kernel filled `read` bytes behind the old length, and `read <= n <= spare.len()`.
-    unsafe { into.set_len(into.len() + read) };
-    Ok(read)
+/// `pread`: bytes at the front of `room` that were read from a position of the file.
+pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<usize, Errno> {
+    let n = room.len();
+    // SAFETY: the room is ours and has `n` bytes.
+    moved(unsafe { libc::pread(file.raw(), room.as_mut_ptr().cast(), n, off as libc::off_t) })
 }
 
 /// All of `room` from a position of a file, if the page cache has it.

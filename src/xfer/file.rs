@@ -12,19 +12,22 @@ use crate::outcome::{Outcome, Stop};
 use crate::sys::fork::at_fork;
 use crate::sys::lock::ForkLock;
 use crate::sys::{message, mode};
+use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-/// No piece offered crosses a multiple of this file position, so none is longer.
-const SPAN: u64 = 64 << 10;
+/// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
+const SPAN: u64 = room::SIZE as u64;
 
 /// A stretch of a file in memory that does not move while any of it is untaken.
 #[derive(Default)]
 pub(crate) struct Window {
     base: u64,
-    bytes: Vec<u8>,
+    len: usize,
+    /// `None`: nothing has been read.
+    room: Option<Room>,
 }
 
 impl Window {
@@ -35,26 +38,35 @@ impl Window {
         if !self.holds(off) {
             self.read(file, off, n)?;
         }
-        let bytes = &self.bytes[(off - self.base) as usize..];
+        let from = (off - self.base) as usize;
+        // SAFETY: `len` bytes were read.
+        let bytes = self.room.as_ref().map_or(&[][..], |room| unsafe { room.written(from, self.len) });
         Ok(&bytes[..n.min(bytes.len())])
     }
 
     fn holds(&self, off: u64) -> bool {
-        off.checked_sub(self.base).is_some_and(|d| d < self.bytes.len() as u64)
+        off.checked_sub(self.base).is_some_and(|d| d < self.len as u64)
+    }
+
+    /// Its bytes are those of no file any more; the room stays.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
     }
 
     fn read(&mut self, file: Fd, off: u64, n: usize) -> Result<(), Stop> {
-        self.bytes.clear();
-        self.base = off;
-        self.bytes.try_reserve_exact(n).map_err(|_| Stop::Failed(Errno::ENOMEM))?;
-        while self.bytes.len() < n {
-            let got = self.bytes.len();
-            match message::pread(file, &mut self.bytes, n - got, off.saturating_add(got as u64)) {
-                Ok(0) if got == 0 => return Err(Stop::Failed(Errno::EIO)),
-                Err(e) if got == 0 => return Err(e.into()),
+        let room = match &mut self.room {
+            Some(room) => room,
+            None => self.room.insert(Room::new()?),
+        };
+        (self.base, self.len) = (off, 0);
+        while self.len < n {
+            let free = &mut room.all()[self.len..n];
+            match message::pread(file, free, off.saturating_add(self.len as u64)) {
+                Ok(0) if self.len == 0 => return Err(Stop::Failed(Errno::EIO)),
+                Err(e) if self.len == 0 => return Err(e.into()),
                 // What is there is delivered first; the next read meets the end or the error again.
                 Ok(0) | Err(_) => break,
-                Ok(_) => {}
+                Ok(read) => self.len += read,
             }
         }
         Ok(())

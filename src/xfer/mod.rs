@@ -5,6 +5,7 @@ pub(crate) mod fdpass;
 pub(crate) mod file;
 pub(crate) mod gather;
 pub(crate) mod open;
+pub(crate) mod room;
 pub(crate) mod rw;
 pub(crate) mod sendfile;
 pub(crate) mod sigpipe;

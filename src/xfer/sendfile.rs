@@ -1,13 +1,11 @@
 //! One try at sending a piece of a file.
 
 use crate::fd::Fd;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::Outcome;
 use crate::sys::message::{self, TRANSFER_MAX};
+use crate::xfer::room::{self, Room};
 use crate::xfer::{gather, sigpipe};
 use nix::errno::Errno;
-
-/// What is copied through user space at a time where `sendfile` refuses.
-const COPY: usize = 16 << 10;
 
 /// The part of `n` that one call can move.
 pub(crate) fn part(n: u64) -> usize {
@@ -30,25 +28,25 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
 
 /// The same by reading and sending. What was read and not sent is read again the next time.
 fn copy(out: Fd, file: Fd, off: u64, n: usize, refusal: Errno) -> Outcome {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(n.min(COPY)).map_err(|_| Stop::Failed(Errno::ENOMEM))?;
+    let mut room = Room::new()?;
     let mut sent = 0;
     let end = loop {
         if sent == n {
             break Ok(0);
         }
-        bytes.clear();
-        match message::pread(file, &mut bytes, n - sent, off.saturating_add(sent as u64)) {
+        let piece = (n - sent).min(room::SIZE);
+        let read = match message::pread(file, &mut room.all()[..piece], off.saturating_add(sent as u64)) {
             Ok(0) => break Ok(0),
-            Ok(_) => {}
+            Ok(read) => read,
             // A directory: sendfile's own verdict is the documented one.
             Err(Errno::EISDIR) => break Err(refusal),
             Err(e) => break Err(e),
-        }
-        match gather::send_bytes(out, &bytes) {
+        };
+        // SAFETY: so many bytes were read.
+        match gather::send_bytes(out, unsafe { room.written(0, read) }) {
             Ok(k) => {
                 sent += k;
-                if k < bytes.len() {
+                if k < read {
                     break Ok(0);
                 }
             }
