@@ -6,6 +6,7 @@
 //! | `swarm` | two aria2c that find each other only through that tracker |
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
+//! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
@@ -28,6 +29,8 @@ mod process;
 mod stage;
 #[path = "servers/swarm.rs"]
 mod swarm;
+#[path = "servers/tls.rs"]
+mod tls;
 #[path = "servers/tracker.rs"]
 mod tracker;
 #[path = "servers/web.rs"]
@@ -40,14 +43,20 @@ use libtest_mimic::{Failed, Trial};
 type Verdict = Result<(), Box<dyn std::error::Error>>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [tracker::TRIALS, swarm::TRIALS, web::TRIALS, echo::TRIALS, prefork::TRIALS, cost::TRIALS]
-        .concat()
-        .into_iter()
-        .flat_map(|(name, run)| {
-            BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend)))
-        })
-        .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
-        .collect()
+    [
+        tracker::TRIALS,
+        swarm::TRIALS,
+        web::TRIALS,
+        echo::TRIALS,
+        tls::TRIALS,
+        prefork::TRIALS,
+        cost::TRIALS,
+    ]
+    .concat()
+    .into_iter()
+    .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
+    .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
+    .collect()
 }
 
 /// A trial's name and what it does with a backend.
