@@ -7,6 +7,7 @@
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
 //! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
+//! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
@@ -17,6 +18,8 @@ mod announce;
 mod cost;
 #[path = "servers/echo.rs"]
 mod echo;
+#[path = "servers/gzip.rs"]
+mod gzip;
 #[path = "servers/http.rs"]
 mod http;
 #[path = "servers/install.rs"]
@@ -49,6 +52,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         web::TRIALS,
         echo::TRIALS,
         tls::TRIALS,
+        gzip::TRIALS,
         prefork::TRIALS,
         cost::TRIALS,
     ]
