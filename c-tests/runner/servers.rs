@@ -6,6 +6,8 @@
 //! | `swarm` | two aria2c that find each other only through that tracker |
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
+//! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
+//! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
@@ -16,6 +18,8 @@ mod announce;
 mod cost;
 #[path = "servers/echo.rs"]
 mod echo;
+#[path = "servers/gzip.rs"]
+mod gzip;
 #[path = "servers/http.rs"]
 mod http;
 #[path = "servers/install.rs"]
@@ -28,6 +32,8 @@ mod process;
 mod stage;
 #[path = "servers/swarm.rs"]
 mod swarm;
+#[path = "servers/tls.rs"]
+mod tls;
 #[path = "servers/tracker.rs"]
 mod tracker;
 #[path = "servers/web.rs"]
@@ -40,14 +46,21 @@ use libtest_mimic::{Failed, Trial};
 type Verdict = Result<(), Box<dyn std::error::Error>>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [tracker::TRIALS, swarm::TRIALS, web::TRIALS, echo::TRIALS, prefork::TRIALS, cost::TRIALS]
-        .concat()
-        .into_iter()
-        .flat_map(|(name, run)| {
-            BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend)))
-        })
-        .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
-        .collect()
+    [
+        tracker::TRIALS,
+        swarm::TRIALS,
+        web::TRIALS,
+        echo::TRIALS,
+        tls::TRIALS,
+        gzip::TRIALS,
+        prefork::TRIALS,
+        cost::TRIALS,
+    ]
+    .concat()
+    .into_iter()
+    .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
+    .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
+    .collect()
 }
 
 /// A trial's name and what it does with a backend.

@@ -1,10 +1,9 @@
 //! `servers/prefork.c`: workers that share one listening socket, each with a loop of its own.
 
-use super::process::{PATIENCE, Server, cpu_ticks, in_parallel, wait_until, wake_ups};
+use super::process::{PATIENCE, Server, asleep, cpu_ticks, in_parallel, wait_until, wake_ups};
 use super::{OnBackend, Verdict, stage};
 use std::collections::HashSet;
 use std::error::Error;
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -58,10 +57,7 @@ impl Prefork {
 
     fn until_asleep(&self) -> Verdict {
         for w in self.workers()? {
-            wait_until("the worker sleeps", || {
-                let stat = fs::read_to_string(format!("/proc/{}/stat", w.pid))?;
-                Ok(stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S")))
-            })?;
+            wait_until("the worker sleeps", || asleep(w.pid))?;
         }
         Ok(())
     }

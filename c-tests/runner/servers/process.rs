@@ -135,6 +135,12 @@ pub(super) fn wake_ups(pid: u32) -> Result<u64, Box<dyn Error>> {
     Ok(line.ok_or("no count of context switches")?.trim().parse()?)
 }
 
+/// Whether the first thread of a process sleeps now. Our servers sleep nowhere but in their waits.
+pub(super) fn asleep(pid: u32) -> Result<bool, Box<dyn Error>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    Ok(stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S")))
+}
+
 /// The processor time that a process has used, in clock ticks: a loop that spins never goes to sleep.
 pub(super) fn cpu_ticks(pid: u32) -> Result<u64, Box<dyn Error>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
