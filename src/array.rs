@@ -72,7 +72,11 @@ pub(crate) fn extend(x: &mut Array, need: u64, member: u64, unit: u64) -> Result
 
 #[cold]
 fn make_room(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
-    if failed(x) { Err(Errno::ENOMEM) } else { grow(x, need, unit) }
+    match x.allocated {
+        0 if need <= unit => resize(x, unit),
+        0.. => grow(x, need, unit),
+        _ => Err(Errno::ENOMEM),
+    }
 }
 
 /// Appends `len` bytes at `src`, which may lie in the array itself. A failed array stays as it is; an array

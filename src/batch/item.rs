@@ -17,6 +17,7 @@ pub(crate) fn address(f: Cleanup) -> usize {
 }
 
 /// `n` bytes at `buf`.
+#[inline(always)]
 pub(crate) fn buffer(buf: *const c_char, n: u64, cleanup: Option<Cleanup>) -> IobEntry {
     IobEntry { kind: FROM_BUF, fd: -1, buf, offset: 0, n, cleanup }
 }

@@ -16,8 +16,9 @@ use crate::array;
 use crate::batch::pin::Pin;
 use crate::buf::Source;
 use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
+use crate::sys::mem;
 use nix::errno::Errno;
-use std::ffi::c_long;
+use std::ffi::{c_char, c_long};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -26,6 +27,10 @@ use std::slice;
 /// was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which lies
 /// behind the 64 bytes that an older program has.
 const AUTOFREE: usize = 0x6f77_6661;
+
+/// There as well while a filter looks at an entry. A reset wipes it out, so it shows even if the filter then queues an
+/// entry that looks like the old one.
+const LOOKING: usize = 0x8000_0000;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
 
@@ -81,7 +86,7 @@ impl Batch {
     }
 
     fn autofree(self) -> bool {
-        self.with_array(|b| b.headroom == AUTOFREE)
+        self.with_array(|b| b.headroom & !LOOKING == AUTOFREE)
     }
 
     fn len(self) -> usize {
@@ -113,7 +118,7 @@ impl Batch {
     }
 
     /// Runs `f` on the entries from the first unsent one on. `f` must not reach the batch.
-    #[inline]
+    #[inline(always)]
     fn with_unsent<R>(self, f: impl FnOnce(&mut [IobEntry]) -> R) -> R {
         let len = self.len();
         if len == 0 {
@@ -134,6 +139,27 @@ impl Batch {
             let piece = Source::new((*e).buf.cast::<u8>().wrapping_add((*e).offset as usize), n);
             Some((Pin::of(e).ok()?, piece))
         }
+    }
+
+    /// [`Batch::add`] of a buffer where there is room, which nearly always is so. Short enough to need no stack.
+    #[inline(always)]
+    pub(crate) fn add_quickly(self, buf: *const c_char, n: u64, cleanup: Option<item::Cleanup>) -> bool {
+        // SAFETY: `new` requires a valid structure.
+        let b = unsafe { &mut *self.raw() };
+        let used = b.b.initialized;
+        // Less than nothing in a failed array.
+        let room = b.b.allocated.wrapping_sub(used as i64);
+        let (bytesleft, too_much) = b.bytesleft.overflowing_add(n);
+        if room < ENTRY as i64 || n == 0 || too_much || b.b.p.is_null() {
+            return false;
+        }
+        let e = b.b.p.wrapping_add(used as usize).cast::<IobEntry>();
+        // SAFETY: there is room for an entry, which is where the entries end.
+        unsafe { e.write(item::buffer(buf, n, cleanup)) };
+        b.b.initialized = used + ENTRY;
+        b.bytesleft = bytesleft;
+        b.bufs = b.bufs.wrapping_add(1);
+        true
     }
 
     /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
@@ -157,11 +183,16 @@ impl Batch {
 
     /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
     /// fields, as in libowfat; `next` has passed it.
+    #[inline]
     fn advance(self, sent: usize) {
-        let mut rest = sent as u64;
-        if rest >= self.bytesleft() {
+        if sent as u64 >= self.bytesleft() {
             return self.reset();
         }
+        self.advance_some(sent);
+    }
+
+    fn advance_some(self, sent: usize) {
+        let mut rest = sent as u64;
         let from = self.next();
         let passed = self.with_unsent(|entries| {
             let mut passed = 0;
@@ -176,53 +207,69 @@ impl Batch {
             }
             passed
         });
-        self.passed(from, from + passed, sent);
+        self.passed(from, from + passed, sent as u64);
     }
 
-    /// Counts `taken` bytes off entry `i`, the first unsent one. As libowfat does after filtering, the fields
-    /// of a finished entry say so themselves.
-    fn consume(self, i: usize, taken: usize) {
+    /// Counts `taken` bytes off entry `i`, the first unsent one, of which `n` are left. As libowfat does after
+    /// filtering, the fields of a finished entry say so themselves.
+    #[inline]
+    fn consume(self, i: usize, n: u64, taken: u64) {
         let Some(e) = self.entry(i) else { return };
         // SAFETY: `entry` points into the array; no reference to it exists.
-        let done = unsafe {
-            (*e).offset = (*e).offset.wrapping_add(taken as u64);
-            (*e).n = (*e).n.saturating_sub(taken as u64);
-            (*e).n == 0
-        };
-        self.passed(i, i + usize::from(done), taken);
+        unsafe {
+            (*e).offset = (*e).offset.wrapping_add(taken);
+            (*e).n = n.saturating_sub(taken);
+        }
+        self.passed(i, i + usize::from(taken >= n), taken);
     }
 
     /// Entries `from..next` are finished, after `bytes` more.
-    fn passed(self, from: usize, next: usize, bytes: usize) {
-        self.set_next(next);
-        let left = self.bytesleft().saturating_sub(bytes as u64);
-        self.set_bytesleft(left);
+    #[inline]
+    fn passed(self, from: usize, next: usize, bytes: u64) {
+        let left = self.bytesleft().saturating_sub(bytes);
         if left == 0 {
-            self.reset();
-        } else if self.autofree() {
-            for i in from..next {
-                // Read afresh each time: a clean-up function may have changed the batch.
-                if let Some(e) = self.entry(i) {
-                    // SAFETY: an entry of the array, complete and released here for good.
-                    unsafe { item::release(e) };
-                }
+            return self.reset();
+        }
+        self.set_next(next);
+        self.set_bytesleft(left);
+        if self.autofree() {
+            self.release_range(from, next);
+        }
+    }
+
+    #[cold]
+    fn release_range(self, from: usize, to: usize) {
+        for i in from..to {
+            // Read afresh each time: a clean-up function may have changed the batch.
+            if let Some(e) = self.entry(i) {
+                // SAFETY: an entry of the array, complete and released here for good.
+                unsafe { item::release(e) };
             }
         }
+    }
+
+    /// Whether nothing was ever queued since the last reset.
+    #[inline(always)]
+    pub(crate) fn is_pristine(self) -> bool {
+        // SAFETY: `new` requires a valid structure.
+        let b = unsafe { &*self.raw() };
+        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0
     }
 
     /// Lets go of everything, in the order in which it was added, and leaves an empty batch that keeps its
     /// autofree marker.
     pub(crate) fn reset(self) {
         let headroom = if self.autofree() { AUTOFREE } else { 0 };
-        let len = self.len();
+        let (first, len) = (self.with_array(|b| b.p.cast::<IobEntry>()), self.len());
         // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.
         // SAFETY: `new` requires a valid structure.
-        let mut old = unsafe { ptr::replace(self.raw(), empty(headroom)) };
+        unsafe { self.raw().write(empty(headroom)) };
         for i in 0..len {
-            // SAFETY: the entries were detached with `old`, so each is released here and never again.
-            unsafe { item::release(old.b.p.cast::<IobEntry>().wrapping_add(i)) };
+            // SAFETY: the block is not the batch's any more, so each entry is released here and never again.
+            unsafe { item::release(first.wrapping_add(i)) };
         }
-        array::reset(&mut old.b);
+        // SAFETY: as above; an array's block is `malloc` memory.
+        unsafe { mem::free(first.cast()) };
     }
 }
 

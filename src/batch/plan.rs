@@ -35,14 +35,30 @@ pub(crate) struct Small {
 
 /// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
 /// is too large, or one too many, to be sent with them. `without_copy`: large memory of the batch need not be copied.
+#[inline(always)]
 pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, without_copy: bool) -> Step {
-    list.clear();
+    let gathered = if without_copy { list.start(&[], as_buffer) } else { list.start(unsent, as_buffer) };
+    if gathered == unsent.len() && !list.is_empty() {
+        return Step::Buffers { more: false };
+    }
+    after_buffers(unsent, gathered, list, without_copy)
+}
+
+/// A buffer to begin a list with.
+#[inline(always)]
+fn as_buffer(e: &IobEntry) -> Option<Source> {
+    (e.kind != FROM_FILE).then(|| source(e))
+}
+
+/// [`next_step`] when the first `gathered` entries are in the list and something else follows.
+#[inline(never)]
+fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, without_copy: bool) -> Step {
     let mut small = None;
     let send = |small, more| match small {
         Some(small) => Step::Around { small, more },
         None => Step::Buffers { more },
     };
-    for (skipped, e) in unsent.iter().enumerate().filter(|(_, e)| e.n > 0) {
+    for (skipped, e) in unsent.iter().enumerate().skip(gathered).filter(|(_, e)| e.n > 0) {
         if e.kind != FROM_FILE {
             if without_copy && let Some((before, n)) = pages_of(e) {
                 if before > 0 {

@@ -38,10 +38,14 @@ impl Filter for CFilter {
         outcome(unsafe { (self.write)(self.target, bytes.cast(), n) }, n)
     }
 
-    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Option<Outcome> {
-        let sendfile = self.sendfile?;
+    fn takes_files(&self) -> bool {
+        self.sendfile.is_some()
+    }
+
+    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        let Some(sendfile) = self.sendfile else { return Err(Errno::ENOSYS.into()) };
         // SAFETY: `new` requires a callable function.
-        Some(outcome(unsafe { sendfile(self.target, fd, off, n, Some(self.write)) }, n))
+        outcome(unsafe { sendfile(self.target, fd, off, n, Some(self.write)) }, n)
     }
 }
 

@@ -67,7 +67,20 @@ pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
 
 /// # Safety
 /// `b` is NULL or a valid batch, and `buf` fits the clean-up function.
+#[inline(always)]
 unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
+    // SAFETY: the caller vouches for the batch.
+    match unsafe { Batch::new(b) } {
+        Ok(batch) if batch.add_quickly(buf.cast(), n, cleanup) => 1,
+        // SAFETY: as above.
+        _ => unsafe { add_buffer_slowly(b, buf, n, cleanup) },
+    }
+}
+
+/// # Safety
+/// As for [`add_buffer`].
+#[cold]
+unsafe fn add_buffer_slowly(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
     guard_state(0, || {
         // SAFETY: the caller vouches for the batch.
         let batch = unsafe { Batch::new(b) };
@@ -270,10 +283,12 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
-    guard((), || {
-        // SAFETY: the C caller's promise.
-        let _ = unsafe { Batch::new(b) }.map(Batch::reset);
-    });
+    // SAFETY: the C caller's promise.
+    if let Ok(batch) = unsafe { Batch::new(b) }
+        && !batch.is_pristine()
+    {
+        guard((), || batch.reset());
+    }
 }
 
 /// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. NULL: nothing.

@@ -29,27 +29,28 @@ impl Gather {
         Gather { iov: [const { MaybeUninit::uninit() }; GATHER_MAX], len: 0, bytes: 0 }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.len = 0;
-        self.bytes = 0;
+    /// Begins anew with as many of `items` as are buffers that fit in whole, and says how many these are.
+    #[inline(always)]
+    pub(crate) fn start<T>(&mut self, items: &[T], buffer: impl Fn(&T) -> Option<Source>) -> usize {
+        let (mut len, mut bytes, mut taken) = (0, 0, 0);
+        for item in items {
+            let Some(s) = buffer(item) else { break };
+            if s.len() > TRANSFER_MAX - bytes || len == GATHER_MAX {
+                break;
+            }
+            // One of no size is written over.
+            self.iov[len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: s.len() });
+            len += usize::from(s.len() > 0);
+            bytes += s.len();
+            taken += 1;
+        }
+        (self.len, self.bytes) = (len, bytes);
+        taken
     }
 
     /// Adds a buffer, or as much of it as one call can move. False: not all of it went in, and whatever
     /// follows it must wait for the next call.
-    #[inline(always)]
     pub(crate) fn push(&mut self, s: Source) -> bool {
-        let len = s.len();
-        if len == 0 || len > TRANSFER_MAX - self.bytes || self.len == GATHER_MAX {
-            return self.push_part(s);
-        }
-        self.iov[self.len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
-        self.len += 1;
-        self.bytes += len;
-        true
-    }
-
-    #[cold]
-    fn push_part(&mut self, s: Source) -> bool {
         let len = s.len().min(TRANSFER_MAX - self.bytes);
         if self.len == GATHER_MAX || len == 0 {
             return s.len() == 0;
@@ -244,8 +245,21 @@ mod tests {
         assert!(!list.push(source(2)));
         assert!(list.push(source(0)), "nothing always fits");
         assert_eq!((list.list().len(), list.bytes()), (GATHER_MAX, 2 * GATHER_MAX));
-        list.clear();
-        assert_eq!((list.list().len(), list.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_list_begins_with_what_fits() {
+        let mut list = Gather::new();
+        let mut start = |sizes: &[Option<usize>]| {
+            let taken = list.start(sizes, |n| n.map(source));
+            (taken, list.len(), list.bytes())
+        };
+        assert_eq!(start(&[Some(2), Some(0), Some(3)]), (3, 2, 5));
+        assert_eq!(start(&[Some(2), None, Some(3)]), (1, 1, 2));
+        assert_eq!(start(&[]), (0, 0, 0));
+        assert_eq!(start(&[Some(2); GATHER_MAX + 1]), (GATHER_MAX, GATHER_MAX, 2 * GATHER_MAX));
+        assert_eq!(start(&[Some(1), Some(TRANSFER_MAX)]), (1, 1, 1), "no part of a buffer");
+        assert_eq!(start(&[Some(1), Some(TRANSFER_MAX - 1), Some(0), Some(1)]), (3, 2, TRANSFER_MAX));
     }
 
     #[test]

@@ -103,8 +103,12 @@ impl<F: FnMut(Batch)> Filter for Meddler<F> {
         self.takes.map(|k| k.min(n as usize))
     }
 
-    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Option<Outcome> {
-        None
+    fn takes_files(&self) -> bool {
+        false
+    }
+
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome {
+        unreachable!("asked first")
     }
 }
 

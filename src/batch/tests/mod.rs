@@ -171,8 +171,12 @@ impl Filter for Script {
         Ok(self.take(unsafe { slice::from_raw_parts(bytes, n as usize) })?)
     }
 
-    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Option<Outcome> {
-        None
+    fn takes_files(&self) -> bool {
+        false
+    }
+
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome {
+        unreachable!("asked first")
     }
 }
 
