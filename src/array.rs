@@ -58,25 +58,9 @@ pub(crate) fn allocate(x: &mut Array, member: u64, pos: i64) -> Result<*mut u8, 
     Ok(at(x, from))
 }
 
-/// Makes `need` bytes be in use, of which the new ones may be anything, and says where the last `member` of them are.
-/// A block is made larger by half, or by `unit`.
-#[inline]
-pub(crate) fn extend(x: &mut Array, need: u64, member: u64, unit: u64) -> Result<*mut u8, Errno> {
-    // A failed array has less than nothing.
-    if x.p.is_null() || i64::try_from(need).is_ok_and(|need| need > x.allocated) {
-        make_room(x, need, unit)?;
-    }
-    x.initialized = need;
-    Ok(at(x, need - member))
-}
-
-#[cold]
-fn make_room(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
-    match x.allocated {
-        0 if need <= unit => resize(x, unit),
-        0.. => grow(x, need, unit),
-        _ => Err(Errno::ENOMEM),
-    }
+/// Makes room for `need` bytes in all. A block is made larger by half, or by `unit`.
+pub(crate) fn make_room(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
+    if failed(x) { Err(Errno::ENOMEM) } else { grow(x, need, unit) }
 }
 
 /// Appends `len` bytes at `src`, which may lie in the array itself. A failed array stays as it is; an array

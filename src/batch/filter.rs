@@ -74,12 +74,16 @@ struct Place {
 /// The first entry with unsent bytes, with its kind and, if it is a buffer, where the bytes are.
 #[inline(always)]
 fn first_unsent(batch: Batch) -> Option<(Place, c_int, *const u8)> {
-    let next = batch.next();
-    batch.with_unsent(|entries| {
-        let (skipped, e) = entries.iter().enumerate().find(|(_, e)| e.n > 0)?;
-        let place = Place { i: next + skipped, offset: e.offset, n: e.n };
-        Some((place, e.kind, e.buf.cast::<u8>().wrapping_add(e.offset as usize)))
-    })
+    let mut i = batch.next();
+    loop {
+        // SAFETY: an entry of the array, looked at while nothing else runs.
+        let e = unsafe { &*batch.entry(i)? };
+        if e.n > 0 {
+            let place = Place { i, offset: e.offset, n: e.n };
+            return Some((place, e.kind, e.buf.cast::<u8>().wrapping_add(e.offset as usize)));
+        }
+        i += 1;
+    }
 }
 
 /// One call of the filter.

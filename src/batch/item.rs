@@ -23,30 +23,27 @@ pub(crate) fn buffer(buf: *const c_char, n: u64, cleanup: Option<Cleanup>) -> Io
 }
 
 /// `n` bytes of `fd` from position `off`. The clean-up function begins with [`drop_window`](crate::batch::window::drop_window), or is it.
+#[inline(always)]
 pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
     IobEntry { kind: FROM_FILE, fd, buf: ptr::null(), offset: off, n, cleanup: Some(cleanup) }
 }
 
 /// Adds an entry that the batch owns from now on, whatever happens: an empty one, and one that cannot be
 /// added, is released at once.
-#[inline]
 pub(crate) fn add_owned(batch: Result<Batch, Errno>, e: IobEntry) -> Result<(), Errno> {
-    let refused = match batch {
-        Ok(_) if e.n == 0 => Ok(()),
-        Ok(batch) => match batch.add(IobEntry { ..e }) {
-            Ok(()) => return Ok(()),
-            refused => refused,
-        },
-        Err(errno) => Err(errno),
-    };
-    release_refused(e);
-    refused
+    match batch {
+        Ok(batch) if e.n > 0 => batch.add(IobEntry { ..e }).inspect_err(|_| release_refused(&e)),
+        refused => {
+            release_refused(&e);
+            refused.map(drop)
+        }
+    }
 }
 
 #[cold]
-fn release_refused(mut e: IobEntry) {
+fn release_refused(e: &IobEntry) {
     // SAFETY: the entry did not get into the batch, so this is its only release.
-    unsafe { release(&mut e) };
+    unsafe { release(&mut IobEntry { ..*e }) };
 }
 
 /// Clean-up of `iob_addbuf_free`.

@@ -4,6 +4,7 @@
 //! is a view that keeps nothing: every method reads the structure afresh, and no reference into it outlives a
 //! method, because callbacks and clean-up functions may add entries or reset the batch.
 
+pub(crate) mod block;
 pub(crate) mod filter;
 pub(crate) mod item;
 pub(crate) mod pin;
@@ -16,9 +17,8 @@ use crate::array;
 use crate::batch::pin::Pin;
 use crate::buf::Source;
 use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
-use crate::sys::mem;
 use nix::errno::Errno;
-use std::ffi::{c_char, c_long};
+use std::ffi::c_long;
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -33,9 +33,6 @@ const AUTOFREE: usize = 0x6f77_6661;
 const LOOKING: usize = 0x8000_0000;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
-
-/// The array grows by so much at first: what `malloc` has at hand.
-const UNIT: u64 = 16 * ENTRY;
 
 /// A caller's `io_batch`.
 #[derive(Clone, Copy, Debug)]
@@ -89,22 +86,18 @@ impl Batch {
         self.with_array(|b| b.headroom & !LOOKING == AUTOFREE)
     }
 
+    #[inline]
     fn len(self) -> usize {
         // Without a block there are no entries, whatever the length says.
-        self.with_array(|b| if b.p.is_null() { 0 } else { array::length(b, ENTRY).unwrap_or(0) as usize })
+        self.with_array(|b| if b.p.is_null() { 0 } else { (b.initialized / ENTRY) as usize })
     }
 
-    /// Index of the first entry that may have unsent bytes.
-    fn next(self) -> usize {
-        self.next_of(self.len())
-    }
-
-    /// [`Batch::next`] of `len` entries.
+    /// Index of the first entry that may have unsent bytes; there may be none.
     #[inline]
-    fn next_of(self, len: usize) -> usize {
+    fn next(self) -> usize {
         // SAFETY: `new` requires a valid structure.
         let next = unsafe { (*self.raw()).next };
-        usize::try_from(next).unwrap_or(0).min(len)
+        usize::try_from(next).unwrap_or(0)
     }
 
     fn set_next(self, next: usize) {
@@ -113,8 +106,12 @@ impl Batch {
     }
 
     /// Where entry `i` lies, until the next entry is added.
+    #[inline]
     fn entry(self, i: usize) -> Option<*mut IobEntry> {
-        (i < self.len()).then(|| self.with_array(|b| b.p.cast::<IobEntry>().wrapping_add(i)))
+        self.with_array(|b| {
+            let end = (i as u64 + 1).saturating_mul(ENTRY);
+            (end <= b.initialized && !b.p.is_null()).then(|| b.p.cast::<IobEntry>().wrapping_add(i))
+        })
     }
 
     /// Runs `f` on the entries from the first unsent one on. `f` must not reach the batch.
@@ -124,7 +121,7 @@ impl Batch {
         if len == 0 {
             return f(&mut []);
         }
-        let next = self.next_of(len);
+        let next = self.next().min(len);
         let first = self.with_array(|b| b.p.cast::<IobEntry>().wrapping_add(next));
         // SAFETY: the array holds `len` initialised entries, and `f` leaves the batch alone.
         f(unsafe { slice::from_raw_parts_mut(first, len - next) })
@@ -141,44 +138,43 @@ impl Batch {
         }
     }
 
-    /// [`Batch::add`] of a buffer where there is room, which nearly always is so. Short enough to need no stack.
+    /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
+    pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
+        self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
+        if !self.add_quickly(IobEntry { ..e }) {
+            self.make_room()?;
+            self.add_quickly(e);
+        }
+        Ok(())
+    }
+
+    /// [`Batch::add`] if there is room, which nearly always is so. Cannot panic, and makes the entry where it belongs.
     #[inline(always)]
-    pub(crate) fn add_quickly(self, buf: *const c_char, n: u64, cleanup: Option<item::Cleanup>) -> bool {
-        // SAFETY: `new` requires a valid structure.
+    pub(crate) fn add_quickly(self, e: IobEntry) -> bool {
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
         let b = unsafe { &mut *self.raw() };
-        let used = b.b.initialized;
-        // Less than nothing in a failed array.
-        let room = b.b.allocated.wrapping_sub(used as i64);
-        let (bytesleft, too_much) = b.bytesleft.overflowing_add(n);
-        if room < ENTRY as i64 || n == 0 || too_much || b.b.p.is_null() {
+        let (bytesleft, too_many) = b.bytesleft.overflowing_add(e.n);
+        if too_many || (b.b.p.is_null() && !block::begin(&mut b.b)) {
             return false;
         }
-        let e = b.b.p.wrapping_add(used as usize).cast::<IobEntry>();
-        // SAFETY: there is room for an entry, which is where the entries end.
-        unsafe { e.write(item::buffer(buf, n, cleanup)) };
-        b.b.initialized = used + ENTRY;
+        if b.b.allocated.wrapping_sub(b.b.initialized as i64) < ENTRY as i64 {
+            return false;
+        }
+        let count = if e.kind == FROM_FILE { &mut b.files } else { &mut b.bufs };
+        *count = count.wrapping_add(1);
+        // SAFETY: there is room for an entry behind the others; nothing there needs a drop.
+        unsafe { b.b.p.wrapping_add(b.b.initialized as usize).cast::<IobEntry>().write(e) };
+        b.b.initialized = b.b.initialized.wrapping_add(ENTRY);
         b.bytesleft = bytesleft;
-        b.bufs = b.bufs.wrapping_add(1);
         true
     }
 
-    /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
-    #[inline]
-    pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
-        let bytesleft = self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
-        let need = (self.len() as u64 + 1) * ENTRY;
-        let slot = self.with_array(|b| array::extend(b, need, ENTRY, UNIT))?;
-        let is_file = e.kind == FROM_FILE;
-        // SAFETY: `extend` made room for the entry, aligned as `malloc` aligns; nothing there needs a drop.
-        unsafe { slot.cast::<IobEntry>().write(e) };
-        self.set_bytesleft(bytesleft);
-        // SAFETY: `new` requires a valid structure. The counters are for the program's eyes only.
-        unsafe {
-            let b = self.raw();
-            let count = if is_file { &raw mut (*b).files } else { &raw mut (*b).bufs };
-            *count = (*count).wrapping_add(1);
-        }
-        Ok(())
+    /// For one more entry.
+    fn make_room(self) -> Result<(), Errno> {
+        self.with_array(|b| {
+            let need = b.initialized.checked_add(ENTRY).ok_or(Errno::ENOMEM)?;
+            array::make_room(b, need, block::SIZE)
+        })
     }
 
     /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
@@ -260,7 +256,8 @@ impl Batch {
     /// autofree marker.
     pub(crate) fn reset(self) {
         let headroom = if self.autofree() { AUTOFREE } else { 0 };
-        let (first, len) = (self.with_array(|b| b.p.cast::<IobEntry>()), self.len());
+        let (first, allocated) = self.with_array(|b| (b.p.cast::<IobEntry>(), b.allocated));
+        let len = self.len();
         // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.
         // SAFETY: `new` requires a valid structure.
         unsafe { self.raw().write(empty(headroom)) };
@@ -269,7 +266,7 @@ impl Batch {
             unsafe { item::release(first.wrapping_add(i)) };
         }
         // SAFETY: as above; an array's block is `malloc` memory.
-        unsafe { mem::free(first.cast()) };
+        unsafe { block::free(first.cast(), allocated) };
     }
 }
 

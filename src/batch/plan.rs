@@ -38,10 +38,21 @@ pub(crate) struct Small {
 #[inline(always)]
 pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, without_copy: bool) -> Step {
     let gathered = if without_copy { list.start(&[], as_buffer) } else { list.start(unsent, as_buffer) };
-    if gathered == unsent.len() && !list.is_empty() {
-        return Step::Buffers { more: false };
+    match unsent.get(gathered) {
+        None if !list.is_empty() => return Step::Buffers { more: false },
+        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return alone(e, list),
+        _ => {}
     }
     after_buffers(unsent, gathered, list, without_copy)
+}
+
+/// A file piece that goes by itself, after what is in the list.
+#[inline(always)]
+fn alone(e: &IobEntry, list: &Gather) -> Step {
+    match list.is_empty() {
+        true => Step::File { fd: e.fd, off: e.offset, n: e.n },
+        false => Step::Buffers { more: true },
+    }
 }
 
 /// A buffer to begin a list with.
@@ -76,7 +87,7 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, withou
             continue;
         }
         if list.is_empty() {
-            return Step::File { fd: e.fd, off: e.offset, n: e.n };
+            return alone(e, list);
         }
         let (gap, n) = (list.len(), usize::try_from(e.n).unwrap_or(usize::MAX));
         if small.is_some() || n > SMALL_FILE || !list.push_gap(n) {

@@ -3,11 +3,11 @@
 use crate::batch::item::{self, Cleanup};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, prefetch};
-use crate::capi::guard::{guard, guard_state};
+use crate::capi::guard::guard;
 use crate::capi::ret;
 use crate::ctypes::{IoBatch, IobEntry};
 use crate::fd::Fd;
-use crate::reactor;
+use crate::reactor::{self, quick};
 use crate::sys::mem;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -70,22 +70,16 @@ pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
 #[inline(always)]
 unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
     // SAFETY: the caller vouches for the batch.
-    match unsafe { Batch::new(b) } {
-        Ok(batch) if batch.add_quickly(buf.cast(), n, cleanup) => 1,
-        // SAFETY: as above.
-        _ => unsafe { add_buffer_slowly(b, buf, n, cleanup) },
+    let batch = unsafe { Batch::new(b) };
+    match batch {
+        Ok(batch) if n > 0 && batch.add_quickly(item::buffer(buf.cast(), n, cleanup)) => 1,
+        _ => add_slowly(batch, &item::buffer(buf.cast(), n, cleanup)),
     }
 }
 
-/// # Safety
-/// As for [`add_buffer`].
-#[cold]
-unsafe fn add_buffer_slowly(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
-    guard_state(0, || {
-        // SAFETY: the caller vouches for the batch.
-        let batch = unsafe { Batch::new(b) };
-        ret::one_or_zero(item::add_owned(batch, item::buffer(buf.cast(), n, cleanup)))
-    })
+#[inline(never)]
+fn add_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
+    guard(0, || ret::one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
 }
 
 /// # Safety
@@ -102,16 +96,27 @@ unsafe fn add_string(b: *mut IoBatch, s: *const c_char, cleanup: Option<Cleanup>
 
 /// # Safety
 /// `b` is NULL or a valid batch.
+#[inline(always)]
 unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup) -> c_int {
-    guard(0, || {
-        // An empty piece of an owned file is closed at once and never becomes known.
-        if let Some(fd) = Fd::new(fd).ok().filter(|_| n > 0) {
-            reactor::register_file(fd);
+    // SAFETY: the caller vouches for the batch.
+    let batch = unsafe { Batch::new(b) };
+    match batch {
+        Ok(batch)
+            if n > 0 && quick::is_registered(fd) && batch.add_quickly(item::file(fd, off, n, cleanup)) =>
+        {
+            1
         }
-        // SAFETY: the caller vouches for the batch.
-        let batch = unsafe { Batch::new(b) };
-        ret::one_or_zero(item::add_owned(batch, item::file(fd, off, n, cleanup)))
-    })
+        _ => add_file_slowly(batch, &item::file(fd, off, n, cleanup)),
+    }
+}
+
+#[inline(never)]
+fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
+    // An empty piece of an owned file is closed at once and never becomes known.
+    if let (Ok(fd), true) = (Fd::new(e.fd), e.n > 0) {
+        guard((), || reactor::register_file(fd));
+    }
+    add_slowly(batch, e)
 }
 
 /// Makes a batch; `iob_free` releases it.
@@ -275,6 +280,11 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
     unsafe { add_file(b, fd, off, n, close_file) }
 }
 
+#[inline(never)]
+fn reset(batch: Batch) {
+    guard((), || batch.reset());
+}
+
 /// Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
 /// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
 /// allowed inside its clean-up functions. NULL: nothing.
@@ -284,10 +294,9 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
-    if let Ok(batch) = unsafe { Batch::new(b) }
-        && !batch.is_pristine()
-    {
-        guard((), || batch.reset());
+    match unsafe { Batch::new(b) } {
+        Ok(batch) if !batch.is_pristine() => reset(batch),
+        _ => {}
     }
 }
 

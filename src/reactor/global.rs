@@ -1,6 +1,7 @@
 //! The short operations on the one loop of the process.
 
 use super::{Flags, Reactor, STATE, fork};
+use crate::batch::block;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
@@ -144,6 +145,7 @@ pub(crate) fn shutdown() {
     drop(state);
     drop(old);
     room::shut_down();
+    block::shut_down();
 }
 
 /// Writes what is known of `fd`; false if it is not registered or `out` is full.

@@ -52,6 +52,14 @@ pub(crate) fn drained(d: i64) -> Option<()> {
     STATE.lock_alone()?.drained_quickly(d)
 }
 
+/// Whether descriptor `d` is sure to be registered.
+#[inline(always)]
+pub(crate) fn is_registered(d: i64) -> bool {
+    STATE
+        .lock_alone()
+        .is_some_and(|mut state| state.table.get_near(d as u64).is_some_and(|e| e.is_registered()))
+}
+
 impl Reactor {
     /// An event that was put off and has no consequence but to be reported.
     #[inline(always)]
