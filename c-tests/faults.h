@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-/* ALLOC is every way to get memory. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
+/* ALLOC is every way to get memory, PREAD and WRITEV also the calls with a position or flags. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
 #define FAULT_KIND_LIST(X)                                                                     \
   X(SENDMSG) X(SEND) X(WRITEV) X(WRITE) X(SENDFILE) X(PREAD) X(READ) X(RECVMSG) X(ALLOC)       \
   X(MMAP) X(MUNMAP) X(CLOSE) X(FSTAT) X(FCNTL) X(GETSOCKOPT) X(SETSOCKOPT) X(POLL)             \
@@ -52,7 +52,7 @@ static struct {
 
   long calls[FAULT_KINDS];
   int hit, last; /* calls that the rule hit, and what became of the last one */
-  int zero_copy; /* it hit a call that asked for zero-copy, which the library may do without */
+  int zero_copy; /* it hit a send without a copy */
   unsigned char seen[256]; /* errnos that armed calls ended with; EIO also for an end of file */
   int64 out;               /* the descriptor whose bytes are counted */
   uint64 moved;
@@ -125,8 +125,18 @@ T_HELPER void fault_own(enum fault_kind how, uintptr_t what, size_t size, uint64
     return due > 0 ? fault_moved(to, call) : fault_ended(due);                                 \
   } while (0)
 
+/* Due for a send of n bytes. A kernel that has no room for the rest does not wait for it either. */
+T_HELPER int fault_send_due(enum fault_kind kind, size_t *n, int *flags) {
+  size_t all = *n;
+  int hit = fault.hit, due = fault_due(kind, n);
+  if (fault.hit > hit && (*flags & MSG_ZEROCOPY)) fault.zero_copy = 1;
+  if (*n < all) *flags &= ~MSG_MORE;
+  return due;
+}
+
 ssize_t send(int fd, const void *p, size_t n, int flags) {
-  FAULT_BYTES(FAULT_SEND, fd, n, FAULT_REAL(send)(fd, p, n, flags));
+  int due = fault_send_due(FAULT_SEND, &n, &flags);
+  return due > 0 ? fault_moved(fd, FAULT_REAL(send)(fd, p, n, flags)) : fault_ended(due);
 }
 ssize_t write(int fd, const void *p, size_t n) {
   FAULT_BYTES(FAULT_WRITE, fd, n, FAULT_REAL(write)(fd, p, n));
@@ -171,17 +181,31 @@ ssize_t writev(int fd, const struct iovec *v, int count) {
                                                : FAULT_REAL(writev)(fd, v, count));
 }
 
+ssize_t pwritev2(int fd, const struct iovec *v, int count, off_t off, int flags) {
+  struct iovec part[FAULT_PIECES];
+  size_t all = fault_sum(v, (size_t)count), n = all;
+  FAULT_BYTES(FAULT_WRITEV, fd, n,
+              n < all && count <= FAULT_PIECES ? FAULT_REAL(pwritev2)(fd, part, fault_cut(v, n, part), off, flags)
+                                               : FAULT_REAL(pwritev2)(fd, v, count, off, flags));
+}
+
+ssize_t preadv2(int fd, const struct iovec *v, int count, off_t off, int flags) {
+  struct iovec part[FAULT_PIECES];
+  size_t all = fault_sum(v, (size_t)count), n = all;
+  FAULT_BYTES(FAULT_PREAD, -2, n,
+              n < all && count <= FAULT_PIECES ? FAULT_REAL(preadv2)(fd, part, fault_cut(v, n, part), off, flags)
+                                               : FAULT_REAL(preadv2)(fd, v, count, off, flags));
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
   struct iovec part[FAULT_PIECES];
   struct msghdr cut = *m;
   size_t all = fault_sum(m->msg_iov, m->msg_iovlen), n = all;
-  int hit = fault.hit, due = fault_due(FAULT_SENDMSG, &n);
-  if (fault.hit > hit && (flags & MSG_ZEROCOPY)) fault.zero_copy = 1;
+  int due = fault_send_due(FAULT_SENDMSG, &n, &flags);
   if (due <= 0) return fault_ended(due);
   if (n < all && m->msg_iovlen <= FAULT_PIECES) {
     cut.msg_iov = part;
     cut.msg_iovlen = (size_t)fault_cut(m->msg_iov, n, part);
-    flags &= ~MSG_MORE; /* a kernel that has no room for the rest does not wait for it either */
   }
   return fault_moved(fd, FAULT_REAL(sendmsg)(fd, &cut, flags));
 }
@@ -317,6 +341,9 @@ T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int
   fault.moved = 0;
   memset(fault.calls, 0, sizeof fault.calls);
 }
+
+/* The same rule once more. */
+T_HELPER void fault_again(void) { fault_rule(fault.kind, fault.nth, fault.what, fault.then, fault.for_ever); }
 
 T_HELPER const char *fault_end(int what) {
   static const char *const ends[] = {"goes through", "half", "one", "end", "-3", "more"};

@@ -5,7 +5,14 @@
 static int64 source, peer;
 static uint64 received;
 
-static int64 sends(io_batch *b) { return iob_send(source, b); }
+/* Sends without a copy that failed. */
+static long without_copy;
+
+static int64 sends(io_batch *b) {
+  int64 r = iob_send(source, b);
+  without_copy += fault.zero_copy;
+  return r;
+}
 
 /* Reads all that has been sent, and finds no more than that. */
 static void arrives(uint64 sent) {
@@ -18,10 +25,10 @@ static void arrives(uint64 sent) {
 
 static void ends(void) { received = 0; }
 
-static const struct way way = {sends, arrives, ends};
+static const struct way way = {NULL, sends, arrives, ends};
 
-static void one_pair(const struct piece *pieces, int64 pair[2], int from) {
-  int autofree, size = 1 << 20;
+static void take(const int64 pair[2], int from) {
+  int size = 1 << 20;
   source = pair[from];
   peer = pair[!from];
   b_nonblock(source);
@@ -29,9 +36,18 @@ static void one_pair(const struct piece *pieces, int64 pair[2], int from) {
   /* Fails for a pipe, which has no such number. */
   setsockopt((int)source, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   fault.out = source;
-  for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, &way);
+}
+
+static void give(void) {
   io_close(source);
   CHECK_INT(close((int)peer), 0);
+}
+
+static void one_pair(const struct piece *pieces, const int64 pair[2], int from) {
+  int autofree;
+  take(pair, from);
+  for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, &way);
+  give();
 }
 
 #define REACHED(...)                                                                           \
@@ -122,8 +138,8 @@ TEST(S3_11_faults_large_pieces) {
   everywhere(pieces);
 }
 
-/* sendfile refuses files without a page cache: they are copied. */
-TEST(S3_11_faults_file_that_sendfile_refuses) {
+/* Older kernels refuse to send it. */
+TEST(S3_11_faults_file_without_a_page_cache) {
   static const struct piece pieces[] = {{BORROWED, 20, 0, 0}, {PROC_CLOSED, 0, 3, 0}, {BORROWED, 20, 0, 0}, {0}};
   everywhere(pieces);
 }
@@ -142,4 +158,27 @@ TEST(S3_11_faults_of_the_first_send) {
   t_tcp_pair(pair);
   one_pair(pieces, pair, 0);
   REACHED(FAULT_SENDMSG, FAULT_SEND);
+}
+
+static void starts_late(void) {
+  int64 pair[2];
+  t_tcp_pair(pair);
+  take(pair, 0);
+}
+
+/* With the socket all of its memory is released. */
+static void ends_late(void) {
+  give();
+  received = 0;
+}
+
+TEST(S3_11_faults_of_sends_without_a_copy) {
+  static const struct piece pieces[] = {
+      {BORROWED, 300, 0, 0}, {MAPPED, 65536, 0, 0}, {FILE_CLOSED, 3000, 9, 0}, {FREED, 80000, 0, 0}, {0}};
+  static const struct way late = {starts_late, sends, arrives, ends_late};
+  int autofree;
+  CHECK_INT(setenv("OWFAT_IO_ZEROCOPY", "1", 1), 0);
+  d.late = 1;
+  for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, &late);
+  CHECK(without_copy > 0);
 }
