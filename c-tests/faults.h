@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-/* ALLOC is every way to get memory, PREAD and WRITEV also the calls with a position or flags. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
+/* ALLOC is every way to get memory; PREAD and WRITEV are also the calls with a position and flags. CALLBACK and
+ * FILE_CALLBACK are functions of the test, which ask fault_due. */
 #define FAULT_KIND_LIST(X)                                                                     \
   X(SENDMSG) X(SEND) X(WRITEV) X(WRITE) X(SENDFILE) X(PREAD) X(READ) X(RECVMSG) X(ALLOC)       \
   X(MMAP) X(MUNMAP) X(CLOSE) X(FSTAT) X(FCNTL) X(GETSOCKOPT) X(SETSOCKOPT) X(POLL)             \
@@ -341,9 +342,6 @@ T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int
   fault.moved = 0;
   memset(fault.calls, 0, sizeof fault.calls);
 }
-
-/* The same rule once more. */
-T_HELPER void fault_again(void) { fault_rule(fault.kind, fault.nth, fault.what, fault.then, fault.for_ever); }
 
 T_HELPER const char *fault_end(int what) {
   static const char *const ends[] = {"goes through", "half", "one", "end", "-3", "more"};

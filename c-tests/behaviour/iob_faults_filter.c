@@ -159,8 +159,7 @@ static int64 feed_rest(uint64 done) {
   return io_mmapwritefile(target, one.f, one.off + done, d.total - done, filter);
 }
 
-static int once(int give_up, int second) {
-  long live = fault.live;
+static int file_once(int give_up) {
   int calls = 0, was_hit;
   int64 r = 1;
   if (cold && apart(&was_hit)) return was_hit;
@@ -188,15 +187,15 @@ static int once(int give_up, int second) {
   /* What is kept for a retry of io_mmapwritefile is dropped. */
   io_close(target);
   ends();
-  return delivered(live, second);
+  return delivered();
 }
 
 static int one_file(int give_up) {
-  long live = fault.live;
-  int hit = once(give_up, 0);
-  if (fault.live != live) {
-    fault_again();
-    once(give_up, 1);
+  int hit = file_once(give_up);
+  long live;
+  if (to_be_repeated(&live)) {
+    file_once(give_up);
+    CHECK_INT(fault.live, live);
   }
   return hit;
 }
