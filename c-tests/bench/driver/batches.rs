@@ -32,7 +32,10 @@ macro_rules! counted {
 }
 macro_rules! speed {
     ($pieces:literal) => {
-        How::Ratio { arguments: concat!("0 150 ", $pieces), key: "batches_per_second" }
+        speed!($pieces, 150)
+    };
+    ($pieces:literal, $milliseconds:literal) => {
+        How::Ratio { arguments: concat!("0 ", $milliseconds, " ", $pieces), key: "batches_per_second" }
     };
 }
 
@@ -69,7 +72,7 @@ pub(crate) const BATCHES: &[Figure] = &[
     speed("header, 100 KiB file: speed", BATCH, speed!("200 f102400")).only(ALL),
     instructions("header, 10 MiB file: instructions", BATCH, counted!("200 f10485760"), 2).only(ALL).missed(),
     calls("header, 10 MiB file: system calls", BATCH, counted!("200 f10485760")).only(ALL),
-    speed("header, 10 MiB file: speed", BATCH, speed!("200 f10485760")).only(ALL),
+    speed("header, 10 MiB file: speed", BATCH, speed!("200 f10485760", 300)).only(ALL),
     instructions("5,000 buffers of 100 bytes: instructions", BATCH, counted!("5000x100"), 5000)
         .only(MANY)
         .missed(),
