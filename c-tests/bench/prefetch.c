@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
   n = (size_t)atol(argv[1]) << 20;
   ahead = (size_t)atol(argv[2]);
   file = file_of(argv[0], n);
-  fd = drain_start(argv[0], 1);
+  fd = drain_start(argv[0], 1, 0);
   batch_start(&b, fd);
   if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) || resident(file, n) > n / 100) die("still in the cache");
   begin = now_ms();
