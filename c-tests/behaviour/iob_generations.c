@@ -1,6 +1,8 @@
 /* What libowfat 0.33 and 0.34 added, and the 64 bytes that older programs have. */
 #include "batch.h"
 
+#include <sys/resource.h>
+
 /* A batch of 0.32, embedded in front of other data. */
 struct old {
   _Alignas(io_batch) char batch[64];
@@ -177,4 +179,59 @@ TEST(S3_14_Q6_iob_write2_with_the_librarys_own_function) {
   CHECK_INT(iob_write2(7, &b, NULL, io_mmapwritefile), -3);
   CHECK_ERRNO(EFAULT);
   CHECK_INT(iob_bytesleft(&b), 7);
+}
+
+/* Reads everything and leaves with 0 if it was n bytes, each that of its mebibyte. */
+static pid_t start_reader(int64 d[2], uint64 n) {
+  pid_t reader = fork();
+  CHECK(reader != -1);
+  if (reader == 0) {
+    static unsigned char bytes[1 << 16];
+    uint64 got = 0;
+    ssize_t r;
+    CHECK_INT(close((int)d[0]), 0);
+    while ((r = read((int)d[1], bytes, sizeof bytes)) > 0) {
+      CHECK_INT(bytes[0], (got >> 20) & 255);
+      CHECK_INT(bytes[r - 1], ((got + (uint64)r - 1) >> 20) & 255);
+      got += (uint64)r;
+    }
+    t_leave(got == n ? 0 : 1);
+  }
+  CHECK_INT(close((int)d[1]), 0);
+  return reader;
+}
+
+TEST(S3_11_autofree_of_a_gibibyte_takes_little_memory) {
+  enum { MIB = 1 << 20, PIECES = 1024, PEAK_KIB = 64 << 10 };
+  struct rusage used;
+  io_batch b;
+  int64 d[2];
+  pid_t reader;
+  int i = 0, status;
+  if (t_under_valgrind()) SKIP("the peak would be valgrind's");
+  t_unix_pair(d);
+  b_nonblock(d[0]);
+  CHECK_INT(io_fd(d[0]), 1);
+  reader = start_reader(d, (uint64)PIECES * MIB);
+  CHECK_INT(iob_init_autofree(&b, 0), 0);
+  while (i < PIECES || iob_bytesleft(&b)) {
+    struct pollfd p = {.fd = (int)d[0], .events = POLLOUT};
+    /* Ahead of the socket by some pieces, so that the batch is never empty. */
+    while (i < PIECES && iob_bytesleft(&b) < 4 * MIB) {
+      char *piece = malloc(MIB);
+      CHECK(piece);
+      memset(piece, i++, MIB);
+      CHECK_INT(iob_addbuf_free(&b, piece, MIB), 1);
+    }
+    if (iob_send(d[0], &b) < 0) {
+      CHECK_ERRNO(EAGAIN);
+      CHECK_INT(poll(&p, 1, 5000), 1);
+    }
+  }
+  CHECK_INT(close((int)d[0]), 0);
+  CHECK_INT(waitpid(reader, &status, 0), reader);
+  CHECK_INT(status, 0);
+  CHECK_INT(getrusage(RUSAGE_SELF, &used), 0);
+  CHECK(used.ru_maxrss < PEAK_KIB);
+  iob_reset(&b);
 }

@@ -1,7 +1,7 @@
 //! Sending a batch through a filter, a C function that encrypts or compresses, say.
 
 use crate::batch::item::Cleanup;
-use crate::batch::{Batch, LOOKING, window};
+use crate::batch::{Batch, window};
 use crate::ctypes::FROM_FILE;
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
@@ -142,20 +142,7 @@ fn offer_file(
 /// entries behind it.
 #[inline(always)]
 fn watched<R>(batch: Batch, place: &Place, look: impl FnOnce() -> R) -> (R, bool) {
-    let before = batch.with_array(|b| {
-        let before = b.headroom;
-        b.headroom |= LOOKING;
-        before
-    });
-    let answer = look();
-    let not_reset = batch.with_array(|b| {
-        let not_reset = b.headroom & LOOKING != 0;
-        if not_reset {
-            // Of a call further out, the mark stays.
-            b.headroom = before;
-        }
-        not_reset
-    });
+    let (answer, not_reset) = batch.marked(look);
     // Without a reset an entry only changes by being sent.
     let unchanged = not_reset
         && batch.next() <= place.i

@@ -28,8 +28,8 @@ use std::slice;
 /// behind the 64 bytes that an older program has.
 const AUTOFREE: usize = 0x6f77_6661;
 
-/// There as well while a filter looks at an entry. A reset wipes it out, so it shows even if the filter then queues an
-/// entry that looks like the old one.
+/// There as well while the program may do anything to the batch: a filter looks at an entry, or a clean-up function
+/// runs. A reset wipes it out, so it shows even if what is queued then looks like what was there.
 const LOOKING: usize = 0x8000_0000;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
@@ -171,10 +171,44 @@ impl Batch {
 
     /// For one more entry.
     fn make_room(self) -> Result<(), Errno> {
+        // Not while anybody counts on the places of entries.
+        if self.with_array(|b| b.headroom) == AUTOFREE && self.drop_gone() {
+            return Ok(());
+        }
         self.with_array(|b| {
             let need = b.initialized.checked_add(ENTRY).ok_or(Errno::ENOMEM)?;
             array::make_room(b, need, block::SIZE)
         })
+    }
+
+    /// A batch with autofree that is filled and sent in turns may never be empty: the entries that are gone, if they
+    /// are most, must not fill its array for ever.
+    fn drop_gone(self) -> bool {
+        let (gone, len) = (self.next(), self.len());
+        let are_most = gone > len / 2 && gone <= len;
+        if are_most {
+            self.with_array(|b| array::shift(b, ENTRY, gone as u64));
+            self.set_next(0);
+        }
+        are_most
+    }
+
+    /// Runs `f`, which may do anything to the batch. Also tells whether the batch was not reset meanwhile; then its
+    /// entries are where they were.
+    #[inline(always)]
+    fn marked<R>(self, f: impl FnOnce() -> R) -> (R, bool) {
+        let before = self.with_array(|b| b.headroom);
+        self.with_array(|b| b.headroom = before | LOOKING);
+        let result = f();
+        let not_reset = self.with_array(|b| {
+            let not_reset = b.headroom & LOOKING != 0;
+            if not_reset {
+                // Of a call further out, the mark stays.
+                b.headroom = before;
+            }
+            not_reset
+        });
+        (result, not_reset)
     }
 
     /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
@@ -236,10 +270,12 @@ impl Batch {
     #[cold]
     fn release_range(self, from: usize, to: usize) {
         for i in from..to {
-            // Read afresh each time: a clean-up function may have changed the batch.
-            if let Some(e) = self.entry(i) {
-                // SAFETY: an entry of the array, complete and released here for good.
-                unsafe { item::release(e) };
+            // Read afresh each time: a clean-up function may have added to the batch.
+            let Some(e) = self.entry(i) else { return };
+            // SAFETY: an entry of the array, complete and released here for good.
+            let ((), not_reset) = self.marked(|| unsafe { item::release(e) });
+            if !not_reset {
+                return;
             }
         }
     }

@@ -61,6 +61,34 @@ fn header_file_and_footer_leave_in_one_send() {
 }
 
 #[test]
+fn a_batch_that_is_never_empty_does_not_grow() {
+    for autofree in [true, false] {
+        let mut e = Embedded::new();
+        let b = e.view();
+        b.init(autofree, 0).unwrap();
+        let add = |k: u64| b.add(item::buffer(c"0123456789".as_ptr(), k % 9 + 1, Some(note_buffer))).unwrap();
+        (0..5).for_each(add);
+        let mut s = Script::default();
+        let mut sent = 0;
+        for k in 5..1000 {
+            add(k);
+            let n = (k as usize - 5) % 9 + 1;
+            s.answers = vec![Answer::Some(n)];
+            assert_eq!(send(&mut s, b).outcome, Ok(n));
+            sent += n;
+        }
+        assert_eq!(s.got.len(), sent);
+        let expected: Vec<u8> = (0..995).flat_map(|k| b"0123456789"[..k % 9 + 1].to_vec()).collect();
+        assert_eq!(s.got, expected);
+        assert_eq!(released(), if autofree { (0..995).map(|k| k % 9 + 1).collect() } else { vec![] });
+        let room = b.with_array(|b| b.allocated) as u64 / ENTRY;
+        assert!(if autofree { room <= 32 } else { room >= 1000 }, "{room}");
+        b.reset();
+        released();
+    }
+}
+
+#[test]
 fn a_file_that_ends_early_is_an_error_after_everything_before_the_gap() {
     let mut e = Embedded::new();
     let b = e.view();
