@@ -233,22 +233,8 @@ T_HELPER void start_cold(void) {
   cold = 1;
 }
 
-#define COLD_STATUS 64 /* and 1 if the rule hit */
-
-/* In the process that forks: waits for the other one's delivery and returns 1. */
-static int apart(int *hit) {
-  int status;
-  pid_t child = fork();
-  CHECK(child != -1);
-  if (child == 0) return 0;
-  CHECK_INT(waitpid(child, &status, 0), child);
-  CHECK(WIFEXITED(status) && (WEXITSTATUS(status) & ~1) == COLD_STATUS);
-  *hit = WEXITSTATUS(status) & 1;
-  return 1;
-}
-
 static int delivered(void) {
-  if (cold) t_leave(COLD_STATUS + !!fault.hit);
+  if (cold) t_leave(FAULT_APART + !!fault.hit);
   return fault.hit;
 }
 
@@ -257,7 +243,7 @@ static int delivered(void) {
 static int to_be_repeated(long *live) {
   if (cold || !fault_sees_memory()) return 0;
   *live = fault.live;
-  fault_rule(fault.kind, fault.nth, fault.what, fault.then, fault.for_ever);
+  fault_same_rule();
   return 1;
 }
 
@@ -265,7 +251,7 @@ static int to_be_repeated(long *live) {
 static int deliver_once(const struct piece *pieces, int autofree, const struct way *way, int give_up) {
   int calls = 0, hit;
   int64 r = 1;
-  if (cold && apart(&hit)) return hit;
+  if (cold && fault_apart(&hit)) return hit;
   if (way->starts) way->starts();
   fill(pieces, autofree);
   while (iob_bytesleft(d.b) > 0 && !(give_up && fault.hit && (r <= 0 || !fault.for_ever))) {

@@ -331,6 +331,21 @@ T_HELPER void fault_end_books(void) {
   fault.owners = fault.releases = 0;
 }
 
+#define FAULT_APART 64 /* plus the answer, which is small, is the exit status of the other process */
+
+/* Forks, so that the library does everything for the first time. Returns 0 in the new process, which has to
+ * t_leave(FAULT_APART + answer); in the old one waits for that and returns 1. */
+T_HELPER int fault_apart(int *answer) {
+  int status;
+  pid_t child = fork();
+  CHECK(child != -1);
+  if (child == 0) return 0;
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) >= FAULT_APART);
+  *answer = WEXITSTATUS(status) - FAULT_APART;
+  return 1;
+}
+
 /* The rule for the next armed calls; no memory of earlier ones. */
 T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int for_ever) {
   fault.kind = kind;
@@ -342,6 +357,8 @@ T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int
   fault.moved = 0;
   memset(fault.calls, 0, sizeof fault.calls);
 }
+
+T_HELPER void fault_same_rule(void) { fault_rule(fault.kind, fault.nth, fault.what, fault.then, fault.for_ever); }
 
 T_HELPER const char *fault_end(int what) {
   static const char *const ends[] = {"goes through", "half", "one", "end", "-3", "more"};

@@ -174,11 +174,16 @@ static void ends_late(void) {
 
 TEST(S3_11_faults_of_sends_without_a_copy) {
   static const struct piece pieces[] = {
-      {BORROWED, 300, 0, 0}, {MAPPED, 65536, 0, 0}, {FILE_CLOSED, 3000, 9, 0}, {FREED, 80000, 0, 0}, {0}};
+      {MAPPED, 65536, 0, 0}, {BORROWED, 300, 0, 0}, {FILE_CLOSED, 3000, 9, 0}, {FREED, 80000, 0, 0}, {0}};
   static const struct way late = {starts_late, sends, arrives, ends_late};
-  int autofree;
+  int autofree, i;
   CHECK_INT(setenv("OWFAT_IO_ZEROCOPY", "1", 1), 0);
   d.late = 1;
+  /* What the library keeps to register descriptors grows a few times, and is no leak. */
+  for (i = 0; i < 100; i++) {
+    starts_late();
+    give();
+  }
   for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, &late);
   CHECK(without_copy > 0);
 }

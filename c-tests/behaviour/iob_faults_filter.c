@@ -162,7 +162,7 @@ static int64 feed_rest(uint64 done) {
 static int file_once(int give_up) {
   int calls = 0, was_hit;
   int64 r = 1;
-  if (cold && apart(&was_hit)) return was_hit;
+  if (cold && fault_apart(&was_hit)) return was_hit;
   while (fault.moved < d.total && !(give_up && fault.hit && (r <= 0 || !fault.for_ever))) {
     uint64 moved = fault.moved;
     int hit = fault.hit, e, end;
