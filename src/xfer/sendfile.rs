@@ -20,7 +20,7 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
     }
     sigpipe::arrange();
     match message::sendfile(out, file, off, part(n)) {
-        // Files without a page cache (/proc), and targets that cannot splice (append mode, some ttys).
+        // Files that cannot splice (on older kernels those of /proc), and such targets (append mode, some ttys).
         Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
         r => Ok(r?),
     }
