@@ -142,13 +142,6 @@ void io_finishandshutdown(void);
 unsigned int io_debugstring(int64 s, char *buf, unsigned int bufsize);
 
 /*
- Declared by libowfat for years and defined nowhere. This version does nothing yet.
-
- Returns -1 with errno ENOSYS.
- */
-int io_starteventloopthread(unsigned int threads);
-
-/*
  Opens the file `path` for reading and stores its descriptor in `*d`. A directory can be opened, too.
  The descriptor is in blocking mode, is inherited over exec, and is not registered (see io_fd).
 
@@ -357,6 +350,26 @@ int64 io_waituntil2(int64 milliseconds);
  Looks for events without waiting; else as `io_wait`.
  */
 void io_check(void);
+
+/*
+ Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
+ program. libowfat has declared this function for years and defined it nowhere; the definition is this library's.
+
+ The program's threads, as many as it likes, take the events with `io_canread` and `io_canwrite`, which then
+ wait until there is one. Each event goes to one thread. The descriptor stays with that thread until it asks
+ for its next event, whichever of the two functions it calls: meanwhile no other thread is told of it, whatever
+ is ready or wanted. Afterwards it is reported again if it is still ready and wanted. So a handler works
+ undisturbed, and nothing is lost if it leaves data unread. A thread that ends, or works on elsewhere, leaves it
+ to nobody: let it call `io_dontwantread` or `io_close` first.
+
+ The wait calls return at once, with 0. Deadlines are asked for with `io_timeouted`, which passes over what a
+ thread has in hand. `io_finishandshutdown` ends the threads; the program's own that wait then get -1, as does
+ every later call. A forked child has none of the threads, and waits with `io_wait`.
+
+ Signals are blocked in the library's threads, which `top -H` shows as `owfat-io`. A second call adds threads.
+ Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
+ */
+int io_starteventloopthread(unsigned int threads);
 
 /*
  States that the program wants to know when `d` can be read: data, end of file, a new connection to

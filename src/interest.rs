@@ -11,7 +11,6 @@ pub(crate) enum Direction {
 
 impl Direction {
     /// Position in arrays that hold something for each direction.
-    #[cfg(test)]
     pub(crate) fn index(self) -> usize {
         self as usize
     }

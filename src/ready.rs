@@ -41,6 +41,11 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
         self.pending == 0
     }
 
+    /// Pending events.
+    pub(crate) fn len(&self) -> usize {
+        self.pending
+    }
+
     /// Makes the event of `number`, whose entry is `e`, pending; without effect if it is. There must be room.
     #[inline(always)]
     pub(crate) fn push(&mut self, e: &mut Entry, number: u32) {

@@ -138,7 +138,8 @@ impl Timer {
         while let Some(number) = self.expired.pop(table, Place::Expired) {
             self.named.push(table, number, Place::Named);
             // A descriptor with an event at hand is alive: the event comes first.
-            if table.listed(number).pending.is_none() {
+            let e = table.listed(number);
+            if e.pending.is_none() && !e.in_hand {
                 return Some(number);
             }
         }

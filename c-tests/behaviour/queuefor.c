@@ -1,4 +1,4 @@
-/* What io.h promises and libowfat never had: io_queueforread, io_queueforwrite, io_starteventloopthread.
+/* What io.h promises and libowfat never had: io_queueforread, io_queueforwrite.
  * In a file of its own, because it cannot be linked with libowfat. */
 #include "loop.h"
 
@@ -67,11 +67,4 @@ TEST(S3_1_S3_5_queueing_strange_numbers_is_refused) {
   }
   CHECK_INT(io_canread(), -1);
   CHECK_INT(io_canwrite(), -1);
-}
-
-TEST(S3_5_starteventloopthread_is_declined) {
-  CHECK_INT(io_starteventloopthread(1), -1);
-  CHECK_ERRNO(ENOSYS);
-  CHECK_INT(io_starteventloopthread(0), -1);
-  CHECK_ERRNO(ENOSYS);
 }

@@ -8,6 +8,7 @@
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
 //! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
 //! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
+//! | `loops` | `servers/loops.c`: `io_starteventloopthread` and four threads of its own |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
@@ -24,6 +25,8 @@ mod gzip;
 mod http;
 #[path = "servers/install.rs"]
 mod install;
+#[path = "servers/loops.rs"]
+mod loops;
 #[path = "servers/prefork.rs"]
 mod prefork;
 #[path = "servers/process.rs"]
@@ -53,6 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         echo::TRIALS,
         tls::TRIALS,
         gzip::TRIALS,
+        loops::TRIALS,
         prefork::TRIALS,
         cost::TRIALS,
     ]

@@ -7,6 +7,7 @@
 
 use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
+use crate::sys::mem;
 use crate::xfer::file::Window;
 use std::ptr;
 
@@ -41,13 +42,11 @@ pub(crate) unsafe fn take(e: *mut IobEntry) -> Option<Window> {
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
 pub(crate) unsafe fn put(e: *mut IobEntry, window: Window) {
-    let mut room = Vec::new();
     // SAFETY: the caller vouches for the entry.
     let vacant = unsafe { (*e).buf.is_null() };
-    if vacant && room.try_reserve_exact(1).is_ok() {
-        room.push(window);
-        // A boxed slice of one element has the layout of a boxed element.
-        let kept = Box::into_raw(room.into_boxed_slice()).cast::<Window>();
+    if vacant && let Ok(room) = mem::boxed(window) {
+        // A boxed array of one element has the layout of a boxed element.
+        let kept = Box::into_raw(room).cast::<Window>();
         // SAFETY: as above.
         unsafe { (*e).buf = kept.cast_const().cast() };
     }

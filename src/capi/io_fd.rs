@@ -5,7 +5,6 @@ use super::ret::one_or_zero;
 use crate::fd::Fd;
 use crate::mode::Mode;
 use crate::reactor::{self, Flags};
-use nix::errno::Errno;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::fmt;
 
@@ -165,14 +164,4 @@ impl fmt::Write for Text {
         self.len = end;
         Ok(())
     }
-}
-
-/// Declared by libowfat for years and defined nowhere. This version does nothing yet.
-///
-/// Returns -1 with errno ENOSYS.
-#[unsafe(no_mangle)]
-pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
-    let _ = threads;
-    Errno::ENOSYS.set();
-    -1
 }

@@ -5,6 +5,7 @@ use super::ret::or_minus_one;
 use crate::ctypes::Taia;
 use crate::reactor::{self, Limit};
 use crate::time::Deadline;
+use std::ffi::{c_int, c_uint};
 
 /// The result of `io_waituntil2`, left in the return register by functions that the headers declare void, as
 /// libowfat leaves it: its manual promises it for `io_check`, and old callers may look.
@@ -42,6 +43,27 @@ pub extern "C" fn io_waituntil2(milliseconds: i64) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_check() -> Silent {
     wait(Limit::Now)
+}
+
+/// Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
+/// program. libowfat has declared this function for years and defined it nowhere; the definition is this library's.
+///
+/// The program's threads, as many as it likes, take the events with `io_canread` and `io_canwrite`, which then
+/// wait until there is one. Each event goes to one thread. The descriptor stays with that thread until it asks
+/// for its next event, whichever of the two functions it calls: meanwhile no other thread is told of it, whatever
+/// is ready or wanted. Afterwards it is reported again if it is still ready and wanted. So a handler works
+/// undisturbed, and nothing is lost if it leaves data unread. A thread that ends, or works on elsewhere, leaves it
+/// to nobody: let it call `io_dontwantread` or `io_close` first.
+///
+/// The wait calls return at once, with 0. Deadlines are asked for with `io_timeouted`, which passes over what a
+/// thread has in hand. `io_finishandshutdown` ends the threads; the program's own that wait then get -1, as does
+/// every later call. A forked child has none of the threads, and waits with `io_wait`.
+///
+/// Signals are blocked in the library's threads, which `top -H` shows as `owfat-io`. A second call adds threads.
+/// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
+#[unsafe(no_mangle)]
+pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
+    guard(-1, || or_minus_one(reactor::start_event_loop_threads(threads).map(|()| 0)) as c_int)
 }
 
 fn wait(limit: Limit) -> i64 {

@@ -101,6 +101,9 @@ impl Reactor {
         }
         let (ready, number) = (event.ready(), token.fd.index() as u32);
         let (wanted, unwanted) = (ready & e.want, e.watched - e.want);
+        if !(ready & e.pending).is_none() && self.loops.are_running() {
+            return self.park(token, ready);
+        }
         if wanted.has(Direction::Read) {
             e.unconfirmed -= Interest::READ;
             self.readable.push(e, number);
@@ -128,7 +131,10 @@ impl Reactor {
         let ready =
             if event.is_error() { self.after_notices(token.fd, event.ready()) } else { event.ready() };
         for dir in [Direction::Read, Direction::Write] {
-            if ready.has(dir) && self.table.listed(number).want.has(dir) {
+            let e = self.table.listed(number);
+            if self.loops.are_running() && ready.has(dir) && e.pending.has(dir) {
+                self.park(token, ready);
+            } else if ready.has(dir) && e.want.has(dir) {
                 self.table.listed(number).unconfirmed -= dir.into();
                 self.push(dir, number);
             }

@@ -32,6 +32,7 @@ impl Reactor {
         // The other threads are not in this process.
         self.sleepers = 0;
         self.zerocopy.inherit();
+        self.lose_loops();
     }
 }
 

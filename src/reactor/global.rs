@@ -1,5 +1,6 @@
 //! The short operations on the one loop of the process.
 
+use super::loops::Crew;
 use super::{Flags, Reactor, STATE, fork};
 use crate::batch::block;
 use crate::fd::Fd;
@@ -119,11 +120,6 @@ pub(crate) fn queue_for(fd: Fd, dir: Direction) -> bool {
     STATE.lock().queue_for(fd, dir)
 }
 
-/// Pops the next pending event.
-pub(crate) fn next(dir: Direction) -> Option<u32> {
-    STATE.lock().next(dir)
-}
-
 pub(crate) fn set_deadline(fd: Fd, at: Deadline) -> Result<(), Errno> {
     STATE.lock().set_deadline(fd, at)
 }
@@ -141,9 +137,11 @@ pub(crate) fn expired() -> Option<u32> {
 
 pub(crate) fn shutdown() {
     let mut state = STATE.lock();
+    let crews = state.loops.dismiss();
     let old = state.shut_down();
     drop(state);
     drop(old);
+    crews.into_iter().for_each(Crew::join);
     room::shut_down();
     block::shut_down();
 }

@@ -25,6 +25,10 @@ impl Reactor {
         self.touch(fd);
         let cycle = self.cycle;
         let Some(e) = self.table.get(fd).filter(|e| !e.want.has(dir)) else { return };
+        if e.in_hand {
+            e.want_later |= dir.into();
+            return;
+        }
         e.want |= dir.into();
         self.wanted += 1;
         let number = fd.index() as u32;
@@ -33,10 +37,9 @@ impl Reactor {
             dir == Direction::Write && e.can_be_written_to(cycle) && self.writable.reserve(1).is_ok();
         if at_once {
             self.writable.push(e, number);
+            self.tell_takers(Direction::Write);
         }
-        if e.is_unsettled() {
-            self.list_if_unsettled(number);
-        }
+        self.list_if_unsettled(number);
         if self.sleepers > 0 {
             self.tell_sleepers(number, at_once);
         }
@@ -44,7 +47,7 @@ impl Reactor {
 
     /// Another thread must not sleep over what was just stated.
     #[cold]
-    fn tell_sleepers(&mut self, number: u32, at_once: bool) {
+    pub(super) fn tell_sleepers(&mut self, number: u32, at_once: bool) {
         let unknown = self.table.listed(number).unknown();
         if at_once || (!unknown.is_none() && self.arm(number, unknown) != Armed::Yes) {
             self.wake_sleepers();
@@ -64,7 +67,11 @@ impl Reactor {
     #[inline]
     pub(super) fn dont_want(&mut self, fd: Fd, dir: Direction) {
         self.touch(fd);
-        let Some(e) = self.table.get(fd).filter(|e| e.want.has(dir)) else { return };
+        let Some(e) = self.table.get(fd) else { return };
+        e.want_later -= dir.into();
+        if !e.want.has(dir) {
+            return;
+        }
         e.want -= dir.into();
         let (queued, exclusive) = (e.queued.has(dir), e.trigger == Trigger::Exclusive);
         self.wanted -= 1;
@@ -84,6 +91,9 @@ impl Reactor {
         let Some(e) = self.table.get(fd) else { return };
         e.can_write_hint &= dir != Direction::Write;
         e.fresh = 0;
+        if e.in_hand {
+            e.queued -= dir.into();
+        }
         self.withdraw(dir, fd.index() as u32);
     }
 
@@ -122,8 +132,12 @@ impl Reactor {
             return false;
         }
         e.queued |= dir.into();
+        if e.in_hand {
+            return true;
+        }
         e.unconfirmed -= dir.into();
         self.push(dir, fd.index() as u32);
+        self.tell_takers(dir);
         if self.sleepers > 0 {
             self.wake_sleepers();
         }

@@ -55,6 +55,7 @@ mod fork;
 mod global;
 mod hot;
 mod interest;
+mod loops;
 mod next;
 pub(crate) mod quick;
 mod registry;
@@ -66,9 +67,10 @@ mod wait;
 mod zerocopy;
 
 pub(crate) use global::{
-    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, next, passed_on,
+    close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, passed_on,
     queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown, want, wrote,
 };
+pub(crate) use loops::{next, start as start_event_loop_threads};
 pub(crate) use sender::send;
 pub(crate) use transfer::{
     InTime, TimedOut, can_read_hot, can_write_hot, moved_hot, read, read_hot, read_in_time, takes_turns,
@@ -82,8 +84,10 @@ use crate::interest::{Direction, Interest, Trigger};
 use crate::mode::Mode;
 use crate::ready::{Readable, Writable};
 use crate::sys::lock::ForkLock;
+use crate::sys::mem;
 use crate::table::{Entry, FdTable};
 use crate::timer::Timer;
+use loops::Loops;
 use nix::errno::Errno;
 use std::sync::Arc;
 use zerocopy::ZeroCopy;
@@ -139,6 +143,7 @@ pub(crate) struct Reactor {
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
     zerocopy: ZeroCopy,
+    loops: Loops,
     /// Not in use by a wait call at present.
     spare: Option<Box<[Scratch; 1]>>,
 }
@@ -153,12 +158,8 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// In a box of one, which unlike a plain box can be had without ending the process if memory is short.
     fn new() -> Result<Box<[Scratch; 1]>, Errno> {
-        let mut one = Vec::new();
-        one.try_reserve_exact(1).map_err(|_| Errno::ENOMEM)?;
-        one.push(Scratch { events: Events::NONE, asked: Vec::new() });
-        one.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
+        mem::boxed(Scratch { events: Events::NONE, asked: Vec::new() })
     }
 }
 
@@ -188,6 +189,7 @@ impl Reactor {
             ghost_looks: 0,
             stale: false,
             zerocopy: ZeroCopy::new(),
+            loops: Loops::new(),
             spare: None,
         }
     }
@@ -207,6 +209,9 @@ impl Reactor {
         match dir {
             Direction::Read => self.readable.remove(e),
             Direction::Write => self.writable.remove(e),
+        }
+        if e.parked.has(dir) {
+            self.unpark(dir, number);
         }
     }
 

@@ -1,6 +1,7 @@
 //! From `io_fd` to `io_close`.
 
 use super::interest::Armed;
+use super::loops::Loops;
 use super::{Flags, Reactor, hot};
 use crate::backend::Token;
 use crate::fd::Fd;
@@ -122,7 +123,8 @@ impl Reactor {
     pub(super) fn shut_down(&mut self) -> Reactor {
         hot::forget();
         self.shut_backend();
-        let fresh = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, ..Reactor::new() };
+        let loops = std::mem::replace(&mut self.loops, Loops::new());
+        let fresh = Reactor { epoch: self.epoch.wrapping_add(1), forks: self.forks, loops, ..Reactor::new() };
         std::mem::replace(self, fresh)
     }
 }

@@ -2,7 +2,7 @@
 
 mod machine;
 
-use super::wait::wait_on;
+use super::wait::{Waiter, wait_on};
 use super::{Flags, Limit, Reactor};
 use crate::backend::{Backend, Token, fake::Fake};
 use crate::fd::Fd;
@@ -36,7 +36,7 @@ impl Rig {
     }
 
     pub(super) fn wait(&self, limit: Limit) -> Result<usize, nix::errno::Errno> {
-        wait_on(&self.lock, limit)
+        wait_on(&self.lock, limit, Waiter::Program)
     }
 
     pub(super) fn pop(&self, dir: Direction) -> Option<u32> {

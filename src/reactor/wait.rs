@@ -69,11 +69,22 @@ pub(super) struct Look {
 
 /// `io_wait` and its kin. Returns the number of events that the kernel had.
 pub(crate) fn wait(limit: Limit) -> Result<usize, Errno> {
-    wait_on(&STATE, limit)
+    wait_on(&STATE, limit, Waiter::Program)
 }
 
-pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, Errno> {
+/// Who waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Waiter {
+    /// Has nothing to wait for while there are event-loop threads.
+    Program,
+    EventLoopThread,
+}
+
+pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) -> Result<usize, Errno> {
     let mut state = lock.lock();
+    if waiter == Waiter::Program && state.loops.are_running() {
+        return Ok(0);
+    }
     state.begin();
     let mut scratch = match state.spare.take() {
         Some(s) => s,
@@ -94,7 +105,10 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
         state = lock.lock();
         if state.epoch != epoch && result != Err(Errno::EINTR) {
-            // Shut down, or given another backend, by another thread.
+            // Shut down, or given another backend or event-loop threads, by another thread.
+            if state.loops.are_running() == (waiter == Waiter::Program) {
+                break Ok(seen);
+            }
             continue;
         }
         state.sleepers -= usize::from(state.epoch == epoch);
@@ -154,9 +168,11 @@ impl Reactor {
         if self.backend.is_none() {
             return Ok(None);
         }
-        let (sure, doubtful) = self.doubt_pending();
+        let threads = self.loops.are_running();
+        // With event-loop threads an event stands until it is taken: nobody uses the descriptor up meanwhile.
+        let (sure, doubtful) = if threads { (false, false) } else { self.doubt_pending() };
         let due = self.timer.look(&mut self.table, CLOCK_CHECK);
-        if self.wanted == 0 && !sure && due == Due::Nothing && self.timer.is_empty() {
+        if !threads && self.wanted == 0 && !sure && due == Due::Nothing && self.timer.is_empty() {
             return Ok(None);
         }
         if self.stale {
@@ -285,7 +301,7 @@ impl Reactor {
             Step::Ask(question)
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)
-        } else if e.uses_edges_up() {
+        } else if e.uses_edges_up() && !self.loops.are_running() {
             Step::Promote
         } else {
             Step::Ask(question)

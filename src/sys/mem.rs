@@ -30,6 +30,14 @@ pub(crate) unsafe fn free(p: *mut u8) {
     }
 }
 
+/// A box of one, which unlike a plain box can be had without ending the process if memory is short.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<[T; 1]>, Errno> {
+    let mut one = Vec::new();
+    one.try_reserve_exact(1).map_err(|_| Errno::ENOMEM)?;
+    one.push(value);
+    one.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
+}
+
 /// A copy of what `p` points to; `None` for NULL. Alignment does not matter.
 ///
 /// # Safety

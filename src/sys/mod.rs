@@ -5,6 +5,7 @@
 pub(crate) mod bytes;
 pub(crate) mod env;
 pub(crate) mod epoll;
+pub(crate) mod eventcount;
 pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod mem;

@@ -4,7 +4,9 @@
 //! thread ends the process when it meets a Rust frame. So no call of this library is one: a cancelled thread
 //! ends at its next cancellation point outside.
 
-use std::ffi::{c_char, c_int};
+use nix::errno::Errno;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -45,6 +47,45 @@ impl Drop for Uncancelled {
             unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
         }
     }
+}
+
+/// A thread of our own.
+pub(crate) struct Thread(libc::pthread_t);
+
+impl Thread {
+    /// Starts a thread that runs `body` with all signals blocked: they are the program's.
+    pub(crate) fn start(
+        body: extern "C" fn(*mut c_void) -> *mut c_void,
+        argument: *mut c_void,
+    ) -> Result<Thread, Errno> {
+        let mut thread = MaybeUninit::uninit();
+        let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: the sets are filled by the calls before they are read. A new thread inherits the mask of this one.
+        let r = unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+            let r = libc::pthread_create(thread.as_mut_ptr(), ptr::null(), body, argument);
+            libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+            r
+        };
+        match r {
+            // SAFETY: filled, because the call succeeded.
+            0 => Ok(Thread(unsafe { thread.assume_init() })),
+            e => Err(Errno::from_raw(e)),
+        }
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn join(self) {
+        // SAFETY: it was started by `start` and is joined once. Nobody else has its number.
+        unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
+    }
+}
+
+/// The name of the calling thread, as `top -H` shows it; at most 15 bytes.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
 }
 
 /// Whether the C library knows of one thread only.

@@ -102,6 +102,13 @@ pub(crate) struct Entry {
     pub(crate) shared: bool,
     /// The kernel said that the number is closed: the next registration starts clean.
     pub(crate) dead: bool,
+    /// Pending events whose directions the backend was told not to watch meanwhile; only with event-loop threads.
+    pub(crate) parked: Interest,
+    /// A thread was told of it and has not asked for the next one; only with event-loop threads. Nothing is wanted or
+    /// pending then.
+    pub(crate) in_hand: bool,
+    /// What is wanted once it is not in hand any more.
+    pub(crate) want_later: Interest,
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);
@@ -181,7 +188,7 @@ impl Entry {
     pub(crate) fn unknown_with(&self, want: Interest) -> Interest {
         match self.trigger {
             Trigger::Edge => want & self.open,
-            Trigger::Level | Trigger::Exclusive => want - self.watched,
+            Trigger::Level | Trigger::Exclusive => want - self.watched - self.parked,
         }
     }
 

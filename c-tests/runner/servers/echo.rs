@@ -40,3 +40,30 @@ pub(super) fn converse(address: SocketAddr, turns: usize) -> Verdict {
     }
     Ok(())
 }
+
+/// Sends `bytes` without reading, and then takes them back while it sends no more. What does not fit on the way waits in
+/// the server.
+pub(super) fn pour(address: SocketAddr, bytes: usize) -> Verdict {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut sender = stream.try_clone()?;
+    let byte = |i: usize| (i * 7 + i / 251) as u8;
+    let sent = std::thread::spawn(move || -> std::io::Result<()> {
+        let all: Vec<u8> = (0..bytes).map(byte).collect();
+        sender.write_all(&all)?;
+        sender.shutdown(std::net::Shutdown::Write)
+    });
+    // Time for the buffers to fill up. If they do not, the outcome is the same.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back)?;
+    sent.join().map_err(|_| "the sender panicked")??;
+    let differs = (0..bytes).find(|&i| back.get(i) != Some(&byte(i)));
+    match differs {
+        None if back.len() == bytes => Ok(()),
+        _ => {
+            Err(format!("{} of {bytes} bytes came back, the first wrong one at {differs:?}", back.len())
+                .into())
+        }
+    }
+}

@@ -1,0 +1,369 @@
+/* io_starteventloopthread: the library's threads wait, the program's take. */
+#include "t.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#define LONG_MS 300
+
+static pthread_t start(void *(*body)(void *), void *argument) {
+  pthread_t t;
+  CHECK_INT(pthread_create(&t, NULL, body, argument), 0);
+  return t;
+}
+
+static void join(pthread_t t) { CHECK_INT(pthread_join(t, NULL), 0); }
+
+static void sleep_ms(int ms) {
+  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+  CHECK_INT(nanosleep(&t, NULL), 0);
+}
+
+/* Waits until *count is n; the limit is for a failing test. */
+static void until(int *count, int n) {
+  for (int i = 0; i < 5000 && __atomic_load_n(count, __ATOMIC_SEQ_CST) < n; i++) sleep_ms(1);
+  CHECK_INT(__atomic_load_n(count, __ATOMIC_SEQ_CST), n);
+}
+
+static void add(int *count) { __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST); }
+
+static int64 cpu_ms(void) {
+  struct timespec t;
+  CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+  return (int64)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void check_asleep(void) {
+  int64 before;
+  sleep_ms(50); /* what was under way */
+  before = cpu_ms();
+  sleep_ms(LONG_MS);
+  CHECK(cpu_ms() - before < LONG_MS / 3);
+}
+
+/* Library threads; those with one of them must have all signals blocked. */
+static int library_threads(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  struct dirent *task;
+  int n = 0;
+  CHECK(tasks);
+  while ((task = readdir(tasks))) {
+    char path[300], line[200];
+    unsigned long long blocked = 0;
+    FILE *f;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+    if (task->d_name[0] == '.' || !(f = fopen(path, "r"))) continue;
+    if (fgets(line, sizeof line, f) && strcmp(line, "Name:\towfat-io\n") == 0) {
+      ++n;
+      while (fgets(line, sizeof line, f) && sscanf(line, "SigBlk: %llx", &blocked) != 1) continue;
+      CHECK(blocked >> (SIGINT - 1) & 1 && blocked >> (SIGALRM - 1) & 1);
+    }
+    CHECK_INT(fclose(f), 0);
+  }
+  CHECK_INT(closedir(tasks), 0);
+  return n;
+}
+
+/* The names are set by the threads themselves. */
+static void until_library_threads(int n) {
+  for (int i = 0; i < 2000 && library_threads() != n; i++) sleep_ms(1);
+  CHECK_INT(library_threads(), n);
+}
+
+static void watched_pair(int64 d[2]) {
+  t_unix_pair(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  io_nonblock(d[0]);
+  io_wantread(d[0]);
+}
+
+static int taken, ended;
+
+/* Reads one byte of each that it is told of. */
+static void *take_bytes(void *unused) {
+  int64 s;
+  char c;
+  while ((s = io_canread()) != -1) {
+    CHECK_INT(io_tryread(s, &c, 1), 1);
+    add(&taken);
+  }
+  add(&ended);
+  return unused;
+}
+
+TEST(RULE10_each_event_goes_to_one_of_the_programs_threads) {
+  enum { PAIRS = 40, BYTES = 4000, TAKERS = 3 };
+  int64 d[PAIRS][2];
+  pthread_t takers[TAKERS];
+  CHECK_INT(io_starteventloopthread(2), 0);
+  for (int i = 0; i < PAIRS; i++) watched_pair(d[i]);
+  for (int i = 0; i < TAKERS; i++) takers[i] = start(take_bytes, NULL);
+  for (int i = 0; i < BYTES; i++) CHECK_INT(write((int)d[i * 7 % PAIRS][1], "x", 1), 1);
+  until(&taken, BYTES);
+  check_asleep();
+  CHECK_INT(taken, BYTES);
+  CHECK_INT(ended, 0);
+  io_finishandshutdown();
+  for (int i = 0; i < TAKERS; i++) join(takers[i]);
+  CHECK_INT(ended, TAKERS);
+  CHECK_INT(library_threads(), 0);
+}
+
+static int64 first_taken = -1;
+static int may_go_on, leaves_it;
+
+static void *take_and_hold(void *unused) {
+  char c;
+  first_taken = io_canread();
+  add(&taken);
+  until(&may_go_on, 1);
+  if (!leaves_it) CHECK_INT(io_tryread(first_taken, &c, 1), 1);
+  return take_bytes(unused);
+}
+
+TEST(S3_5_what_a_thread_has_in_hand_no_other_is_told_of) {
+  int64 d[2][2];
+  pthread_t holder, other;
+  leaves_it = 1;
+  watched_pair(d[0]);
+  watched_pair(d[1]);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  holder = start(take_and_hold, NULL);
+  CHECK_INT(write((int)d[0][1], "ab", 2), 2);
+  until(&taken, 1);
+  CHECK_INT(first_taken, d[0][0]);
+  other = start(take_bytes, NULL);
+  io_wantread(d[0][0]);
+  io_wantwrite(d[0][0]); /* neither is anybody told of this yet */
+  check_asleep();
+  CHECK_INT(taken, 1);
+  CHECK_INT(write((int)d[1][1], "c", 1), 1);
+  until(&taken, 2);
+  /* What was left unread is reported again, byte by byte. */
+  io_dontwantwrite(d[0][0]);
+  add(&may_go_on);
+  until(&taken, 4);
+  io_finishandshutdown();
+  join(holder);
+  join(other);
+}
+
+TEST(S3_5_not_wanted_any_more_when_it_comes_back) {
+  int64 d[2];
+  pthread_t holder;
+  leaves_it = 1;
+  watched_pair(d);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  holder = start(take_and_hold, NULL);
+  CHECK_INT(write((int)d[1], "a", 1), 1);
+  until(&taken, 1);
+  io_dontwantread(d[0]);
+  add(&may_go_on);
+  check_asleep();
+  CHECK_INT(taken, 1);
+  io_wantread(d[0]);
+  until(&taken, 2);
+  io_finishandshutdown();
+  join(holder);
+}
+
+TEST(RULE6_closed_in_hand_the_number_is_new) {
+  int64 d[2], e[2];
+  pthread_t holder;
+  leaves_it = 1;
+  watched_pair(d);
+  io_setcookie(d[0], &taken);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  holder = start(take_and_hold, NULL);
+  CHECK_INT(write((int)d[1], "a", 1), 1);
+  until(&taken, 1);
+  io_close(d[0]);
+  t_unix_pair(e);
+  CHECK_INT(e[0], d[0]);
+  CHECK_INT(io_fd(e[0]), 1);
+  CHECK(io_getcookie(e[0]) == NULL);
+  io_wantread(e[0]);
+  CHECK_INT(write((int)e[1], "b", 1), 1);
+  add(&may_go_on);
+  until(&taken, 2);
+  io_finishandshutdown();
+  join(holder);
+}
+
+static void *take_writable(void *count) {
+  int64 s;
+  while ((s = io_canwrite()) != -1) {
+    if (io_trywrite(s, "w", 1) == 1) add(count);
+    io_dontwantwrite(s);
+  }
+  return NULL;
+}
+
+TEST(S3_5_readers_and_writers_wait_apart) {
+  int64 d[2];
+  int written = 0;
+  pthread_t writer, reader;
+  char c;
+  CHECK_INT(io_starteventloopthread(1), 0);
+  watched_pair(d);
+  writer = start(take_writable, &written);
+  io_wantwrite(d[0]);
+  until(&written, 1);
+  CHECK_INT(read((int)d[1], &c, 1), 1);
+  /* Readable, and only a writer waits: nobody spins over it. */
+  CHECK_INT(write((int)d[1], "r", 1), 1);
+  check_asleep();
+  io_wantwrite(d[0]);
+  until(&written, 2);
+  check_asleep();
+  reader = start(take_bytes, NULL);
+  until(&taken, 1);
+  io_finishandshutdown();
+  join(writer);
+  join(reader);
+}
+
+TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
+  int64 d[2], e[2];
+  int written = 0;
+  pthread_t writer, reader;
+  CHECK_INT(io_starteventloopthread(1), 0);
+  writer = start(take_writable, &written);
+  reader = start(take_bytes, NULL);
+  sleep_ms(20);
+  t_unix_pair(d);
+  CHECK_INT(io_fd_canwrite(d[0]), 1);
+  io_wantwrite(d[0]);
+  until(&written, 1);
+  t_unix_pair(e);
+  CHECK_INT(io_fd(e[0]), 1);
+  CHECK_INT(write((int)e[1], "q", 1), 1);
+  check_asleep(); /* nothing is wanted */
+  CHECK_INT(io_queueforread(e[0]), 1);
+  until(&taken, 1);
+  io_finishandshutdown();
+  join(writer);
+  join(reader);
+}
+
+TEST(S3_5_wait_calls_return_at_once) {
+  int64 d[2];
+  int64 begin = t_now_ms();
+  watched_pair(d);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  io_wait();
+  CHECK_INT(io_waituntil2(10000), 0);
+  io_check();
+  CHECK(t_now_ms() - begin < 5000);
+  io_finishandshutdown();
+  CHECK_INT(io_canread(), -1);
+  /* Afterwards the program waits again. */
+  CHECK_INT(io_fd(d[0]), 1);
+  io_wantread(d[0]);
+  CHECK_INT(write((int)d[1], "x", 1), 1);
+  io_wait();
+  CHECK_INT(io_canread(), d[0]);
+}
+
+static void *wait_long(void *unused) {
+  CHECK(io_waituntil2(60000) >= 0);
+  add(&ended);
+  return unused;
+}
+
+TEST(S3_5_a_thread_that_waits_already_is_sent_away) {
+  int64 d[2];
+  pthread_t waiter, taker;
+  watched_pair(d);
+  waiter = start(wait_long, NULL);
+  sleep_ms(30);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  until(&ended, 1);
+  join(waiter);
+  taker = start(take_bytes, NULL);
+  CHECK_INT(write((int)d[1], "x", 1), 1);
+  until(&taken, 1);
+  io_finishandshutdown();
+  join(taker);
+}
+
+TEST(S3_5_threads_have_a_name_and_block_signals) {
+  CHECK_INT(library_threads(), 0);
+  CHECK_INT(io_starteventloopthread(0), 0);
+  CHECK_INT(library_threads(), 0);
+  CHECK_INT(io_starteventloopthread(2), 0);
+  until_library_threads(2);
+  CHECK_INT(io_starteventloopthread(3), 0);
+  until_library_threads(5);
+  check_asleep();
+  io_finishandshutdown();
+  CHECK_INT(library_threads(), 0);
+}
+
+TEST(S3_5_all_threads_or_none) {
+  struct rlimit limit;
+  FILE *f = fopen("/proc/self/statm", "r");
+  unsigned long pages;
+  if (t_under_valgrind()) SKIP("valgrind's own memory counts");
+  CHECK(f && fscanf(f, "%lu", &pages) == 1);
+  CHECK_INT(fclose(f), 0);
+  CHECK_INT(getrlimit(RLIMIT_AS, &limit), 0);
+  /* Room for a few stacks of 8 MiB. */
+  limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
+  CHECK_INT(setrlimit(RLIMIT_AS, &limit), 0);
+  CHECK_INT(io_starteventloopthread(1000), -1);
+  CHECK(errno == EAGAIN || errno == ENOMEM);
+  CHECK_INT(library_threads(), 0);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(RULE9_a_forked_child_waits_by_itself) {
+  int64 d[2];
+  pthread_t holder;
+  int status;
+  pid_t child;
+  leaves_it = 1;
+  watched_pair(d);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  holder = start(take_and_hold, NULL);
+  CHECK_INT(write((int)d[1], "a", 1), 1);
+  until(&taken, 1);
+  child = fork();
+  CHECK(child != -1);
+  if (child == 0) {
+    CHECK_INT(io_waituntil2(5000), 1); /* what another thread had in hand */
+    CHECK_INT(io_canread(), d[0]);
+    CHECK_INT(io_canread(), -1);
+    t_leave(0);
+  }
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+  add(&may_go_on);
+  until(&taken, 2);
+  io_finishandshutdown();
+  join(holder);
+}
+
+TEST(S3_7_deadlines_are_asked_for) {
+  int64 d[2], e[2];
+  tai6464 past;
+  pthread_t holder;
+  leaves_it = 1;
+  watched_pair(d);
+  watched_pair(e);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  holder = start(take_and_hold, NULL);
+  CHECK_INT(write((int)d[1], "a", 1), 1);
+  until(&taken, 1);
+  taia_now(&past);
+  past.sec.x -= 5;
+  io_timeout(d[0], past);
+  io_timeout(e[0], past);
+  CHECK_INT(io_timeouted(), e[0]); /* d[0] is being worked on */
+  CHECK_INT(io_timeouted(), -1);
+  add(&may_go_on);
+  until(&taken, 2);
+  io_finishandshutdown();
+  join(holder);
+}
