@@ -1,8 +1,9 @@
 //! `io_starteventloopthread`: threads of the library wait, threads of the program take what they find.
 //!
-//! One library thread at a time, the leader, looks at the kernel, and only while a thread of the program waits for an
-//! event that is not there: what nobody has time for need not be found. It goes through the same `wait_on` as
-//! `io_wait`. Two things are different from a program that waits itself, which shows by waiting again that it is done
+//! One thread at a time, the leader, looks at the kernel, and only while a thread of the program waits for an event that
+//! is not there: what nobody has time for need not be found. A thread of the program looks itself before it goes to sleep,
+//! because under load there is something, and no thread has to be woken for it; to wait is for the library's threads.
+//! All go through the same `wait_on` as `io_wait`. Two things are different from a program that waits itself, which shows by waiting again that it is done
 //! with what it was told:
 //!
 //! * A descriptor that was reported is **in hand** until the thread that took it asks for its next event. Meanwhile
@@ -145,15 +146,7 @@ extern "C" fn run(leave: *mut c_void) -> *mut c_void {
             state = STATE.lock();
             continue;
         }
-        state.loops.leading = true;
-        drop(state);
-        let looked = wait_on(&STATE, Limit::Never, Waiter::EventLoopThread);
-        if looked.is_err() {
-            thread::sleep(BREATH);
-        }
-        state = STATE.lock();
-        state.loops.leading = false;
-        [Direction::Read, Direction::Write].into_iter().for_each(|dir| state.tell_takers(dir));
+        state = lead(state, Limit::Never);
     }
     ptr::null_mut()
 }
@@ -167,13 +160,35 @@ pub(crate) fn next(dir: Direction) -> Option<u32> {
     if let Some((number, generation)) = HAND.take() {
         state.put_down(number, generation);
     }
+    let mut looked = false;
     while state.loops.are_running() {
         if let Some(number) = state.take_in_hand(dir) {
             return Some(number);
         }
-        state = sleep_for_event(state, dir);
+        state =
+            if looked || state.loops.leading { sleep_for_event(state, dir) } else { lead(state, Limit::Now) };
+        looked = !looked;
     }
     None
+}
+
+/// Looks at the kernel, for all that wait for events.
+fn lead(mut state: Guard<'static, Reactor>, limit: Limit) -> Guard<'static, Reactor> {
+    state.loops.leading = true;
+    drop(state);
+    if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
+        thread::sleep(BREATH);
+    }
+    let mut state = STATE.lock();
+    state.loops.leading = false;
+    for dir in [Direction::Read, Direction::Write] {
+        state.tell_takers(dir);
+    }
+    if limit.is_now() && state.is_asked_for_events() {
+        // They did not call a leader, because there was one.
+        LEADERS.advance(1);
+    }
+    state
 }
 
 fn sleep_for_event(mut state: Guard<'static, Reactor>, dir: Direction) -> Guard<'static, Reactor> {
