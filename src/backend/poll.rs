@@ -29,6 +29,10 @@ struct Watched {
     places: ByNumber<u32>,
     /// Threads inside poll(2) with a copy of the questions.
     sleepers: usize,
+    /// Counts the changes that they were woken for.
+    changes: u32,
+    /// How many of them have slept since before the last one: the bell rings until each has come to look.
+    unheard: usize,
     /// Where the next wait begins to look, so that a full house starves nobody.
     start: usize,
 }
@@ -47,6 +51,8 @@ impl Poll {
         let mut w = self.watched();
         f(&mut w)?;
         if w.sleepers > 0 {
+            w.changes = w.changes.wrapping_add(1);
+            w.unheard = w.sleepers;
             self.waker.ring();
         }
         Ok(())
@@ -61,6 +67,8 @@ impl Watched {
             files: Vec::new(),
             places: ByNumber::new(),
             sleepers: 0,
+            changes: 0,
+            unheard: 0,
             start: 0,
         }
     }
@@ -138,23 +146,24 @@ impl Backend for Poll {
     }
 
     fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno> {
-        let start = {
+        let (start, changes) = {
             let mut w = self.watched();
             events.begin(w.questions.len() + asked.len() + 1)?;
             events.polled.extend_from_slice(&w.questions);
             events.generations.extend_from_slice(&w.generations);
             w.sleepers += 1;
-            w.start
+            (w.start, w.changes)
         };
         asked.iter().for_each(|a| events.ask(a.token, a.interest));
         events.polled.push(request(self.waker.fd(), Interest::READ));
         let result = poll(&mut events.polled, timeout_ms(timeout));
         let mut w = self.watched();
         w.sleepers -= 1;
+        w.unheard -= usize::from(w.changes != changes);
         let mut answers = result?;
         if events.polled.last().is_some_and(|p| p.revents != 0) {
             answers -= 1;
-            if !self.shut.load(Ordering::Acquire) {
+            if w.unheard == 0 && !self.shut.load(Ordering::Acquire) {
                 self.waker.silence();
             }
         }

@@ -75,6 +75,7 @@ impl Reactor {
             // Or it would be told of connections in place of a process that wants them.
             self.list_if_unsettled(fd.index() as u32);
         }
+        self.dismiss_sleepers();
     }
 
     /// `io_eagain_*`: the program found out that the descriptor is not ready. It may be wrong, so that an edge does
@@ -189,7 +190,31 @@ impl Reactor {
         e.dead = true;
     }
 
-    pub(super) fn wake_sleepers(&self) {
+    /// Has a sleeper look at what has changed. It sleeps on for all, or returns and wakes the next.
+    pub(super) fn wake_sleepers(&mut self) {
+        self.calls = self.calls.wrapping_add(1);
+        self.unheard = self.sleepers;
+        self.wake_one();
+    }
+
+    /// A thread ends its wait call: it may have been the only one that knew of the last change.
+    #[inline]
+    pub(super) fn pass_on_the_call(&self) {
+        if self.unheard > 0 {
+            self.wake_one();
+        }
+    }
+
+    /// Sends the sleepers away if nothing is left to wait for.
+    #[inline]
+    pub(super) fn dismiss_sleepers(&mut self) {
+        if self.sleepers > 0 && self.wanted == 0 && self.timer.is_empty() {
+            self.wake_sleepers();
+        }
+    }
+
+    #[cold]
+    fn wake_one(&self) {
         if let Some(backend) = self.live_backend() {
             backend.wake();
         }

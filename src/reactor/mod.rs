@@ -113,6 +113,10 @@ pub(crate) struct Reactor {
     wanted: usize,
     /// Threads that sleep in the backend, or are about to.
     sleepers: usize,
+    /// Counts the times that they were woken to see what has changed.
+    calls: u32,
+    /// How many have slept since before the last call.
+    unheard: usize,
     /// Counts backends, so that a sleeper notices that its own is gone.
     epoch: u32,
     /// Counts wait calls; never 0.
@@ -174,6 +178,8 @@ impl Reactor {
             registered: 0,
             wanted: 0,
             sleepers: 0,
+            calls: 0,
+            unheard: 0,
             epoch: 0,
             cycle: 1,
             set_up: false,
@@ -240,7 +246,7 @@ impl Reactor {
         self.stale = false;
         self.ghost_looks = 0;
         self.epoch = self.epoch.wrapping_add(1);
-        self.sleepers = 0;
+        (self.sleepers, self.unheard) = (0, 0);
         let unsettled = &mut self.unsettled;
         self.table.for_each(|number, e| {
             e.watched = Interest::NONE;

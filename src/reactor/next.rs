@@ -46,6 +46,7 @@ impl Reactor {
         if earlier && self.sleepers > 0 {
             self.wake_sleepers();
         }
+        self.dismiss_sleepers();
         Ok(())
     }
 

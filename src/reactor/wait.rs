@@ -88,7 +88,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             Err(e) => break Err(e),
         };
         first = false;
-        let (epoch, room) = (state.epoch, state.room);
+        let (epoch, calls, room) = (state.epoch, state.calls, state.room);
         state.sleepers += 1;
         drop(state);
         let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
@@ -97,7 +97,10 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             // Shut down, or given another backend, by another thread.
             continue;
         }
-        state.sleepers -= usize::from(state.epoch == epoch);
+        if state.epoch == epoch {
+            state.sleepers -= 1;
+            state.unheard -= usize::from(state.calls != calls);
+        }
         match result {
             Ok(()) => {}
             Err(Errno::EBADF | Errno::EINVAL) if !recovered => {
@@ -124,6 +127,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         }
     };
     state.drop_unconfirmed();
+    state.pass_on_the_call();
     state.spare = Some(scratch);
     let done = state.zerocopy.take_done();
     drop(state);
