@@ -167,7 +167,26 @@ impl Reactor {
         let can = self.live_backend().is_some_and(|b| b.edges(Fd::from_index(number)));
         if !can || self.watch(number, both) != Armed::Yes {
             self.table.listed(number).rhythm = Rhythm::Irregular;
+        } else {
+            self.promoted = true;
         }
+    }
+
+    /// Threads appear: see the module's text.
+    #[cold]
+    pub(super) fn demote_all(&mut self) {
+        let mut edges = Vec::new();
+        let mut left = false;
+        self.table.for_each(|number, e| {
+            if e.trigger == Trigger::Edge {
+                match edges.try_reserve(1) {
+                    Ok(()) => edges.push(number),
+                    Err(_) => left = true,
+                }
+            }
+        });
+        edges.into_iter().for_each(|number| self.demote(number));
+        self.promoted = left;
     }
 
     /// Goes back to level-triggering, for good.

@@ -37,6 +37,8 @@
 //! * an edge leaves its directions *open*, until a transfer through the library comes up short there;
 //! * what is open and wanted when the next wait begins was not used up: the descriptor goes back to `Level`, for
 //!   good. So does one whose peer has said its last word, and one whose edges nobody wants;
+//! * it also goes back when the program starts a second thread: what one has found to be used up may be an edge
+//!   that another was told of meanwhile, and then no event would tell;
 //! * that it can be written to is reported when the program says so only within the turn of the edge, and only if
 //!   nothing has been written meanwhile.
 //!
@@ -136,6 +138,8 @@ pub(crate) struct Reactor {
     room: usize,
     /// Some of the events were edges, which nobody but us remembers.
     edges: bool,
+    /// Descriptors may be watched for edges.
+    promoted: bool,
     /// The last look has brought an event of a registration that is no more.
     ghost: bool,
     /// Looks in a row that did.
@@ -190,6 +194,7 @@ impl Reactor {
             next_event: 0,
             room: EVENTS,
             edges: false,
+            promoted: false,
             ghost: false,
             ghost_looks: 0,
             stale: false,

@@ -142,6 +142,9 @@ impl Reactor {
         if self.has_rest() {
             self.apply_rest();
         }
+        if self.promoted && !alone() {
+            self.demote_all();
+        }
         if std::mem::take(&mut self.edges) {
             self.list_unused_edges();
         }
@@ -289,7 +292,7 @@ impl Reactor {
             Step::Ask(question)
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)
-        } else if e.uses_edges_up() {
+        } else if e.uses_edges_up() && alone() {
             Step::Promote
         } else {
             Step::Ask(question)
