@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c bench bench-tools
+	check-c stress bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -106,6 +106,10 @@ check-unit:
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
 	$(CARGO) test --release --test c
+
+# A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
+stress: check-tools
+	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))
