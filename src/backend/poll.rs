@@ -1,6 +1,7 @@
 //! poll(2): everywhere, and O(descriptors) for each wait.
 
 use super::numbers::ByNumber;
+use super::shut::Shut;
 use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
@@ -10,14 +11,13 @@ use crate::sys::poll::{flags, poll};
 use crate::time::timeout_ms;
 use libc::{POLLNVAL, pollfd};
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(super) struct Poll {
     watched: Mutex<Watched>,
     waker: Waker,
-    shut: AtomicBool,
+    shut: Shut,
 }
 
 /// Entries of the vectors belong together. They stand in no order, so that a change moves one at most.
@@ -39,7 +39,7 @@ struct Watched {
 
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
-        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: AtomicBool::new(false) })
+        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: Shut::new() })
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -163,8 +163,8 @@ impl Backend for Poll {
         let mut answers = result?;
         if events.polled.last().is_some_and(|p| p.revents != 0) {
             answers -= 1;
-            if w.unheard == 0 && !self.shut.load(Ordering::Acquire) {
-                self.waker.silence();
+            if w.unheard == 0 {
+                self.shut.silence(|| self.waker.silence(), || self.waker.ring());
             }
         }
         w.start = events.take_polled(start, answers).full_at.unwrap_or(0);
@@ -176,8 +176,7 @@ impl Backend for Poll {
     }
 
     fn shut(&self) {
-        self.shut.store(true, Ordering::Release);
-        self.waker.ring();
+        self.shut.shut(|| self.waker.ring());
     }
 
     fn abandon(&self) {

@@ -37,7 +37,7 @@ impl Reactor {
         if e.is_unsettled() {
             self.list_if_unsettled(number);
         }
-        if self.sleepers > 0 {
+        if self.sleepers.any() {
             self.tell_sleepers(number, at_once);
         }
     }
@@ -125,7 +125,7 @@ impl Reactor {
         e.queued |= dir.into();
         e.unconfirmed -= dir.into();
         self.push(dir, fd.index() as u32);
-        if self.sleepers > 0 {
+        if self.sleepers.any() {
             self.wake_sleepers();
         }
         true
@@ -211,15 +211,14 @@ impl Reactor {
 
     /// Has a sleeper look at what has changed. It sleeps on for all, or returns and wakes the next.
     pub(super) fn wake_sleepers(&mut self) {
-        self.calls = self.calls.wrapping_add(1);
-        self.unheard = self.sleepers;
+        self.sleepers.change();
         self.wake_one();
     }
 
     /// A thread ends its wait call: it may have been the only one that knew of the last change.
     #[inline]
-    pub(super) fn pass_on_the_call(&self) {
-        if self.unheard > 0 {
+    pub(super) fn pass_on_the_change(&self) {
+        if self.sleepers.must_be_told() {
             self.wake_one();
         }
     }
@@ -227,7 +226,7 @@ impl Reactor {
     /// Sends the sleepers away if nothing is left to wait for.
     #[inline]
     pub(super) fn dismiss_sleepers(&mut self) {
-        if self.sleepers > 0 && self.wanted == 0 && self.timer.is_empty() {
+        if self.sleepers.any() && self.wanted == 0 && self.timer.is_empty() {
             self.wake_sleepers();
         }
     }
@@ -241,7 +240,7 @@ impl Reactor {
 
     /// Sends the sleepers away from a backend that is given up.
     pub(super) fn shut_backend(&self) {
-        if let Some(backend) = self.live_backend().filter(|_| self.sleepers > 0) {
+        if let Some(backend) = self.live_backend().filter(|_| self.sleepers.any()) {
             backend.shut();
         }
     }

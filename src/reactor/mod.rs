@@ -61,6 +61,7 @@ mod next;
 pub(crate) mod quick;
 mod registry;
 mod sender;
+mod sleepers;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -87,6 +88,7 @@ use crate::sys::lock::ForkLock;
 use crate::table::{Entry, FdTable};
 use crate::timer::Timer;
 use nix::errno::Errno;
+use sleepers::Sleepers;
 use std::sync::Arc;
 use zerocopy::ZeroCopy;
 
@@ -113,12 +115,7 @@ pub(crate) struct Reactor {
     registered: usize,
     /// Wanted directions of all descriptors together.
     wanted: usize,
-    /// Threads that sleep in the backend, or are about to.
-    sleepers: usize,
-    /// Counts the times that they were woken to see what has changed.
-    calls: u32,
-    /// How many have slept since before the last call.
-    unheard: usize,
+    sleepers: Sleepers,
     /// Counts backends, so that a sleeper notices that its own is gone.
     epoch: u32,
     /// Counts wait calls; never 0.
@@ -181,9 +178,7 @@ impl Reactor {
             unsettled: Vec::new(),
             registered: 0,
             wanted: 0,
-            sleepers: 0,
-            calls: 0,
-            unheard: 0,
+            sleepers: Sleepers::new(),
             epoch: 0,
             cycle: 1,
             set_up: false,
@@ -251,7 +246,7 @@ impl Reactor {
         self.stale = false;
         self.ghost_looks = 0;
         self.epoch = self.epoch.wrapping_add(1);
-        (self.sleepers, self.unheard) = (0, 0);
+        self.sleepers.forget_all();
         let unsettled = &mut self.unsettled;
         self.table.for_each(|number, e| {
             e.watched = Interest::NONE;

@@ -88,8 +88,8 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             Err(e) => break Err(e),
         };
         first = false;
-        let (epoch, calls, room) = (state.epoch, state.calls, state.room);
-        state.sleepers += 1;
+        let (epoch, room) = (state.epoch, state.room);
+        let known = state.sleepers.enter();
         drop(state);
         let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
         state = lock.lock();
@@ -98,8 +98,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
             continue;
         }
         if state.epoch == epoch {
-            state.sleepers -= 1;
-            state.unheard -= usize::from(state.calls != calls);
+            state.sleepers.leave(known);
         }
         match result {
             Ok(()) => {}
@@ -127,7 +126,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit) -> Result<usize, E
         }
     };
     state.drop_unconfirmed();
-    state.pass_on_the_call();
+    state.pass_on_the_change();
     state.spare = Some(scratch);
     let done = state.zerocopy.take_done();
     drop(state);
