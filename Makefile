@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c bench bench-tools
+	check-c check-loom stress bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -106,6 +106,14 @@ check-unit:
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
 	$(CARGO) test --release --test c
+
+# Built apart, because the flag builds everything anew.
+check-loom:
+	RUSTFLAGS='--cfg loom' $(CARGO) test --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+
+# A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
+stress: check-tools
+	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))

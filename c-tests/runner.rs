@@ -5,6 +5,7 @@
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //!
@@ -43,6 +44,8 @@ mod place;
 mod program;
 #[path = "runner/servers.rs"]
 mod servers;
+#[path = "runner/stress.rs"]
+mod stress;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     trials.extend(layout::trials());
     trials.extend(differential::trials());
     trials.extend(servers::trials());
+    trials.extend(stress::trials());
     trials.extend(counts::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());

@@ -1,7 +1,6 @@
 /* Any thread may call anything at any time, also while another one waits. */
-#include "loop.h"
+#include "thread.h"
 
-#include <pthread.h>
 #include <sys/time.h>
 
 #define WORKERS 4
@@ -9,14 +8,6 @@
 
 static int64 shared[2];
 static volatile int go_on = 1;
-
-static pthread_t start(void *(*body)(void *), void *arg) {
-  pthread_t thread;
-  CHECK_INT(pthread_create(&thread, NULL, body, arg), 0);
-  return thread;
-}
-
-static void join(pthread_t thread) { CHECK_INT(pthread_join(thread, NULL), 0); }
 
 /* One byte after the other into a blocking pipe; a full pipe is waited for. */
 static void *knock(void *arg) {
@@ -42,13 +33,13 @@ TEST(T4_RULE10_S3_13_workers_write_to_a_registered_pipe_while_the_loop_waits) {
   io_nonblock(shared[0]);
   l_read_event(shared[0]);
   CHECK_INT(io_fd(shared[1]), 1); /* stays blocking */
-  for (i = 0; i < WORKERS; i++) worker[i] = start(knock, NULL);
+  for (i = 0; i < WORKERS; i++) worker[i] = th_start(knock, NULL);
   while (got < WORKERS * EACH) {
     CHECK_INT(l_next_read(L_PATIENCE), shared[0]);
     while ((n = io_tryread(shared[0], buf, sizeof buf)) > 0) got += n;
     CHECK_INT(n, -1);
   }
-  for (i = 0; i < WORKERS; i++) join(worker[i]);
+  for (i = 0; i < WORKERS; i++) th_join(worker[i]);
   CHECK_INT(got, WORKERS * EACH);
   CHECK_INT(fcntl((int)shared[1], F_GETFL) & O_NONBLOCK, 0);
 }
@@ -67,10 +58,10 @@ TEST(RULE10_S3_13_wantread_of_another_thread_wakes_the_waiter) {
   t_pipe(d);
   io_nonblock(d[0]);
   l_put(d[1], "x");
-  thread = start(want_late, d);
+  thread = th_start(want_late, d);
   CHECK_INT(l_next_read(10000), d[0]);
   CHECK(t_now_ms() - begun < 5000);
-  join(thread);
+  th_join(thread);
 }
 
 static void *close_late(void *arg) {
@@ -93,10 +84,10 @@ TEST(RULE10_S3_13_close_by_another_thread_while_the_loop_waits) {
   }
   io_nonblock(d[3]);
   l_read_event(d[3]);
-  thread = start(close_late, d);
+  thread = th_start(close_late, d);
   CHECK_INT(l_next_read(L_PATIENCE), d[3]);
   CHECK_INT(io_canread(), -1);
-  join(thread);
+  th_join(thread);
 }
 
 static void *churn(void *arg) {
@@ -127,7 +118,7 @@ TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
   uintptr_t i;
   int64 d[2];
   l_pipe(d, 1);
-  for (i = 0; i < WORKERS; i++) worker[i] = start(churn, (void *)(i + 1));
+  for (i = 0; i < WORKERS; i++) worker[i] = th_start(churn, (void *)(i + 1));
   while (t_now_ms() < end) {
     io_waituntil2(5);
     while (io_canread() != -1) {
@@ -137,7 +128,7 @@ TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
     io_timeouted();
   }
   go_on = 0;
-  for (i = 0; i < WORKERS; i++) join(worker[i]);
+  for (i = 0; i < WORKERS; i++) th_join(worker[i]);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
@@ -154,7 +145,7 @@ TEST(RULE10_S3_13_the_loop_may_move_to_another_thread) {
   int i;
   l_pipe(d, 1);
   for (i = 0; i < 3; i++) {
-    join(start(wait_a_moment, NULL));
+    th_join(th_start(wait_a_moment, NULL));
     l_put(d[1], "x");
     CHECK_INT(l_next_read(L_PATIENCE), d[0]);
     CHECK_INT(io_tryread(d[0], &c, 1), 1);
@@ -172,14 +163,14 @@ TEST(RULE10_no_lock_is_held_while_a_thread_blocks_in_waitread) {
   pthread_t thread;
   t_pipe(blocked);
   CHECK_INT(io_fd(blocked[0]), 1);
-  thread = start(wait_in_read, &blocked[0]);
+  thread = th_start(wait_in_read, &blocked[0]);
   poll(NULL, 0, 30);
   l_pipe(d, 1);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   io_setcookie(blocked[0], d);
   l_put(blocked[1], "x");
-  join(thread);
+  th_join(thread);
 }
 
 static void *ping(void *arg) {
@@ -203,10 +194,10 @@ TEST(D10_RULE11_two_threads_leave_no_timer_behind) {
   struct itimerval timer;
   pthread_t a, b;
   CHECK(signal(SIGALRM, on_alarm) != SIG_ERR);
-  a = start(ping, NULL);
-  b = start(ping, NULL);
-  join(a);
-  join(b);
+  a = th_start(ping, NULL);
+  b = th_start(ping, NULL);
+  th_join(a);
+  th_join(b);
   CHECK_INT(getitimer(ITIMER_REAL, &timer), 0);
   CHECK_INT(timer.it_value.tv_sec, 0);
   CHECK_INT(timer.it_value.tv_usec, 0);
@@ -235,7 +226,7 @@ TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
   int i, n[2];
   pthread_t thread[2];
   l_pipe(d, 1);
-  for (i = 0; i < 2; i++) thread[i] = start(serve, &n[i]);
+  for (i = 0; i < 2; i++) thread[i] = th_start(serve, &n[i]);
   for (i = 0; i < 300; i++) l_put(d[1], "x");
   for (;;) {
     struct pollfd p = {(int)d[0], POLLIN, 0};
@@ -244,7 +235,7 @@ TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
     poll(NULL, 0, 5);
   }
   go_on = 0;
-  for (i = 0; i < 2; i++) join(thread[i]);
+  for (i = 0; i < 2; i++) th_join(thread[i]);
   CHECK_INT(n[0] + n[1], 300);
 }
 
@@ -273,7 +264,7 @@ TEST(S3_13_cancelling_a_thread_inside_leaves_the_process_alive) {
     pthread_t thread;
     l_pipe(d, 1);
     io_block(d[0]);
-    thread = start(bodies[i], &d[0]);
+    thread = th_start(bodies[i], &d[0]);
     poll(NULL, 0, 50);
     CHECK_INT(pthread_cancel(thread), 0);
     poll(NULL, 0, 50);

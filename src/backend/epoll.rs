@@ -1,5 +1,6 @@
 //! epoll(7), level-triggered.
 
+use super::shut::Shut;
 use super::waker::Waker;
 use super::{Asked, Backend, Events, Token, poll};
 use crate::fd::Fd;
@@ -21,19 +22,14 @@ pub(super) struct Epoll {
     set: Fd,
     /// Made when a second thread first has something to say: most programs never need it.
     waker: OnceLock<Waker>,
-    shut: AtomicBool,
+    shut: Shut,
     abandoned: AtomicBool,
 }
 
 impl Epoll {
     pub(super) fn open() -> Result<Epoll, Errno> {
         let set = create()?;
-        Ok(Epoll {
-            set,
-            waker: OnceLock::new(),
-            shut: AtomicBool::new(false),
-            abandoned: AtomicBool::new(false),
-        })
+        Ok(Epoll { set, waker: OnceLock::new(), shut: Shut::new(), abandoned: AtomicBool::new(false) })
     }
 
     /// Takes what is ready now or within the time, as far as there is room.
@@ -50,8 +46,8 @@ impl Epoll {
     }
 
     fn silence(&self) {
-        if let (Some(w), false) = (self.waker.get(), self.shut.load(Ordering::Acquire)) {
-            w.silence();
+        if let Some(w) = self.waker.get() {
+            self.shut.silence(|| w.silence(), || w.ring());
         }
     }
 
@@ -163,8 +159,7 @@ impl Backend for Epoll {
     }
 
     fn shut(&self) {
-        self.shut.store(true, Ordering::Release);
-        self.wake();
+        self.shut.shut(|| self.wake());
     }
 
     fn abandon(&self) {

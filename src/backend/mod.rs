@@ -27,6 +27,7 @@ pub(crate) mod fake;
 mod numbers;
 mod pick;
 mod poll;
+mod shut;
 mod uring;
 mod waker;
 

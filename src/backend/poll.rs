@@ -1,6 +1,7 @@
 //! poll(2): everywhere, and O(descriptors) for each wait.
 
 use super::numbers::ByNumber;
+use super::shut::Shut;
 use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
@@ -10,14 +11,13 @@ use crate::sys::poll::{flags, poll};
 use crate::time::timeout_ms;
 use libc::{POLLNVAL, pollfd};
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(super) struct Poll {
     watched: Mutex<Watched>,
     waker: Waker,
-    shut: AtomicBool,
+    shut: Shut,
 }
 
 /// Entries of the vectors belong together. They stand in no order, so that a change moves one at most.
@@ -29,13 +29,17 @@ struct Watched {
     places: ByNumber<u32>,
     /// Threads inside poll(2) with a copy of the questions.
     sleepers: usize,
+    /// Counts the changes that they were woken for.
+    changes: u32,
+    /// How many of them have slept since before the last one: the bell rings until each has come to look.
+    unheard: usize,
     /// Where the next wait begins to look, so that a full house starves nobody.
     start: usize,
 }
 
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
-        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: AtomicBool::new(false) })
+        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: Shut::new() })
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -47,6 +51,8 @@ impl Poll {
         let mut w = self.watched();
         f(&mut w)?;
         if w.sleepers > 0 {
+            w.changes = w.changes.wrapping_add(1);
+            w.unheard = w.sleepers;
             self.waker.ring();
         }
         Ok(())
@@ -61,6 +67,8 @@ impl Watched {
             files: Vec::new(),
             places: ByNumber::new(),
             sleepers: 0,
+            changes: 0,
+            unheard: 0,
             start: 0,
         }
     }
@@ -138,24 +146,25 @@ impl Backend for Poll {
     }
 
     fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno> {
-        let start = {
+        let (start, changes) = {
             let mut w = self.watched();
             events.begin(w.questions.len() + asked.len() + 1)?;
             events.polled.extend_from_slice(&w.questions);
             events.generations.extend_from_slice(&w.generations);
             w.sleepers += 1;
-            w.start
+            (w.start, w.changes)
         };
         asked.iter().for_each(|a| events.ask(a.token, a.interest));
         events.polled.push(request(self.waker.fd(), Interest::READ));
         let result = poll(&mut events.polled, timeout_ms(timeout));
         let mut w = self.watched();
         w.sleepers -= 1;
+        w.unheard -= usize::from(w.changes != changes);
         let mut answers = result?;
         if events.polled.last().is_some_and(|p| p.revents != 0) {
             answers -= 1;
-            if !self.shut.load(Ordering::Acquire) {
-                self.waker.silence();
+            if w.unheard == 0 {
+                self.shut.silence(|| self.waker.silence(), || self.waker.ring());
             }
         }
         w.start = events.take_polled(start, answers).full_at.unwrap_or(0);
@@ -167,8 +176,7 @@ impl Backend for Poll {
     }
 
     fn shut(&self) {
-        self.shut.store(true, Ordering::Release);
-        self.waker.ring();
+        self.shut.shut(|| self.waker.ring());
     }
 
     fn abandon(&self) {

@@ -4,14 +4,13 @@
 use crate::batch::ENTRY;
 use crate::ctypes::Array;
 use crate::sys::mem;
-use crate::sys::thread::single_threaded;
+use crate::sys::spare::Spare;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Bytes of a block: a program that looks at the array finds it allocated.
 pub(super) const SIZE: u64 = 16 * ENTRY;
 
-static SPARE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static SPARE: Spare = Spare::new();
 
 /// Gives an array that has no block a first one. False: it has failed, or there is no memory.
 #[inline(never)]
@@ -19,9 +18,9 @@ pub(super) fn begin(x: &mut Array) -> bool {
     if x.allocated != 0 {
         return false;
     }
-    let spare = NonNull::new(exchange(ptr::null_mut()));
     // SAFETY: a new block.
-    let Ok(p) = spare.map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), SIZE as usize) }, Ok) else {
+    let Ok(p) = SPARE.take().map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), SIZE as usize) }, Ok)
+    else {
         return false;
     };
     (x.p, x.allocated, x.initialized) = (p.as_ptr().cast(), SIZE as i64, 0);
@@ -34,26 +33,18 @@ pub(super) fn begin(x: &mut Array) -> bool {
 /// It is a `malloc` block of that size that nobody uses any more.
 #[inline]
 pub(super) unsafe fn free(p: *mut u8, size: i64) {
-    let superfluous = if size == SIZE as i64 && !p.is_null() { exchange(p) } else { p };
-    if !superfluous.is_null() {
+    let block = NonNull::new(p);
+    let superfluous = if size == SIZE as i64 { block.and_then(|p| SPARE.leave(p)) } else { block };
+    if let Some(p) = superfluous {
         // SAFETY: the caller's block, or the one that was kept.
-        unsafe { mem::free(superfluous) };
+        unsafe { mem::free(p.as_ptr()) };
     }
 }
 
 /// Gives the spare block back.
 pub(crate) fn shut_down() {
-    // SAFETY: the block was kept by nobody else.
-    unsafe { mem::free(exchange(ptr::null_mut())) };
-}
-
-#[inline(always)]
-fn exchange(p: *mut u8) -> *mut u8 {
-    if single_threaded() {
-        let old = SPARE.load(Ordering::Relaxed);
-        SPARE.store(p, Ordering::Relaxed);
-        old
-    } else {
-        SPARE.swap(p, Ordering::AcqRel)
+    if let Some(p) = SPARE.take() {
+        // SAFETY: nobody else has the block.
+        unsafe { mem::free(p.as_ptr()) };
     }
 }

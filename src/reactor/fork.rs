@@ -30,7 +30,7 @@ impl Reactor {
         self.stale = self.backend.is_some();
         self.set_up = false;
         // The other threads are not in this process.
-        self.sleepers = 0;
+        self.sleepers.forget_all();
         self.zerocopy.inherit();
         self.lose_loops();
     }

@@ -40,7 +40,7 @@ impl Reactor {
             self.tell_takers(Direction::Write);
         }
         self.list_if_unsettled(number);
-        if self.sleepers > 0 {
+        if self.sleepers.any() {
             self.tell_sleepers(number, at_once);
         }
     }
@@ -82,6 +82,7 @@ impl Reactor {
             // Or it would be told of connections in place of a process that wants them.
             self.list_if_unsettled(fd.index() as u32);
         }
+        self.dismiss_sleepers();
     }
 
     /// `io_eagain_*`: the program found out that the descriptor is not ready. It may be wrong, so that an edge does
@@ -138,7 +139,7 @@ impl Reactor {
         e.unconfirmed -= dir.into();
         self.push(dir, fd.index() as u32);
         self.tell_takers(dir);
-        if self.sleepers > 0 {
+        if self.sleepers.any() {
             self.wake_sleepers();
         }
         true
@@ -180,7 +181,26 @@ impl Reactor {
         let can = self.live_backend().is_some_and(|b| b.edges(Fd::from_index(number)));
         if !can || self.watch(number, both) != Armed::Yes {
             self.table.listed(number).rhythm = Rhythm::Irregular;
+        } else {
+            self.promoted = true;
         }
+    }
+
+    /// Threads appear: see the module's text.
+    #[cold]
+    pub(super) fn demote_all(&mut self) {
+        let mut edges = Vec::new();
+        let mut left = false;
+        self.table.for_each(|number, e| {
+            if e.trigger == Trigger::Edge {
+                match edges.try_reserve(1) {
+                    Ok(()) => edges.push(number),
+                    Err(_) => left = true,
+                }
+            }
+        });
+        edges.into_iter().for_each(|number| self.demote(number));
+        self.promoted = left;
     }
 
     /// Goes back to level-triggering, for good.
@@ -203,7 +223,31 @@ impl Reactor {
         e.dead = true;
     }
 
-    pub(super) fn wake_sleepers(&self) {
+    /// Has a sleeper look at what has changed. It sleeps on for all, or returns and wakes the next.
+    pub(super) fn wake_sleepers(&mut self) {
+        self.sleepers.change();
+        self.wake_one();
+    }
+
+    /// A thread ends its wait call: it may have been the only one that knew of the last change.
+    #[inline]
+    pub(super) fn pass_on_the_change(&self) {
+        if self.sleepers.must_be_told() {
+            self.wake_one();
+        }
+    }
+
+    /// Sends the sleepers away if nothing is left to wait for.
+    #[inline]
+    pub(super) fn dismiss_sleepers(&mut self) {
+        // An event-loop thread waits for what will be wanted.
+        if self.sleepers.any() && self.wanted == 0 && self.timer.is_empty() && !self.loops.are_running() {
+            self.wake_sleepers();
+        }
+    }
+
+    #[cold]
+    fn wake_one(&self) {
         if let Some(backend) = self.live_backend() {
             backend.wake();
         }
@@ -211,7 +255,7 @@ impl Reactor {
 
     /// Sends the sleepers away from a backend that is given up.
     pub(super) fn shut_backend(&self) {
-        if let Some(backend) = self.live_backend().filter(|_| self.sleepers > 0) {
+        if let Some(backend) = self.live_backend().filter(|_| self.sleepers.any()) {
             backend.shut();
         }
     }

@@ -307,7 +307,7 @@ impl Reactor {
         e.parked -= dir.into();
         let unknown = e.unknown();
         self.list_if_unsettled(number);
-        if self.sleepers > 0 && !unknown.is_none() {
+        if self.sleepers.any() && !unknown.is_none() {
             self.tell_sleepers(number, false);
         }
     }

@@ -37,6 +37,8 @@
 //! * an edge leaves its directions *open*, until a transfer through the library comes up short there;
 //! * what is open and wanted when the next wait begins was not used up: the descriptor goes back to `Level`, for
 //!   good. So does one whose peer has said its last word, and one whose edges nobody wants;
+//! * it also goes back when the program starts a second thread: what one has found to be used up may be an edge
+//!   that another was told of meanwhile, and then no event would tell;
 //! * that it can be written to is reported when the program says so only within the turn of the edge, and only if
 //!   nothing has been written meanwhile.
 //!
@@ -60,6 +62,7 @@ mod next;
 pub(crate) mod quick;
 mod registry;
 mod sender;
+mod sleepers;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -89,6 +92,7 @@ use crate::table::{Entry, FdTable};
 use crate::timer::Timer;
 use loops::Loops;
 use nix::errno::Errno;
+use sleepers::Sleepers;
 use std::sync::Arc;
 use zerocopy::ZeroCopy;
 
@@ -115,8 +119,7 @@ pub(crate) struct Reactor {
     registered: usize,
     /// Wanted directions of all descriptors together.
     wanted: usize,
-    /// Threads that sleep in the backend, or are about to.
-    sleepers: usize,
+    sleepers: Sleepers,
     /// Counts backends, so that a sleeper notices that its own is gone.
     epoch: u32,
     /// Counts wait calls; never 0.
@@ -136,6 +139,8 @@ pub(crate) struct Reactor {
     room: usize,
     /// Some of the events were edges, which nobody but us remembers.
     edges: bool,
+    /// Descriptors may be watched for edges.
+    promoted: bool,
     /// The last look has brought an event of a registration that is no more.
     ghost: bool,
     /// Looks in a row that did.
@@ -174,7 +179,7 @@ impl Reactor {
             unsettled: Vec::new(),
             registered: 0,
             wanted: 0,
-            sleepers: 0,
+            sleepers: Sleepers::new(),
             epoch: 0,
             cycle: 1,
             set_up: false,
@@ -185,6 +190,7 @@ impl Reactor {
             next_event: 0,
             room: EVENTS,
             edges: false,
+            promoted: false,
             ghost: false,
             ghost_looks: 0,
             stale: false,
@@ -245,7 +251,7 @@ impl Reactor {
         self.stale = false;
         self.ghost_looks = 0;
         self.epoch = self.epoch.wrapping_add(1);
-        self.sleepers = 0;
+        self.sleepers.forget_all();
         let unsettled = &mut self.unsettled;
         self.table.for_each(|number, e| {
             e.watched = Interest::NONE;

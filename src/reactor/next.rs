@@ -43,9 +43,10 @@ impl Reactor {
         let Some(e) = self.table.get(fd) else { return Ok(()) };
         let earlier = at < e.deadline;
         self.timer.set(&mut self.table, fd.index() as u32, at)?;
-        if earlier && self.sleepers > 0 {
+        if earlier && self.sleepers.any() {
             self.wake_sleepers();
         }
+        self.dismiss_sleepers();
         Ok(())
     }
 

@@ -80,6 +80,7 @@ impl Reactor {
         self.wanted -= want.count();
         self.registered -= 1;
         self.table.listed(number).vacate();
+        self.dismiss_sleepers();
     }
 
     /// Whether the number stands for another file than the one that was registered.

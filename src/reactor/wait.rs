@@ -104,7 +104,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
         };
         first = false;
         let (epoch, room) = (state.epoch, state.room);
-        state.sleepers += 1;
+        let known = state.sleepers.enter();
         drop(state);
         let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
         state = lock.lock();
@@ -115,7 +115,9 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
             }
             continue;
         }
-        state.sleepers -= usize::from(state.epoch == epoch);
+        if state.epoch == epoch {
+            state.sleepers.leave(known);
+        }
         match result {
             Ok(()) => {}
             Err(Errno::EBADF | Errno::EINVAL) if !recovered => {
@@ -142,6 +144,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
         }
     };
     state.drop_unconfirmed();
+    state.pass_on_the_change();
     state.spare = Some(scratch);
     let done = state.zerocopy.take_done();
     drop(state);
@@ -155,6 +158,9 @@ impl Reactor {
         hot::forget();
         if self.has_rest() {
             self.apply_rest();
+        }
+        if self.promoted && !alone() {
+            self.demote_all();
         }
         if std::mem::take(&mut self.edges) {
             self.list_unused_edges();
@@ -305,7 +311,7 @@ impl Reactor {
             Step::Ask(question)
         } else if !first || interest.has(Direction::Read) {
             Step::Arm(question)
-        } else if e.uses_edges_up() && !self.loops.are_running() {
+        } else if e.uses_edges_up() && alone() {
             Step::Promote
         } else {
             Step::Ask(question)

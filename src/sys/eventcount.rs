@@ -1,6 +1,7 @@
 //! A count to sleep on until it changes: what a condition variable is for a lock that is not the C library's.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use super::sync::{self, AtomicU32};
+use std::sync::atomic::Ordering;
 
 /// Look at the count while the reason to sleep holds, under the lock that guards the reason; then unlock and sleep.
 /// Whoever takes the reason away, under the lock, advances the count: a sleep that has not begun does not begin.
@@ -17,21 +18,12 @@ impl EventCount {
 
     /// Sleeps unless the count has changed since it was `seen`. May return for no reason.
     pub(crate) fn sleep(&self, seen: u32) {
-        futex(&self.0, libc::FUTEX_WAIT, seen);
+        sync::sleep_while(&self.0, seen);
     }
 
     /// Advances the count and wakes up to `threads` that sleep.
     pub(crate) fn advance(&self, threads: u32) {
         self.0.fetch_add(1, Ordering::Release);
-        futex(&self.0, libc::FUTEX_WAKE, threads);
+        sync::wake(&self.0, threads);
     }
-}
-
-/// An error is as good as a wake-up: the caller looks again.
-fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
-    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the word lives through the call; without a timeout no other address is used.
-    unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, std::ptr::null::<libc::timespec>())
-    };
 }

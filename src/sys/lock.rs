@@ -5,23 +5,17 @@
 //! says that only one thread exists (`__libc_single_threaded`), plain loads and stores do. No thread can appear
 //! while the lock is held: the holder calls nothing that could start one.
 
-use super::thread::single_threaded;
+use super::sync::{AtomicU32, AtomicUsize, LOOKS, sleep_while, spin_loop, wake_one};
+use super::thread::{single_threaded, this_thread};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::ptr;
-use std::sync::atomic::{
-    AtomicU32, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 /// Held, and somebody may be asleep over it.
 const WAITED_FOR: u32 = 2;
-
-/// How often to look again before sleeping: the lock is held for a few hundred instructions.
-const LOOKS: u32 = 100;
 
 /// A mutex that the forking thread can hold across the fork, so that the child, which has no other thread
 /// to unlock it, gets it unlocked and its contents whole.
@@ -85,10 +79,10 @@ impl<T> ForkLock<T> {
             {
                 return;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
         while self.word.swap(WAITED_FOR, Acquire) != FREE {
-            futex(&self.word, libc::FUTEX_WAIT, WAITED_FOR);
+            sleep_while(&self.word, WAITED_FOR);
         }
     }
 
@@ -97,7 +91,7 @@ impl<T> ForkLock<T> {
         if single_threaded() {
             self.word.store(FREE, Relaxed);
         } else if self.word.swap(FREE, Release) == WAITED_FOR {
-            futex(&self.word, libc::FUTEX_WAKE, 1);
+            wake_one(&self.word);
         }
     }
 
@@ -115,7 +109,7 @@ impl<T> ForkLock<T> {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     fn is_held(&self) -> bool {
         self.word.load(Relaxed) != FREE
     }
@@ -177,20 +171,7 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
-/// An error is as good as a wake-up: the caller looks at the word again.
-#[cold]
-fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
-    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the word lives through the call; without a timeout no other address is used.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
-}
-
-fn this_thread() -> usize {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::pthread_self() as usize }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::thread;

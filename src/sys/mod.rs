@@ -16,5 +16,7 @@ pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod rights;
 pub(crate) mod signal;
+pub(crate) mod spare;
+pub(crate) mod sync;
 pub(crate) mod thread;
 pub(crate) mod uring;

@@ -97,6 +97,12 @@ pub(crate) fn single_threaded() -> bool {
     flag.load(Ordering::Relaxed) != 0
 }
 
+/// Tells this thread from the others that there are; a forked child goes on with its parent's.
+pub(crate) fn this_thread() -> usize {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::pthread_self() as usize }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

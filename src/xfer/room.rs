@@ -1,12 +1,12 @@
 //! Memory that files are read into: page-aligned, of one size, and the last block that was used is kept for the next
 //! user. A block of that size is more than `malloc` has at hand.
 
+use crate::sys::spare::Spare;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc, dealloc};
 use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Smaller reads cost more (16 KiB: a fifth on top of a checksum, a seventh on top of AES-GCM), larger ones no less
 /// (`docs/performance.md`).
@@ -18,7 +18,7 @@ const LAYOUT: Layout = match Layout::from_size_align(SIZE, 4096) {
     Err(_) => panic!("a power of two"),
 };
 
-static SPARE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static SPARE: Spare = Spare::new();
 
 /// [`SIZE`] bytes.
 #[derive(Debug)]
@@ -29,9 +29,8 @@ unsafe impl Send for Room {}
 
 impl Room {
     pub(crate) fn new() -> Result<Room, Errno> {
-        let spare = NonNull::new(SPARE.swap(ptr::null_mut(), Ordering::Acquire));
         // SAFETY: the layout has a size.
-        spare.or_else(|| NonNull::new(unsafe { alloc(LAYOUT) })).map(Room).ok_or(Errno::ENOMEM)
+        SPARE.take().or_else(|| NonNull::new(unsafe { alloc(LAYOUT) })).map(Room).ok_or(Errno::ENOMEM)
     }
 
     /// All of it. What was written before is still there.
@@ -51,18 +50,16 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let kept =
-            SPARE.compare_exchange(ptr::null_mut(), self.0.as_ptr(), Ordering::Release, Ordering::Relaxed);
-        if kept.is_err() {
+        if let Some(superfluous) = SPARE.leave(self.0) {
             // SAFETY: it came from `alloc` with this layout, and nobody else has it.
-            unsafe { dealloc(self.0.as_ptr(), LAYOUT) };
+            unsafe { dealloc(superfluous.as_ptr(), LAYOUT) };
         }
     }
 }
 
 /// Gives the spare block back.
 pub(crate) fn shut_down() {
-    if let Some(p) = NonNull::new(SPARE.swap(ptr::null_mut(), Ordering::Acquire)) {
+    if let Some(p) = SPARE.take() {
         // SAFETY: as for the drop of a room.
         unsafe { dealloc(p.as_ptr(), LAYOUT) };
     }

@@ -1,0 +1,5 @@
+//! In place of `src/backend`.
+
+mod models;
+#[path = "../../src/backend/shut.rs"]
+mod shut;
