@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom stress bench bench-tools
+	check-c check-loom check-tsan stress bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -110,6 +110,10 @@ check-c:
 # Built apart, because the flag builds everything anew.
 check-loom:
 	RUSTFLAGS='--cfg loom' $(CARGO) test --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+
+# The C side alone: see the script.
+check-tsan: check-tools all
+	sh c-tests/tsan/check.sh $(RELEASE)
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools

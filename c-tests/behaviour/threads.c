@@ -7,7 +7,7 @@
 #define EACH 5000
 
 static int64 shared[2];
-static volatile int go_on = 1;
+static int go_on = 1;
 
 /* One byte after the other into a blocking pipe; a full pipe is waited for. */
 static void *knock(void *arg) {
@@ -92,7 +92,7 @@ TEST(RULE10_S3_13_close_by_another_thread_while_the_loop_waits) {
 
 static void *churn(void *arg) {
   unsigned seed = (unsigned)(uintptr_t)arg;
-  while (go_on) {
+  while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
     int64 d[2];
     char c;
     t_unix_pair(d);
@@ -127,7 +127,7 @@ TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
     }
     io_timeouted();
   }
-  go_on = 0;
+  __atomic_store_n(&go_on, 0, __ATOMIC_RELAXED);
   for (i = 0; i < WORKERS; i++) th_join(worker[i]);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
@@ -208,7 +208,7 @@ TEST(D10_RULE11_two_threads_leave_no_timer_behind) {
 static void *serve(void *arg) {
   int64 d;
   int n = 0;
-  while (go_on) {
+  while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
     io_waituntil2(20);
     while ((d = io_canread()) != -1) {
       char c;
@@ -234,7 +234,7 @@ TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
     CHECK(t_now_ms() < end);
     poll(NULL, 0, 5);
   }
-  go_on = 0;
+  __atomic_store_n(&go_on, 0, __ATOMIC_RELAXED);
   for (i = 0; i < 2; i++) th_join(thread[i]);
   CHECK_INT(n[0] + n[1], 300);
 }

@@ -23,6 +23,7 @@ struct end {
   int finished, at_end;    /* has announced its end; has met that of the other one */
   int paused;              /* wants nothing until its deadline passes */
   uint64 to_send, sent, received;
+  uint64 announced;        /* what `sent` was when it finished; for the peer, which meets it later */
   uint64 seed;
   io_batch batch;
   struct end *peer;
@@ -113,6 +114,7 @@ static void close_end(struct end *e) {
 /* No byte follows from e. */
 static void finish(struct end *e) {
   e->finished = 1;
+  SET(e->announced, e->sent);
   if (!e->reads) {
     close_end(e);
     return;
@@ -123,7 +125,7 @@ static void finish(struct end *e) {
 }
 
 static void met_the_end(struct end *e) {
-  CHECK_INT(e->received, e->peer->sent);
+  CHECK_INT(e->received, GET(e->peer->announced));
   e->at_end = 1;
   io_dontwantread(e->fd);
   if (e->finished || !e->writes) close_end(e);
@@ -141,7 +143,7 @@ static void drain(struct end *e) {
     received(e, buf, n);
     ADD(lay_inside, n);
   }
-  CHECK_INT(e->received, e->peer->sent);
+  CHECK_INT(e->received, GET(e->peer->announced));
 }
 
 /* Closes both ends in the middle of everything. What lay in the connection is counted. */
@@ -152,6 +154,7 @@ static void drop(struct end *e) {
   if (other->open) {
     for (i = 0; i < 2; i++) {
       struct end *x = i ? other : e;
+      SET(x->announced, x->sent);
       if (x->writes && !x->finished && x->reads) CHECK_INT(shutdown((int)x->fd, SHUT_WR), 0);
     }
     /* The writing end of a pipe goes first: that is its announcement. */
