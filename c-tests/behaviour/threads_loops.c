@@ -149,6 +149,31 @@ TEST(S3_5_what_a_thread_has_in_hand_no_other_is_told_of) {
   join(other);
 }
 
+static void *take_one_and_hold(void *unused) {
+  CHECK(io_canread() != -1);
+  add(&taken);
+  until(&may_go_on, 1);
+  return unused;
+}
+
+/* While the first one is at work somebody has to look for the second. */
+TEST(S3_5_two_that_wait_get_two_events_that_come_one_by_one) {
+  int64 d[2][2];
+  pthread_t takers[2];
+  watched_pair(d[0]);
+  watched_pair(d[1]);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  for (int i = 0; i < 2; i++) takers[i] = start(take_one_and_hold, NULL);
+  sleep_ms(30);
+  for (int i = 0; i < 2; i++) {
+    CHECK_INT(write((int)d[i][1], "x", 1), 1);
+    until(&taken, i + 1);
+  }
+  add(&may_go_on);
+  for (int i = 0; i < 2; i++) join(takers[i]);
+  io_finishandshutdown();
+}
+
 TEST(S3_5_not_wanted_any_more_when_it_comes_back) {
   int64 d[2];
   pthread_t holder;

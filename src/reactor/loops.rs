@@ -163,6 +163,8 @@ pub(crate) fn next(dir: Direction) -> Option<u32> {
     let mut looked = false;
     while state.loops.are_running() {
         if let Some(number) = state.take_in_hand(dir) {
+            // It may have been what the others that wait were to be content with.
+            state.call_leader();
             return Some(number);
         }
         state =
@@ -184,9 +186,9 @@ fn lead(mut state: Guard<'static, Reactor>, limit: Limit) -> Guard<'static, Reac
     for dir in [Direction::Read, Direction::Write] {
         state.tell_takers(dir);
     }
-    if limit.is_now() && state.is_asked_for_events() {
-        // They did not call a leader, because there was one.
-        LEADERS.advance(1);
+    // Who came meanwhile did not: there was one. A library thread looks by itself.
+    if limit.is_now() {
+        state.call_leader();
     }
     state
 }
@@ -195,9 +197,7 @@ fn sleep_for_event(mut state: Guard<'static, Reactor>, dir: Direction) -> Guard<
     let takers = &TAKERS[dir.index()];
     state.loops.waiting[dir.index()] += 1;
     let seen = takers.now();
-    if !state.loops.leading {
-        LEADERS.advance(1);
-    }
+    state.call_leader();
     drop(state);
     takers.sleep(seen);
     state = STATE.lock();
@@ -222,6 +222,13 @@ impl Reactor {
     fn is_asked_for_events(&self) -> bool {
         let [readers, writers] = self.loops.waiting;
         (readers > 0 && self.readable.is_empty()) || (writers > 0 && self.writable.is_empty())
+    }
+
+    /// Has a library thread look, if somebody waits for that and nobody does it.
+    fn call_leader(&self) {
+        if !self.loops.leading && self.is_asked_for_events() {
+            LEADERS.advance(1);
+        }
     }
 
     /// Wakes as many of the threads that wait for an event as there are events.

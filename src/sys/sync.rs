@@ -1,4 +1,4 @@
-//! What the protocols between threads are built on. The models in `models/` put another module in its place, which
+//! What the protocols between threads are built on. The models in `tests/models/` put another module in its place, which
 //! tries every order in which threads can run.
 
 pub(crate) use std::hint::spin_loop;

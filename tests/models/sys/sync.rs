@@ -79,6 +79,10 @@ impl AtomicU32 {
         AtomicU32 { word: Word::new(value), queue: OnceCell::new() }
     }
 
+    pub(crate) fn fetch_add(&self, n: u32, order: Ordering) -> u32 {
+        self.word.it().fetch_add(n, order)
+    }
+
     fn queue(&self) -> &(Mutex<()>, Condvar) {
         self.queue.get_or_init(|| (Mutex::new(()), Condvar::new()))
     }
@@ -104,4 +108,15 @@ pub(super) fn wake_one(word: &AtomicU32) {
     let (lock, wakes) = word.queue();
     let _held = lock.lock().unwrap();
     wakes.notify_one();
+}
+
+/// One or all: who is woken for no reason looks again.
+pub(super) fn wake(word: &AtomicU32, threads: u32) {
+    let (lock, wakes) = word.queue();
+    let _held = lock.lock().unwrap();
+    match threads {
+        0 => {}
+        1 => wakes.notify_one(),
+        _ => wakes.notify_all(),
+    }
 }

@@ -8,13 +8,14 @@
 
 #![cfg(loom)]
 
-#[path = "../src/reactor/sleepers.rs"]
+#[path = "../../src/reactor/sleepers.rs"]
 #[allow(dead_code, reason = "a change of backends is not modelled")]
 mod sleepers;
 
 mod backend;
 mod bell;
 mod lock;
+mod loops;
 mod sleep;
 mod spare;
 mod sys;

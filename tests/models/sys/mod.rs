@@ -1,9 +1,11 @@
 //! In place of `src/sys`: the product's protocols on loom's atomics.
 
-#[path = "../../src/sys/lock.rs"]
+#[path = "../../../src/sys/eventcount.rs"]
+pub(crate) mod eventcount;
+#[path = "../../../src/sys/lock.rs"]
 #[allow(dead_code, reason = "the short ways for a program of one thread")]
 pub(crate) mod lock;
-#[path = "../../src/sys/spare.rs"]
+#[path = "../../../src/sys/spare.rs"]
 pub(crate) mod spare;
 pub(crate) mod sync;
 pub(crate) mod thread;

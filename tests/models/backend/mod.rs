@@ -1,5 +1,5 @@
 //! In place of `src/backend`.
 
 mod models;
-#[path = "../../src/backend/shut.rs"]
+#[path = "../../../src/backend/shut.rs"]
 mod shut;
