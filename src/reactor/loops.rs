@@ -182,13 +182,10 @@ fn lead(mut state: Guard<'static, Reactor>, limit: Limit) -> Guard<'static, Reac
         thread::sleep(BREATH);
     }
     let mut state = STATE.lock();
+    // Who came meanwhile called no leader. A thread of the program calls one next, whatever it has found.
     state.loops.leading = false;
     for dir in [Direction::Read, Direction::Write] {
         state.tell_takers(dir);
-    }
-    // Who came meanwhile did not: there was one. A library thread looks by itself.
-    if limit.is_now() {
-        state.call_leader();
     }
     state
 }

@@ -49,10 +49,6 @@ impl Limit {
         }
     }
 
-    pub(super) fn is_now(self) -> bool {
-        matches!(self, Limit::Now)
-    }
-
     fn left(self) -> Option<Duration> {
         match self {
             Limit::Now => Some(Duration::ZERO),

@@ -1,7 +1,7 @@
 //! The hand-over of event-loop threads (`src/reactor/loops.rs`) on the real `EventCount` and `ForkLock`: every event
 //! reaches a thread of the program, whoever looks and whoever sleeps. Fails, by a thread that sleeps for ever, if a
-//! taker calls no leader before it sleeps, after it has looked for itself or after it has taken an event; if a leader
-//! tells nobody; or if a count is looked at after the lock was let go.
+//! taker calls no leader before it sleeps or after it has taken an event, if a leader tells nobody, or if a count is
+//! looked at after the lock was let go.
 
 use crate::bell::Bell;
 use crate::sys::eventcount::EventCount;
@@ -68,9 +68,6 @@ impl Loop {
         let few = state.pending.min(state.waiting);
         if few > 0 {
             self.takers.advance(few);
-        }
-        if !waits {
-            self.call_leader(&state);
         }
         state
     }
