@@ -16,12 +16,16 @@ thread_local! {
     static TAKEN: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many events were taken. The first value does not matter, nor that it comes round.
+/// How many events were taken, which may come round.
 pub(super) struct Crowd<'a>(pub(super) &'a AtomicU32);
 
 impl Crowd<'_> {
-    /// Whether others took events since this thread took its last one. Says yes to a thread's first wait, and to one
-    /// that comes from another multiplexer.
+    pub(super) fn begin(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether others took events since this thread took its last one. Knows nothing of a thread that comes for the
+    /// first time, or from another multiplexer, and may say either.
     pub(super) fn at_work(&self) -> bool {
         self.0.load(Ordering::Relaxed) != TAKEN.get()
     }

@@ -74,6 +74,7 @@ impl Mux {
             let _ = close(epoll);
         })?;
         self.bell().store(bell.index() as u32, Ordering::Relaxed);
+        self.crowd().begin();
         self.ctx().store(epoll.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
         Ok(())
