@@ -20,4 +20,20 @@ T_HELPER void no_event(iomux_t *c) {
   CHECK_INT(s, -7);
   CHECK_INT(revents, 99);
 }
+
+/* Whether a thread of this process sleeps now. */
+T_HELPER int asleep(int tid) {
+  char path[64], line[512], *state;
+  FILE *f;
+  size_t n;
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  f = fopen(path, "r");
+  CHECK(f != NULL);
+  n = fread(line, 1, sizeof line - 1, f);
+  fclose(f);
+  line[n] = 0;
+  state = strrchr(line, ')');
+  CHECK(state != NULL);
+  return state[2] == 'S';
+}
 #endif

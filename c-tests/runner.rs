@@ -40,6 +40,8 @@ mod layout;
 mod original;
 #[path = "runner/place.rs"]
 mod place;
+#[path = "bench/driver/pools.rs"]
+mod pools;
 #[path = "bench/driver/program.rs"]
 mod program;
 #[path = "runner/servers.rs"]

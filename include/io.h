@@ -490,7 +490,9 @@ int iom_init(iomux_t *c);
 /*
  Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add is
  called again for the next one. Adding a descriptor that still waits for its event replaces `events`.
- Closing the last duplicate of a descriptor withdraws it.
+ Closing the last duplicate of a descriptor withdraws it, also if its event has come and was not taken.
+ Whoever is told of the event has the descriptor to itself until the next iom_add. Before you close one that
+ is armed, make sure that no other thread is just being told of it.
 
  `events`: the sum of IOM_READ and IOM_WRITE. With neither, only errors and hang-ups are reported, which
  always are; other bits are ignored.
@@ -505,11 +507,13 @@ int iom_add(iomux_t *c, int64 s, unsigned int events);
 
 /*
  Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
- The wait never ends early for want of an event. Each event goes to exactly one of the waiting threads.
+ The wait never ends early for want of an event. Each event goes to exactly one of the waiting threads, and
+ wakes no other. While other threads take events, a thread that finds none lets the rest of the machine run
+ once, as sched_yield(2) does, before it sleeps.
 
  Returns 1 with the descriptor in `*s` and the sum of IOM_READ, IOM_WRITE and IOM_ERROR in `*revents`:
  an error sets all three and a hang-up the first two, asked for or not. 0: the time has passed. -2:
- iom_abort was called. -1 with errno: EINTR (a signal handler ran), EFAULT (a NULL argument), EINVAL (c was
+ iom_abort was called. -1 with errno: EINTR (a signal handler ran while it slept), EFAULT (a NULL argument), EINVAL (c was
  not initialised), EBADF (c->ctx is not open). `*s` and `*revents` are set only with 1.
  Any number of threads may call it at once. It is no cancellation point: a thread that is cancelled in it
  ends later, at the next one; iom_abort is what ends the wait.

@@ -1,5 +1,5 @@
 /* iom_*: several threads on one multiplexer. */
-#include "t.h"
+#include "mux.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -26,21 +26,6 @@ static void *wait_once(void *p) {
   w->result = iom_wait(w->c, &w->s, &w->revents, w->limit);
   w->ended = t_now_ms();
   return NULL;
-}
-
-static int asleep(int tid) {
-  char path[64], line[512], *state;
-  FILE *f;
-  size_t n;
-  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
-  f = fopen(path, "r");
-  CHECK(f != NULL);
-  n = fread(line, 1, sizeof line - 1, f);
-  fclose(f);
-  line[n] = 0;
-  state = strrchr(line, ')');
-  CHECK(state != NULL);
-  return state[2] == 'S';
 }
 
 /* Returns when the threads are in iom_wait. */

@@ -1,7 +1,11 @@
-/* The client of the server programs, started by serve.h: client keep|churn PORT CONNECTIONS GATE MILLISECONDS
+/* The client of the server programs, started by serve.h: client HOW PORT CONNECTIONS GATE MILLISECONDS
  *
  * With a gate it works in step: it sends everything, opens the gate, takes the answers. Without one it keeps
- * every connection busy, and blocks on the oldest: two calls a message, fewer than any server can do with. */
+ * every connection busy, and blocks on the oldest: two calls a message, fewer than any server can do with.
+ *
+ * HOW is "keep" for connections that stay; "churn" for one a message; "watch" for connections that stay, each sending
+ * again as soon as it has its answer, whichever comes first, so that the time that an answer takes can be told; and
+ * "seldom" for one message at a time, with the time in it, after everybody else had time to fall asleep. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,6 +94,76 @@ static void flood(int64_t milliseconds) {
   kill(getppid(), SIGTERM);
 }
 
+/* How many answers took so many microseconds. */
+static int64_t took[1000000];
+
+static void note(int64_t ns) {
+  int64_t us = ns / 1000, most = sizeof took / sizeof *took - 1;
+  ++took[us < most ? us : most];
+}
+
+/* The time that `part` of all answers took at most. */
+static int64_t quantile(double part, int64_t all) {
+  int64_t us = 0, sum = took[0];
+  while ((double)sum < part * (double)all) sum += took[++us];
+  return us;
+}
+
+/* A server that found its connections ended before it found the signal would take that for a failure. */
+static void end_server(void) {
+  fflush(stdout);
+  kill(getppid(), SIGTERM);
+  while (take_one(0)) send_one(0);
+}
+
+static void watch(int64_t milliseconds) {
+  int64_t begin, end, messages = 0, warm = milliseconds * 100000, *sent = calloc((size_t)connections, sizeof *sent);
+  int set = epoll_create1(0), counting = 0;
+  struct epoll_event events[128];
+  if (!sent || set == -1) die("watch");
+  for (int i = 0; i < connections; ++i) {
+    struct epoll_event e = {.events = EPOLLIN, .data = {.u32 = (uint32_t)i}};
+    if (epoll_ctl(set, EPOLL_CTL_ADD, sockets[i], &e) == -1) die("epoll_ctl");
+    sent[i] = now_ns();
+    send_one(i);
+  }
+  begin = end = now_ns();
+  while (end - begin < milliseconds * 1000000 || !counting) {
+    int n = epoll_wait(set, events, 128, -1);
+    for (int k = 0; k < n; ++k) {
+      int i = (int)events[k].data.u32;
+      if (!take_one(i)) die("client: the server has gone");
+      end = now_ns();
+      if (counting) note(end - sent[i]);
+      sent[i] = end;
+      send_one(i);
+    }
+    messages += n;
+    if (!counting && end - begin > warm) {
+      counting = 1;
+      begin = end;
+      messages = 0;
+    }
+  }
+  printf("messages_per_second %.0f\n", (double)messages * 1e9 / (double)(end - begin));
+  printf("median_us %ld\nlate_us %ld\n", (long)quantile(0.5, messages), (long)quantile(0.99, messages));
+  end_server();
+}
+
+static void seldom(int64_t milliseconds) {
+  const struct timespec pause = {0, 300000};
+  int64_t end = now_ns() + milliseconds * 1000000;
+  for (int i = 0; now_ns() < end; i = (i + 1) % connections) {
+    int64_t now;
+    nanosleep(&pause, NULL);
+    now = now_ns();
+    memcpy(message, &now, sizeof now);
+    send_one(i);
+    if (!take_one(i)) die("client: the server has gone");
+  }
+  end_server();
+}
+
 int main(int argc, char** argv) {
   if (argc != 6) return 2;
   churn = !strcmp(argv[1], "churn");
@@ -100,6 +175,8 @@ int main(int argc, char** argv) {
   if (!churn)
     for (int i = 0; i < connections; ++i) sockets[i] = connected();
   if (gate != -1) keep_in_step();
+  else if (!strcmp(argv[1], "watch")) watch(atoi(argv[5]));
+  else if (!strcmp(argv[1], "seldom")) seldom(atoi(argv[5]));
   else flood(atoi(argv[5]));
   return 0;
 }

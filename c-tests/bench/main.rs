@@ -1,8 +1,8 @@
 //! `make bench`: the library beside its peers and hand-written epoll, on the C programs of this directory.
 //!
 //! `make bench` measures everything, `make bench CASE=echo` one case, and `LOOPS="epoll ours"` fewer loops.
-//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs` and `driver/batches.rs`; the table and the charts go
-//! to `build/bench/`.
+//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs`, `driver/batches.rs` and
+//! `driver/pools.rs`; the table and the charts go to `build/bench/`.
 
 #[path = "driver/batches.rs"]
 mod batches;
@@ -20,6 +20,8 @@ mod measure;
 #[path = "../runner/place.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod place;
+#[path = "driver/pools.rs"]
+mod pools;
 #[path = "driver/program.rs"]
 mod program;
 #[path = "driver/report.rs"]

@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 
 static int serve_connections, serve_rounds, serve_left, serve_gate = -1;
+/* Set by a server of several threads, which the scheduler shall deal out. */
+static int serve_spread;
 static int64_t serve_served;
 
 /* The client opens the gate when everything is sent. No other readv is made, so strace can leave these out. */
@@ -57,11 +59,11 @@ static void serve_on_processor(int n) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(n, &set);
-  if (sysconf(_SC_NPROCESSORS_ONLN) > 1) sched_setaffinity(0, sizeof set, &set);
+  if (sysconf(_SC_NPROCESSORS_ONLN) > 1 && !serve_spread) sched_setaffinity(0, sizeof set, &set);
 }
 
-/* `connection`: "keep" or "churn". */
-static void serve_start_client(char** argv, const char* connection, int port, const char* milliseconds) {
+/* `how`: what the client is to do, "keep" for instance. */
+static void serve_start_client(char** argv, const char* how, int port, const char* milliseconds) {
   int gate[2] = {-1, -1};
   char path[PATH_MAX], number[16], write_end[16];
   if (serve_rounds && pipe2(gate, O_CLOEXEC) == -1) die("pipe2");
@@ -74,7 +76,7 @@ static void serve_start_client(char** argv, const char* connection, int port, co
     case 0:
       if (gate[1] != -1) fcntl(gate[1], F_SETFD, 0);
       if (!serve_rounds) serve_on_processor(1);
-      execl(path, path, connection, number, argv[1], write_end, milliseconds, (char*)NULL);
+      execl(path, path, how, number, argv[1], write_end, milliseconds, (char*)NULL);
       die(path);
   }
   if (gate[1] != -1) close(gate[1]);
@@ -83,7 +85,7 @@ static void serve_start_client(char** argv, const char* connection, int port, co
 }
 
 /* Starts the client and returns the socket that it connects to. */
-static int serve_start(int argc, char** argv, const char* connection) {
+static int serve_start(int argc, char** argv, const char* how) {
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t n = sizeof a;
   int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -96,7 +98,7 @@ static int serve_start(int argc, char** argv, const char* connection) {
   if (s == -1 || bind(s, (struct sockaddr*)&a, n) == -1 || listen(s, 4096) == -1 ||
       getsockname(s, (struct sockaddr*)&a, &n) == -1)
     die("listen");
-  serve_start_client(argv, connection, ntohs(a.sin_port), argc > 3 ? argv[3] : "0");
+  serve_start_client(argv, how, ntohs(a.sin_port), argc > 3 ? argv[3] : "0");
   return s;
 }
 

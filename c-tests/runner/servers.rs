@@ -10,6 +10,7 @@
 //! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
 //! | `loops` | `servers/loops.c`: `io_starteventloopthread` and four threads of its own |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
+//! | `iom_pool` | `servers/iom_pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
@@ -25,6 +26,8 @@ mod gzip;
 mod http;
 #[path = "servers/install.rs"]
 mod install;
+#[path = "servers/iom_pool.rs"]
+mod iom_pool;
 #[path = "servers/loops.rs"]
 mod loops;
 #[path = "servers/prefork.rs"]
@@ -63,7 +66,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     .concat()
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
-    .chain(install::TRIALS.iter().map(|&(name, run)| trial(name.to_owned(), run)))
+    .chain(
+        [install::TRIALS, iom_pool::TRIALS]
+            .concat()
+            .into_iter()
+            .map(|(name, run)| trial(name.to_owned(), run)),
+    )
     .collect()
 }
 

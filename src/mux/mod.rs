@@ -3,20 +3,29 @@
 //! The queue is the kernel's. Every registration is one-shot, every waiting thread asks epoll for one event,
 //! and the kernel hands each event to one thread and wakes one thread an event. Nothing is fetched ahead, so
 //! nothing can be lost, and no thread waits on behalf of another.
+//!
+//! To take several events a call and keep the others for the next calls would save system calls, and break a
+//! promise: a program may close(2) a descriptor whose event is kept, without a word to us, and give its number to
+//! another file. Only the kernel can drop that event, and to ask it costs as much as to fetch one.
+//!
+//! So this module has no protocol between threads. What they share is a hint of how busy they are ([`crowd`]).
 
 mod bell;
 mod bits;
+mod crowd;
 
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
 use crate::sys::epoll::{Op, create, ctl, wait};
 use crate::sys::mode::close;
 use bits::Limit;
+use crowd::Crowd;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint, c_ulong};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::thread::yield_now;
 
 /// `working` of an initialised multiplexer. Memory that never saw `iom_init` hardly holds one of the two,
 /// so that its `ctx`, 0 in a zeroed structure, is not taken for a descriptor of ours.
@@ -40,7 +49,7 @@ pub(crate) enum Wait {
 /// A multiplexer in the caller's memory, which any number of threads may hold at once: every access is
 /// atomic and none is through a reference to the whole structure.
 ///
-/// Used are `ctx` (the epoll descriptor), `working` (`LIVE` or `ABORTED`) and `h` (the bell).
+/// Used are `ctx` (the epoll descriptor), `working` (`LIVE` or `ABORTED`), `h` (the bell) and `l` (the crowd).
 #[derive(Clone, Copy)]
 pub(crate) struct Mux(NonNull<IoMux>);
 
@@ -65,6 +74,7 @@ impl Mux {
             let _ = close(epoll);
         })?;
         self.bell().store(bell.index() as u32, Ordering::Relaxed);
+        self.crowd().begin();
         self.ctx().store(epoll.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
         Ok(())
@@ -91,18 +101,33 @@ impl Mux {
         if aborted {
             return Ok(Wait::Aborted);
         }
+        if ms != 0 && self.crowd().at_work() {
+            if let Some(ended) = self.take(ctx, 0)? {
+                return Ok(ended);
+            }
+            yield_now();
+        }
         let mut limit = Limit::new(ms);
         loop {
             let (slice, rest) = limit.step();
-            // One at a time: what this thread does not take is another's.
-            let event = wait(ctx, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
-            match (event, rest) {
-                (Some((BELL, _)), _) => return Ok(Wait::Aborted),
-                (Some((fd, mask)), _) => return Ok(Wait::Event(fd as i64, bits::happened(mask))),
+            match (self.take(ctx, slice)?, rest) {
+                (Some(ended), _) => return Ok(ended),
                 (None, Some(rest)) => limit = rest,
                 (None, None) => return Ok(Wait::TimedOut),
             }
         }
+    }
+
+    /// One system call for one event: what this thread does not take is another's.
+    fn take(self, ctx: Fd, slice: c_int) -> Result<Option<Wait>, Errno> {
+        let event = wait(ctx, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
+        Ok(event.map(|(data, mask)| {
+            if data == BELL {
+                return Wait::Aborted;
+            }
+            self.crowd().goes_to_work();
+            Wait::Event(data as i64, bits::happened(mask))
+        }))
     }
 
     /// Ends every wait, running and future. Level-triggered: each thread that the bell wakes leaves it
@@ -133,6 +158,11 @@ impl Mux {
     fn state(&self) -> &AtomicI32 {
         // SAFETY: as in `ctx`.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0.as_ptr()).working) }
+    }
+
+    fn crowd(&self) -> Crowd<'_> {
+        // SAFETY: as in `ctx`.
+        Crowd(unsafe { AtomicU32::from_ptr(&raw mut (*self.0.as_ptr()).l) })
     }
 
     fn bell(&self) -> &AtomicU32 {

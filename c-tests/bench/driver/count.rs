@@ -31,13 +31,13 @@ pub(crate) fn instructions(program: Program, under: Loop, units: Units) -> Resul
     })
 }
 
-/// System calls of the process a unit, but for `readv`: with that one, and nothing else, the programs let their
-/// client go first.
+/// System calls of the process and all its threads a unit, but for `readv`: with that one, and nothing else, the
+/// programs let their client go first. The client is let go when it becomes another program.
 pub(crate) fn system_calls(program: Program, under: Loop, units: Units) -> Result<f64, String> {
     per_unit(units, |arguments| {
         let table = fresh_path();
         let mut strace = Command::new("strace");
-        strace.args(["-c", "-e", "trace=!readv", "-o"]).arg(&table);
+        strace.args(["-f", "-b", "execve", "-c", "-e", "trace=!readv", "-o"]).arg(&table);
         total_of_calls(&run_over(strace, program, under, arguments, table)?)
     })
 }

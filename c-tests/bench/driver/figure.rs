@@ -2,6 +2,7 @@
 
 use crate::batches::BATCHES;
 use crate::count::{self, Units};
+use crate::pools::POOLS;
 use crate::program::{EVERY_LOOP, Loop, Program};
 
 /// One line of the table, or one point of a chart for each loop.
@@ -168,7 +169,7 @@ const fn processor(arguments: &'static str) -> How {
 }
 
 pub(crate) fn every() -> impl Iterator<Item = &'static Figure> {
-    FIGURES.iter().chain(BATCHES)
+    FIGURES.iter().chain(BATCHES).chain(POOLS)
 }
 
 const FIGURES: &[Figure] = &[

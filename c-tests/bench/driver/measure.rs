@@ -76,7 +76,7 @@ fn alternating(
 /// Each run as part of the hand-written program's of the same round.
 fn ratios(figure: &Figure, loops: &[Loop], arguments: &str, key: &str) -> Result<Vec<(Loop, Cell)>, String> {
     let rounds = match figure.program.interface {
-        Interface::Loop => ROUNDS,
+        Interface::Loop | Interface::Pool => ROUNDS,
         Interface::Batch => RATIO_ROUNDS_OF_BATCHES,
     };
     let mut all = vec![Loop::Epoll];

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
 
-/// An implementation of `loop.h`, or of `batch.h`: the hand-written one has the name of hand-written epoll.
+/// An implementation of `loop.h`, of `batch.h` or of a pool: the hand-written one has the name of hand-written
+/// epoll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loop {
     Epoll,
@@ -56,6 +57,14 @@ impl Loop {
         }
     }
 
+    fn pool_header(self) -> Result<&'static str, String> {
+        match self {
+            Loop::Epoll => Ok("pool_epoll.h"),
+            Loop::Original | Loop::Ours => Ok("pool_owfat.h"),
+            _ => Err(format!("{} has no pools", self.name())),
+        }
+    }
+
     fn libraries(self) -> &'static [&'static str] {
         match self {
             Loop::Epoll => &[],
@@ -73,6 +82,7 @@ impl Loop {
 pub(crate) enum Interface {
     Loop,
     Batch,
+    Pool,
 }
 
 /// A source under `c-tests/bench/` and the macros that it is compiled with.
@@ -92,6 +102,10 @@ impl Program {
         Program { source, interface: Interface::Batch, defines: &[] }
     }
 
+    pub(crate) const fn pools(source: &'static str) -> Program {
+        Program { source, interface: Interface::Pool, defines: &[] }
+    }
+
     pub(crate) const fn with(mut self, defines: &'static [&'static str]) -> Program {
         self.defines = defines;
         self
@@ -107,6 +121,7 @@ impl Program {
         let (choice, client) = match self.interface {
             Interface::Loop => (format!("-DLOOP=\"{}\"", under.header()), "client"),
             Interface::Batch => (format!("-DBATCH=\"{}\"", under.batch_header()?), "drain"),
+            Interface::Pool => (format!("-DPOOL=\"{}\"", under.pool_header()?), "client"),
         };
         cc.arg(choice).args(self.defines);
         if under == Loop::Ours {

@@ -12,12 +12,12 @@ pub(super) const TRIALS: &[OnBackend] =
 fn many_clients(backend: &str) -> Verdict {
     let server = Server::start(&mut Command::new(stage::program("loops", &["-pthread"])?), backend)?;
     in_parallel(200, |_| converse(server.address, 20))?;
-    server.terminate()
+    server.ends_well()
 }
 
 /// The socket fills up, so that the thread that writes has to go on where a reading one stopped.
 fn a_client_that_reads_late(backend: &str) -> Verdict {
     let server = Server::start(&mut Command::new(stage::program("loops", &["-pthread"])?), backend)?;
     in_parallel(4, |_| super::echo::pour(server.address, 8 << 20))?;
-    server.terminate()
+    server.ends_well()
 }

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -73,16 +73,24 @@ impl Server {
     }
 
     /// Ends the server as `kill` does and waits until it is gone.
-    pub(super) fn terminate(mut self) -> Verdict {
+    pub(super) fn terminate(mut self) -> Result<ExitStatus, Box<dyn Error>> {
         signal(&self.child, Signal::SIGTERM)?;
         let deadline = Instant::now() + PATIENCE;
-        while self.alive() {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
             if Instant::now() > deadline {
                 return Err("the server ignores SIGTERM".into());
             }
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
+    }
+
+    /// [`Server::terminate`], and an error if it does not exit with 0.
+    pub(super) fn ends_well(self) -> Verdict {
+        let status = self.terminate()?;
+        if status.success() { Ok(()) } else { Err(format!("the server's end: {status}").into()) }
     }
 
     /// The system calls that all threads of the server make while `work` is done, by name.

@@ -1,0 +1,76 @@
+//! `servers/iom_pool.c`: threads that share one multiplexer. It has no loop, so backends make no difference.
+
+use super::process::{PATIENCE, Server, fresh_path, in_parallel, wait_until};
+use super::{Once, Verdict, stage};
+use std::error::Error;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+
+pub(super) const TRIALS: &[Once] = &[
+    ("iom_pool::S3_12_two_hundred_clients", two_hundred_clients),
+    ("iom_pool::S3_12_helgrind_finds_nothing", helgrind_finds_nothing),
+];
+
+const THREADS: &str = "4";
+
+fn start(command: &mut Command) -> Result<Server, Box<dyn Error>> {
+    Server::start(command.arg(stage::program("iom_pool", &[])?).arg(THREADS), "epoll")
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream, Box<dyn Error>> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Opens some connections and sends a message on each of them before it takes the answers, `rounds` times. Only then
+/// they are closed.
+fn converse(address: SocketAddr, client: usize, connections: usize, rounds: usize) -> Verdict {
+    let mut streams = (0..connections).map(|_| connect(address)).collect::<Result<Vec<_>, _>>()?;
+    for round in 0..rounds {
+        let message = |n| format!("client {client}, connection {n}, round {round}");
+        for (n, stream) in streams.iter_mut().enumerate() {
+            stream.write_all(message(n).as_bytes())?;
+        }
+        for (n, stream) in streams.iter_mut().enumerate() {
+            let mut back = vec![0; message(n).len()];
+            stream.read_exact(&mut back)?;
+            if back != message(n).as_bytes() {
+                return Err(
+                    format!("'{}' came back as '{}'", message(n), String::from_utf8_lossy(&back)).into()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends the server while a client is connected, and all its threads asleep.
+fn end(server: Server) -> Verdict {
+    let _client = connect(server.address)?;
+    server.ends_well()
+}
+
+fn two_hundred_clients() -> Verdict {
+    let server = start(&mut Command::new("env"))?;
+    let before = server.open_descriptors()?;
+    in_parallel(8, |client| converse(server.address, client, 25, 40))?;
+    wait_until("all connections are closed", || Ok(server.open_descriptors()? == before))?;
+    end(server)
+}
+
+/// Runs one thread at a time, and slowly.
+fn helgrind_finds_nothing() -> Verdict {
+    let report = fresh_path("helgrind");
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["-q", "--tool=helgrind", "--error-exitcode=9"]);
+    let server = start(valgrind.arg(format!("--log-file={}", report.display())))?;
+    in_parallel(2, |client| converse(server.address, client, 4, 25))?;
+    let ended = end(server);
+    let found = fs::read_to_string(&report)?;
+    fs::remove_file(&report)?;
+    ended.map_err(|e| format!("{e}\n{found}").into())
+}

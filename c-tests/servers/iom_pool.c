@@ -1,0 +1,105 @@
+/* An echo server on a pool of threads: all of them wait on one multiplexer, and each event goes to one of them.
+ *
+ *     cc iom_pool.c $(pkg-config --cflags --libs libowfat_io) -pthread -o iom_pool
+ *     ./iom_pool THREADS
+ *
+ * A descriptor is armed for one event. Whoever gets that has the descriptor to itself, with all that
+ * belongs to it, until it calls iom_add: so connections need no locks. SIGTERM ends the server when all
+ * threads have come home.
+ */
+#define _GNU_SOURCE /* accept4 */
+#include <io.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 64, BUFFER = 4096 };
+
+static iomux_t pool;
+static int listener;
+
+static void die(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+/* Everybody else may accept meanwhile: with the listening socket it is as with any other. */
+static void welcome(void) {
+  int s = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+  if (iom_add(&pool, listener, IOM_READ) == -1) die("iom_add");
+  if (s != -1 && iom_add(&pool, s, IOM_READ) == -1) close(s);
+}
+
+/* Waits as long as the client does not read. 0 if it is gone. */
+static int send_all(int s, const char* bytes, ssize_t n) {
+  struct pollfd room = {.fd = s, .events = POLLOUT};
+  while (n > 0) {
+    ssize_t sent = send(s, bytes, (size_t)n, MSG_NOSIGNAL);
+    if (sent == -1 && errno == EAGAIN) {
+      poll(&room, 1, -1);
+      continue;
+    }
+    if (sent == -1) return 0;
+    bytes += sent;
+    n -= sent;
+  }
+  return 1;
+}
+
+/* What is left unread is the next event. */
+static void answer(int s) {
+  char bytes[BUFFER];
+  ssize_t n = read(s, bytes, sizeof bytes);
+  if (n <= 0 || !send_all(s, bytes, n) || iom_add(&pool, s, IOM_READ) == -1) close(s);
+}
+
+static void* work(void* unused) {
+  int64 s;
+  unsigned events;
+  int r;
+  while ((r = iom_wait(&pool, &s, &events, (unsigned long)-1)) != -2) {
+    if (r == -1) die("iom_wait");
+    if (s == listener) welcome();
+    else answer((int)s);
+  }
+  return unused;
+}
+
+int main(int argc, char** argv) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t n = sizeof a;
+  pthread_t thread[MOST_THREADS];
+  int threads = argc == 2 ? atoi(argv[1]) : 0, sig;
+  sigset_t terminated;
+
+  if (threads < 1 || threads > MOST_THREADS) {
+    fputs("usage: iom_pool THREADS\n", stderr);
+    return 2;
+  }
+  /* Blocked in all threads, so that it comes to sigwait. */
+  sigemptyset(&terminated);
+  sigaddset(&terminated, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &terminated, NULL);
+  listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (listener == -1 || bind(listener, (struct sockaddr*)&a, n) == -1 || listen(listener, 512) == -1 ||
+      getsockname(listener, (struct sockaddr*)&a, &n) == -1)
+    die("iom_pool");
+  if (iom_init(&pool) != 1 || iom_add(&pool, listener, IOM_READ) == -1) die("iom_init");
+  for (int i = 0; i < threads; ++i)
+    if ((errno = pthread_create(&thread[i], NULL, work, NULL))) die("pthread_create");
+  printf("listening on %d\n", ntohs(a.sin_port));
+  fflush(stdout);
+
+  sigwait(&terminated, &sig);
+  iom_abort(&pool);
+  for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);
+  close(pool.ctx);
+  return 0;
+}
