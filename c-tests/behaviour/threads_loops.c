@@ -1,29 +1,22 @@
 /* io_starteventloopthread: the library's threads wait, the program's take. */
-#include "t.h"
+#include "thread.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <sys/resource.h>
 
 #define LONG_MS 300
-
-static pthread_t start(void *(*body)(void *), void *argument) {
-  pthread_t t;
-  CHECK_INT(pthread_create(&t, NULL, body, argument), 0);
-  return t;
-}
-
-static void join(pthread_t t) { CHECK_INT(pthread_join(t, NULL), 0); }
 
 static void sleep_ms(int ms) {
   struct timespec t = {ms / 1000, ms % 1000 * 1000000};
   CHECK_INT(nanosleep(&t, NULL), 0);
 }
 
+static int now(int *count) { return __atomic_load_n(count, __ATOMIC_SEQ_CST); }
+
 /* Waits until *count is n; the limit is for a failing test. */
 static void until(int *count, int n) {
-  for (int i = 0; i < 5000 && __atomic_load_n(count, __ATOMIC_SEQ_CST) < n; i++) sleep_ms(1);
-  CHECK_INT(__atomic_load_n(count, __ATOMIC_SEQ_CST), n);
+  for (int i = 0; i < 5000 && now(count) < n; i++) sleep_ms(1);
+  CHECK_INT(now(count), n);
 }
 
 static void add(int *count) { __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST); }
@@ -98,15 +91,15 @@ TEST(RULE10_each_event_goes_to_one_of_the_programs_threads) {
   pthread_t takers[TAKERS];
   CHECK_INT(io_starteventloopthread(2), 0);
   for (int i = 0; i < PAIRS; i++) watched_pair(d[i]);
-  for (int i = 0; i < TAKERS; i++) takers[i] = start(take_bytes, NULL);
+  for (int i = 0; i < TAKERS; i++) takers[i] = th_start(take_bytes, NULL);
   for (int i = 0; i < BYTES; i++) CHECK_INT(write((int)d[i * 7 % PAIRS][1], "x", 1), 1);
   until(&taken, BYTES);
   check_asleep();
-  CHECK_INT(taken, BYTES);
-  CHECK_INT(ended, 0);
+  CHECK_INT(now(&taken), BYTES);
+  CHECK_INT(now(&ended), 0);
   io_finishandshutdown();
-  for (int i = 0; i < TAKERS; i++) join(takers[i]);
-  CHECK_INT(ended, TAKERS);
+  for (int i = 0; i < TAKERS; i++) th_join(takers[i]);
+  CHECK_INT(now(&ended), TAKERS);
   CHECK_INT(library_threads(), 0);
 }
 
@@ -129,15 +122,15 @@ TEST(S3_5_what_a_thread_has_in_hand_no_other_is_told_of) {
   watched_pair(d[0]);
   watched_pair(d[1]);
   CHECK_INT(io_starteventloopthread(1), 0);
-  holder = start(take_and_hold, NULL);
+  holder = th_start(take_and_hold, NULL);
   CHECK_INT(write((int)d[0][1], "ab", 2), 2);
   until(&taken, 1);
   CHECK_INT(first_taken, d[0][0]);
-  other = start(take_bytes, NULL);
+  other = th_start(take_bytes, NULL);
   io_wantread(d[0][0]);
   io_wantwrite(d[0][0]); /* neither is anybody told of this yet */
   check_asleep();
-  CHECK_INT(taken, 1);
+  CHECK_INT(now(&taken), 1);
   CHECK_INT(write((int)d[1][1], "c", 1), 1);
   until(&taken, 2);
   /* What was left unread is reported again, byte by byte. */
@@ -145,8 +138,8 @@ TEST(S3_5_what_a_thread_has_in_hand_no_other_is_told_of) {
   add(&may_go_on);
   until(&taken, 4);
   io_finishandshutdown();
-  join(holder);
-  join(other);
+  th_join(holder);
+  th_join(other);
 }
 
 static void *take_one_and_hold(void *unused) {
@@ -163,14 +156,14 @@ TEST(S3_5_two_that_wait_get_two_events_that_come_one_by_one) {
   watched_pair(d[0]);
   watched_pair(d[1]);
   CHECK_INT(io_starteventloopthread(1), 0);
-  for (int i = 0; i < 2; i++) takers[i] = start(take_one_and_hold, NULL);
+  for (int i = 0; i < 2; i++) takers[i] = th_start(take_one_and_hold, NULL);
   sleep_ms(30);
   for (int i = 0; i < 2; i++) {
     CHECK_INT(write((int)d[i][1], "x", 1), 1);
     until(&taken, i + 1);
   }
   add(&may_go_on);
-  for (int i = 0; i < 2; i++) join(takers[i]);
+  for (int i = 0; i < 2; i++) th_join(takers[i]);
   io_finishandshutdown();
 }
 
@@ -180,17 +173,17 @@ TEST(S3_5_not_wanted_any_more_when_it_comes_back) {
   leaves_it = 1;
   watched_pair(d);
   CHECK_INT(io_starteventloopthread(1), 0);
-  holder = start(take_and_hold, NULL);
+  holder = th_start(take_and_hold, NULL);
   CHECK_INT(write((int)d[1], "a", 1), 1);
   until(&taken, 1);
   io_dontwantread(d[0]);
   add(&may_go_on);
   check_asleep();
-  CHECK_INT(taken, 1);
+  CHECK_INT(now(&taken), 1);
   io_wantread(d[0]);
   until(&taken, 2);
   io_finishandshutdown();
-  join(holder);
+  th_join(holder);
 }
 
 TEST(RULE6_closed_in_hand_the_number_is_new) {
@@ -200,7 +193,7 @@ TEST(RULE6_closed_in_hand_the_number_is_new) {
   watched_pair(d);
   io_setcookie(d[0], &taken);
   CHECK_INT(io_starteventloopthread(1), 0);
-  holder = start(take_and_hold, NULL);
+  holder = th_start(take_and_hold, NULL);
   CHECK_INT(write((int)d[1], "a", 1), 1);
   until(&taken, 1);
   io_close(d[0]);
@@ -213,7 +206,7 @@ TEST(RULE6_closed_in_hand_the_number_is_new) {
   add(&may_go_on);
   until(&taken, 2);
   io_finishandshutdown();
-  join(holder);
+  th_join(holder);
 }
 
 static void *take_writable(void *count) {
@@ -232,7 +225,7 @@ TEST(S3_5_readers_and_writers_wait_apart) {
   char c;
   CHECK_INT(io_starteventloopthread(1), 0);
   watched_pair(d);
-  writer = start(take_writable, &written);
+  writer = th_start(take_writable, &written);
   io_wantwrite(d[0]);
   until(&written, 1);
   CHECK_INT(read((int)d[1], &c, 1), 1);
@@ -242,11 +235,11 @@ TEST(S3_5_readers_and_writers_wait_apart) {
   io_wantwrite(d[0]);
   until(&written, 2);
   check_asleep();
-  reader = start(take_bytes, NULL);
+  reader = th_start(take_bytes, NULL);
   until(&taken, 1);
   io_finishandshutdown();
-  join(writer);
-  join(reader);
+  th_join(writer);
+  th_join(reader);
 }
 
 TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
@@ -254,8 +247,8 @@ TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
   int written = 0;
   pthread_t writer, reader;
   CHECK_INT(io_starteventloopthread(1), 0);
-  writer = start(take_writable, &written);
-  reader = start(take_bytes, NULL);
+  writer = th_start(take_writable, &written);
+  reader = th_start(take_bytes, NULL);
   sleep_ms(20);
   t_unix_pair(d);
   CHECK_INT(io_fd_canwrite(d[0]), 1);
@@ -268,8 +261,8 @@ TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
   CHECK_INT(io_queueforread(e[0]), 1);
   until(&taken, 1);
   io_finishandshutdown();
-  join(writer);
-  join(reader);
+  th_join(writer);
+  th_join(reader);
 }
 
 TEST(S3_5_wait_calls_return_at_once) {
@@ -301,16 +294,16 @@ TEST(S3_5_a_thread_that_waits_already_is_sent_away) {
   int64 d[2];
   pthread_t waiter, taker;
   watched_pair(d);
-  waiter = start(wait_long, NULL);
+  waiter = th_start(wait_long, NULL);
   sleep_ms(30);
   CHECK_INT(io_starteventloopthread(1), 0);
   until(&ended, 1);
-  join(waiter);
-  taker = start(take_bytes, NULL);
+  th_join(waiter);
+  taker = th_start(take_bytes, NULL);
   CHECK_INT(write((int)d[1], "x", 1), 1);
   until(&taken, 1);
   io_finishandshutdown();
-  join(taker);
+  th_join(taker);
 }
 
 TEST(S3_5_threads_have_a_name_and_block_signals) {
@@ -351,7 +344,7 @@ TEST(RULE9_a_forked_child_waits_by_itself) {
   leaves_it = 1;
   watched_pair(d);
   CHECK_INT(io_starteventloopthread(1), 0);
-  holder = start(take_and_hold, NULL);
+  holder = th_start(take_and_hold, NULL);
   CHECK_INT(write((int)d[1], "a", 1), 1);
   until(&taken, 1);
   child = fork();
@@ -367,7 +360,7 @@ TEST(RULE9_a_forked_child_waits_by_itself) {
   add(&may_go_on);
   until(&taken, 2);
   io_finishandshutdown();
-  join(holder);
+  th_join(holder);
 }
 
 TEST(S3_7_deadlines_are_asked_for) {
@@ -378,7 +371,7 @@ TEST(S3_7_deadlines_are_asked_for) {
   watched_pair(d);
   watched_pair(e);
   CHECK_INT(io_starteventloopthread(1), 0);
-  holder = start(take_and_hold, NULL);
+  holder = th_start(take_and_hold, NULL);
   CHECK_INT(write((int)d[1], "a", 1), 1);
   until(&taken, 1);
   taia_now(&past);
@@ -390,5 +383,5 @@ TEST(S3_7_deadlines_are_asked_for) {
   add(&may_go_on);
   until(&taken, 2);
   io_finishandshutdown();
-  join(holder);
+  th_join(holder);
 }

@@ -60,15 +60,15 @@ impl<T> ForkLock<T> {
         Guard { lock: self, value: PhantomData }
     }
 
-    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more, or if the lock is held. So
-    /// short that a caller which does nothing but look something up needs no stack frame.
+    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more. With nobody to keep out nothing is
+    /// locked: the library calls no function of the program while it holds the lock, so nothing can come in between.
+    /// So short that a caller which does nothing but look something up needs no stack frame.
     #[inline(always)]
     pub(crate) fn lock_alone(&self) -> Option<Alone<'_, T>> {
-        if !single_threaded() || self.word.load(Relaxed) != FREE {
-            return None;
-        }
-        self.word.store(HELD, Relaxed);
-        Some(Alone { lock: self, value: PhantomData })
+        single_threaded().then(|| {
+            debug_assert_eq!(self.word.load(Relaxed), FREE);
+            Alone { lock: self, value: PhantomData }
+        })
     }
 
     #[cold]
@@ -115,7 +115,7 @@ impl<T> ForkLock<T> {
     }
 }
 
-/// A [`Guard`] in a program of one thread, which stays so until the guard goes.
+/// A [`Guard`] in a program of one thread, which stays so until the guard goes: its holder starts none.
 pub(crate) struct Alone<'a, T> {
     lock: &'a ForkLock<T>,
     value: PhantomData<&'a mut T>,
@@ -136,13 +136,6 @@ impl<T> DerefMut for Alone<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as for `Guard`.
         unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for Alone<'_, T> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.lock.word.store(FREE, Relaxed);
     }
 }
 
