@@ -103,6 +103,42 @@ TEST(RULE10_each_event_goes_to_one_of_the_programs_threads) {
   CHECK_INT(library_threads(), 0);
 }
 
+enum { CLIENTS = 2, CONNECTIONS = 16, ROUNDS = 1500 };
+static int64 connections[CLIENTS][CONNECTIONS][2];
+
+/* Sends something on every connection, and takes the answers. */
+static void *ask(void *which) {
+  int64(*d)[2] = connections[(intptr_t)which];
+  char c;
+  for (int round = 0; round < ROUNDS; round++) {
+    for (int i = 0; i < CONNECTIONS; i++) CHECK_INT(write((int)d[i][1], "?", 1), 1);
+    for (int i = 0; i < CONNECTIONS; i++) CHECK_INT(read((int)d[i][1], &c, 1), 1);
+  }
+  return NULL;
+}
+
+/* As a program that reads by itself. */
+static void *answer_all(void *unused) {
+  char bytes[100];
+  int64 s;
+  while ((s = io_canread()) != -1) {
+    CHECK_INT(read((int)s, bytes, sizeof bytes), 1);
+    CHECK_INT(write((int)s, "!", 1), 1);
+  }
+  return unused;
+}
+
+TEST(RULE1_RULE10_nobody_is_told_of_what_another_has_read) {
+  pthread_t takers[3], clients[CLIENTS];
+  CHECK_INT(io_starteventloopthread(1), 0);
+  for (int i = 0; i < CLIENTS * CONNECTIONS; i++) watched_pair(connections[i % CLIENTS][i / CLIENTS]);
+  for (int i = 0; i < 3; i++) takers[i] = th_start(answer_all, NULL);
+  for (int i = 0; i < CLIENTS; i++) clients[i] = th_start(ask, (void *)(intptr_t)i);
+  for (int i = 0; i < CLIENTS; i++) th_join(clients[i]);
+  io_finishandshutdown();
+  for (int i = 0; i < 3; i++) th_join(takers[i]);
+}
+
 static int64 first_taken = -1;
 static int may_go_on, leaves_it;
 

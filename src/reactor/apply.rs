@@ -101,8 +101,13 @@ impl Reactor {
         }
         let (ready, number) = (event.ready(), token.fd.index() as u32);
         let (wanted, unwanted) = (ready & e.want, e.watched - e.want);
-        if !(ready & e.pending).is_none() && self.loops.are_running() {
-            return self.park(token, ready);
+        if self.loops.are_running() {
+            if self.loops.is_old_news(e) {
+                return;
+            }
+            if !(ready & e.pending).is_none() {
+                return self.park(token, ready);
+            }
         }
         if wanted.has(Direction::Read) {
             e.unconfirmed -= Interest::READ;
@@ -126,6 +131,9 @@ impl Reactor {
                 backend.closing(token);
             }
             self.lost(number);
+            return;
+        }
+        if self.loops.are_running() && self.loops.is_old_news(self.table.listed(number)) {
             return;
         }
         let ready =

@@ -6,17 +6,14 @@
 use super::{Reactor, STATE};
 use crate::sys::fork::at_fork;
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Makes sure that forks are noticed. To be called before the state is first locked to register something,
 /// so that a child finds the lock free.
 pub(super) fn watch() -> Result<(), Errno> {
-    if WATCHED.load(Ordering::Relaxed) || WATCHED.swap(true, Ordering::Relaxed) {
-        return Ok(());
-    }
-    at_fork(before, parent, child).inspect_err(|_| WATCHED.store(false, Ordering::Relaxed))
+    at_fork(&WATCHED, before, parent, child)
 }
 
 impl Reactor {

@@ -1,14 +1,18 @@
 //! `io_starteventloopthread`: threads of the library wait, threads of the program take what they find.
 //!
 //! One thread at a time, the leader, looks at the kernel, and only while a thread of the program waits for an event that
-//! is not there: what nobody has time for need not be found. A thread of the program looks itself before it goes to sleep,
-//! because under load there is something, and no thread has to be woken for it; to wait is for the library's threads.
-//! All go through the same `wait_on` as `io_wait`. Two things are different from a program that waits itself, which shows by waiting again that it is done
-//! with what it was told:
+//! is not there: what nobody has time for need not be found. A thread of the program looks itself before it goes to
+//! sleep, because under load there is something, and no thread has to be woken for it; to wait is for the library's
+//! threads. All go through the same `wait_on` as `io_wait`.
+//!
+//! A program that waits itself shows by waiting again that it is done with what it was told. Here it cannot, so three
+//! things are different:
 //!
 //! * A descriptor that was reported is **in hand** until the thread that took it asks for its next event. Meanwhile
 //!   nothing is wanted of it as far as the loop is concerned, so that no second thread is told of it; what the program
 //!   wants is noted and counts afterwards.
+//! * What a look finds of a descriptor that was put down while the look was under way is **old news**: the thread that
+//!   had it may have read it. The next look tells.
 //! * An event that is pending when the kernel reports it again is **parked**: the backend stops watching that direction
 //!   until the event is taken, or the next look would find the same again at once.
 
@@ -21,6 +25,7 @@ use crate::sys::eventcount::EventCount;
 use crate::sys::lock::Guard;
 use crate::sys::mem::boxed;
 use crate::sys::thread::{Thread, set_name};
+use crate::table::Entry;
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
@@ -55,6 +60,8 @@ pub(super) struct Loops {
     leading: bool,
     /// Threads of the program that wait for an event, by direction.
     waiting: [u32; 2],
+    /// Counts the looks at the kernel; never 0.
+    look: u16,
 }
 
 /// The threads of one `io_starteventloopthread`. They hold the address of what is boxed.
@@ -92,7 +99,20 @@ impl Crew {
 
 impl Loops {
     pub(super) const fn new() -> Loops {
-        Loops { crews: Vec::new(), leading: false, waiting: [0; 2] }
+        Loops { crews: Vec::new(), leading: false, waiting: [0; 2], look: 1 }
+    }
+
+    /// A look at the kernel begins.
+    #[inline]
+    pub(super) fn begin_look(&mut self) {
+        self.look = self.look.checked_add(1).unwrap_or(1);
+    }
+
+    /// Whether what this look has found of `e` may be older than what a thread has read there meanwhile. After many
+    /// looks the answer may be a wrong yes: the next one finds the same.
+    #[inline]
+    pub(super) fn is_old_news(&self, e: &Entry) -> bool {
+        e.put_down_in == self.look
     }
 
     #[inline]
@@ -266,9 +286,10 @@ impl Reactor {
 
     /// The thread that had `number` in hand is done with it.
     fn put_down(&mut self, number: u32, generation: u32) {
-        let is_it = |e: &&mut crate::table::Entry| e.in_hand && e.generation == generation;
+        let is_it = |e: &&mut Entry| e.in_hand && e.generation == generation;
         let Some(e) = self.table.get_any(number).filter(is_it) else { return };
         e.in_hand = false;
+        e.put_down_in = self.loops.look;
         let (want, queued) = (mem::take(&mut e.want_later), mem::take(&mut e.queued));
         let fd = Fd::from_index(number);
         for dir in [Direction::Read, Direction::Write] {

@@ -175,6 +175,7 @@ impl Reactor {
             return Ok(None);
         }
         let threads = self.loops.are_running();
+        self.loops.begin_look();
         // With event-loop threads an event stands until it is taken: nobody uses the descriptor up meanwhile.
         let (sure, doubtful) = if threads { (false, false) } else { self.doubt_pending() };
         let due = self.timer.look(&mut self.table, CLOCK_CHECK);

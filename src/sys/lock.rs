@@ -95,10 +95,12 @@ impl<T> ForkLock<T> {
         }
     }
 
-    /// Locks until this thread, or its copy in a child, calls [`ForkLock::release`].
+    /// Locks until this thread, or its copy in a child, calls [`ForkLock::release`]; once, however often it is called.
     pub(crate) fn hold(&self) {
-        std::mem::forget(self.lock());
-        self.holder.store(this_thread(), Relaxed);
+        if self.holder.load(Relaxed) != this_thread() {
+            std::mem::forget(self.lock());
+            self.holder.store(this_thread(), Relaxed);
+        }
     }
 
     /// Runs `f` on the contents and unlocks what [`ForkLock::hold`] locked in this thread.
@@ -172,6 +174,7 @@ mod tests {
     #[test]
     fn only_the_holder_releases() {
         static LOCK: ForkLock<u32> = ForkLock::new(1);
+        LOCK.hold();
         LOCK.hold();
         thread::spawn(|| LOCK.release(|_| panic!("released by a stranger"))).join().unwrap();
         assert!(LOCK.is_held());

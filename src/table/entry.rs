@@ -109,6 +109,8 @@ pub(crate) struct Entry {
     pub(crate) in_hand: bool,
     /// What is wanted once it is not in hand any more.
     pub(crate) want_later: Interest,
+    /// The look that was under way, or the last one, when it was put down.
+    pub(crate) put_down_in: u16,
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);

@@ -16,7 +16,7 @@ use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
 const SPAN: u64 = room::SIZE as u64;
@@ -131,21 +131,11 @@ fn count(store: &Store) {
     KEPT.store(store.len(), Ordering::Relaxed);
 }
 
-/// Whether a child is sure to find the store unlocked. While another thread is about to arrange that, the
-/// answer is no: a lock taken now might be there for ever in a child.
+static FORKS_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a child is sure to find the store unlocked; otherwise it must not be locked.
 fn forks_watched() -> bool {
-    const NO: u8 = 0;
-    const SOON: u8 = 1;
-    const YES: u8 = 2;
-    static WATCHED: AtomicU8 = AtomicU8::new(NO);
-    match WATCHED.compare_exchange(NO, SOON, Ordering::Acquire, Ordering::Acquire) {
-        Ok(_) => {
-            let done = at_fork(before_fork, after_fork, after_fork).is_ok();
-            WATCHED.store(if done { YES } else { NO }, Ordering::Release);
-            done
-        }
-        Err(state) => state == YES,
-    }
+    at_fork(&FORKS_WATCHED, before_fork, after_fork, after_fork).is_ok()
 }
 
 extern "C" fn before_fork() {

@@ -1,4 +1,4 @@
-//! What is measured of pools of threads: an echo server on `iom_*`.
+//! What is measured of pools of threads: an echo server on `iom_*`, and one on `io_starteventloopthread`.
 //!
 //! The hand-written pool gives each thread an epoll set of its own, which does not hand an event to whoever is idle;
 //! the other two share a set as `iom_*` does, armed for one event at a time, and take one event a call or many. 0.32
@@ -11,6 +11,8 @@ use crate::program::{Loop, Program};
 const POOL: Program = Program::pools("pool");
 const ONE_A_CALL: Program = POOL.with(&["-DSHARED=1"]);
 const MANY_A_CALL: Program = POOL.with(&["-DSHARED=128"]);
+
+const LOOPS: Program = POOL.with(&["-DLOOPS"]);
 
 const HERE: &[Loop] = &[Loop::Epoll, Loop::Ours];
 
@@ -58,6 +60,10 @@ const fn timed(what: &'static str, how: How) -> Figure {
     row(what, POOL, how)
 }
 
+const fn loops(what: &'static str, how: How) -> Figure {
+    figure("loops", what, LOOPS, how).only(HERE)
+}
+
 pub(crate) const POOLS: &[Figure] = &[
     calls("1 thread, 64 connections: system calls a message", counted!("1")),
     calls("2 threads: system calls", counted!("2")),
@@ -88,5 +94,16 @@ pub(crate) const POOLS: &[Figure] = &[
     timed("1 thread asleep: us until it has its event", timed!("woken_us", "8 0 400 1 seldom"))
         .limit(WOKEN_US),
     timed("4 threads asleep: us until one has its event", timed!("woken_us", "8 0 400 4 seldom"))
+        .limit(WOKEN_US),
+    loops("event-loop thread, 1 thread, 64 connections: messages, against own sets", speed!("64 0 400 1")),
+    loops("2 threads, 64 connections", speed!("64 0 400 2")),
+    loops("4 threads, 64 connections", speed!("64 0 400 4")),
+    loops("2 threads, 1,000 connections", speed!("1000 0 400 2")),
+    loops("4 threads, 1,000 connections", speed!("1000 0 400 4")),
+    loops("2 threads, 64 connections: us, 99 of 100 answers", timed!("late_us", "64 0 400 2 watch")),
+    loops("4 threads, 64: us", timed!("late_us", "64 0 400 4 watch")),
+    loops("2 threads: sleeps a message", timed!("switches", "64 0 400 2 watch")),
+    loops("4 threads: sleeps", timed!("switches", "64 0 400 4 watch")),
+    loops("4 threads asleep: us until one has its event", timed!("woken_us", "8 0 400 4 seldom"))
         .limit(WOKEN_US),
 ];
