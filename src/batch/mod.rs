@@ -141,11 +141,11 @@ impl Batch {
     /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
     pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
         self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
-        if !self.add_quickly(IobEntry { ..e }) {
-            self.make_room()?;
-            self.add_quickly(e);
+        if self.add_quickly(IobEntry { ..e }) {
+            return Ok(());
         }
-        Ok(())
+        self.make_room()?;
+        self.add_quickly(e).then_some(()).ok_or(Errno::ENOMEM)
     }
 
     /// [`Batch::add`] if there is room, which nearly always is so. Cannot panic, and makes the entry where it belongs.
