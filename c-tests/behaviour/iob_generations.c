@@ -179,6 +179,7 @@ TEST(S3_14_Q6_iob_write2_with_the_librarys_own_function) {
   CHECK_INT(iob_write2(7, &b, NULL, io_mmapwritefile), -3);
   CHECK_ERRNO(EFAULT);
   CHECK_INT(iob_bytesleft(&b), 7);
+  iob_reset(&b);
 }
 
 /* Reads everything and leaves with 0 if it was n bytes, each that of its mebibyte. */

@@ -56,6 +56,8 @@ thread_local! {
 /// The event-loop threads of the process.
 pub(super) struct Loops {
     crews: Vec<Crew>,
+    /// Of the parent process: to be forgotten, which is not for a fork handler to do.
+    inherited: Vec<Crew>,
     /// One of them is at the kernel.
     leading: bool,
     /// Threads of the program that wait for an event, by direction.
@@ -99,7 +101,7 @@ impl Crew {
 
 impl Loops {
     pub(super) const fn new() -> Loops {
-        Loops { crews: Vec::new(), leading: false, waiting: [0; 2], look: 1 }
+        Loops { crews: Vec::new(), inherited: Vec::new(), leading: false, waiting: [0; 2], look: 1 }
     }
 
     /// A look at the kernel begins.
@@ -123,6 +125,7 @@ impl Loops {
     /// Ends the waits of the program's threads. The library's are still to be joined.
     pub(super) fn dismiss(&mut self) -> Vec<Crew> {
         TAKERS.iter().for_each(|takers| takers.advance(ALL));
+        self.inherited.clear();
         let crews = mem::take(&mut self.crews);
         crews.iter().for_each(Crew::dismiss);
         crews
@@ -339,8 +342,9 @@ impl Reactor {
 
     /// In a new child process, which has none of the threads.
     pub(super) fn lose_loops(&mut self) {
-        // Nobody joins the parent's threads here.
-        mem::forget(mem::replace(&mut self.loops, Loops::new()));
+        let crews = mem::take(&mut self.loops.crews);
+        // A grandchild has those of both.
+        mem::forget(mem::replace(&mut self.loops, Loops { inherited: crews, ..Loops::new() }).inherited);
         let (unsettled, wanted) = (&mut self.unsettled, &mut self.wanted);
         self.table.for_each(|number, e| {
             e.parked = Interest::NONE;
