@@ -57,8 +57,6 @@ struct Socket {
     busy: bool,
     /// Not to be used, or not any more.
     off: bool,
-    /// Under way in the parent process. Whatever memory this process writes is a copy of its own.
-    inherited: bool,
 }
 
 /// A send between [`ZeroCopy::begin`] and [`ZeroCopy::end`].
@@ -70,13 +68,11 @@ pub(super) struct Ticket {
 
 impl Socket {
     fn new(birth: u32, off: bool) -> Socket {
-        Socket { birth, next: 0, under_way: VecDeque::new(), busy: false, off, inherited: false }
+        Socket { birth, next: 0, under_way: VecDeque::new(), busy: false, off }
     }
 
     fn abandon(&self) {
-        if !self.inherited {
-            self.under_way.iter().for_each(|(_, pin)| pin.abandon());
-        }
+        self.under_way.iter().for_each(|(_, pin)| pin.abandon());
     }
 
     /// The kernel has said so.
@@ -183,12 +179,10 @@ impl ZeroCopy {
         std::mem::take(&mut self.done)
     }
 
-    /// In a new child process.
+    /// In a new child process. What is under way is the parent's, and its memory there another than this process's;
+    /// so to abandon it later does no harm, and needs no mark.
     pub(super) fn inherit(&mut self) {
-        for socket in self.sockets.values_mut() {
-            socket.inherited = true;
-            socket.off = true;
-        }
+        self.sockets.values_mut().for_each(|socket| socket.off = true);
     }
 }
 
