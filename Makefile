@@ -19,6 +19,9 @@ DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
 CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
+# The tools beside the library need crates that the library does not.
+FEATURES = --features tools
+
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME = libowfat_io.so.0
 SHARED = libowfat_io.so.$(VERSION)
@@ -40,7 +43,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	check-c check-loom check-tsan stress bench bench-tools
 
 all:
-	$(CARGO) build --release
+	$(CARGO) build --release $(FEATURES)
 
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
@@ -56,11 +59,12 @@ install: all
 	for h in $(HEADERS); do ln -sf ../$$h $(DESTDIR)$(includedir)/owfat_io/libowfat/$$h || exit 1; done
 	$(FILL) pkgconfig/libowfat_io.pc.in > $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	$(FILL) pkgconfig/owfat-io-run.in > $(DESTDIR)$(bindir)/owfat-io-run
+	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
+	rm -f $(DESTDIR)$(bindir)/owfat-io-check $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
 	for d in owfat_io/libowfat owfat_io; do \
@@ -98,14 +102,14 @@ check-format:
 	$(CARGO) fmt --check
 
 check-lint:
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
 check-unit:
-	$(CARGO) test --lib
+	$(CARGO) test --lib --bins $(FEATURES)
 
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
-	$(CARGO) test --release --test c
+	$(CARGO) test --release $(FEATURES) --test c
 
 # Built apart, because the flag builds everything anew.
 check-loom:
@@ -117,7 +121,7 @@ check-tsan: check-tools all
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
-	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
+	OWFAT_IO_STRESS=60 $(CARGO) test --release $(FEATURES) --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))

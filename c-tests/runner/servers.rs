@@ -12,10 +12,13 @@
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `iom_pool` | `servers/iom_pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
+//! | `check` | what `owfat-io-check` says of programs and processes |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]
 mod announce;
+#[path = "servers/check.rs"]
+mod check;
 #[path = "servers/cost.rs"]
 mod cost;
 #[path = "servers/echo.rs"]
@@ -67,7 +70,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
     .chain(
-        [install::TRIALS, iom_pool::TRIALS]
+        [check::TRIALS, install::TRIALS, iom_pool::TRIALS]
             .concat()
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),

@@ -32,10 +32,14 @@ fn staged(directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 fn files() -> Verdict {
     let directory = fresh_path("destdir");
     staged(&directory)?;
-    let mut wanted: BTreeSet<String> =
-        ["usr/bin/owfat-io-run", "usr/lib/here/pkgconfig/libowfat_io.pc", "usr/lib/here/libowfat_io.a"]
-            .map(str::to_owned)
-            .into();
+    let mut wanted: BTreeSet<String> = [
+        "usr/bin/owfat-io-check",
+        "usr/bin/owfat-io-run",
+        "usr/lib/here/pkgconfig/libowfat_io.pc",
+        "usr/lib/here/libowfat_io.a",
+    ]
+    .map(str::to_owned)
+    .into();
     for name in ["libowfat_io.so", "libowfat_io.so.0", &format!("libowfat_io.so.{VERSION}")] {
         wanted.insert(format!("usr/lib/here/{name}"));
     }

@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -30,7 +30,16 @@ pub(super) struct Server {
 impl Server {
     /// Starts a program that prints `listening on PORT` first.
     pub(super) fn start(command: &mut Command, backend: &str) -> Result<Server, Box<dyn Error>> {
-        command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", stage::library_directory()?);
+        Server::start_with_library(command, backend, &stage::library_directory()?)
+    }
+
+    /// [`Server::start`] with the library that is in `directory`.
+    pub(super) fn start_with_library(
+        command: &mut Command,
+        backend: &str,
+        directory: &Path,
+    ) -> Result<Server, Box<dyn Error>> {
+        command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", directory);
         let child = spawn(command.stdout(Stdio::piped()))?;
         let mut server = Server { child, address: loopback(0) };
         let stdout = server.child.stdout.take().ok_or("no pipe")?;
