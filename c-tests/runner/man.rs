@@ -34,6 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("every_function_has_a_page", every_function_has_a_page),
         trial("synopses_are_the_headers", synopses_are_the_headers),
+        trial("types_are_the_headers", types_are_the_headers),
         trial("errors_are_the_headers", errors_are_the_headers),
         trial("references_lead_somewhere", references_lead_somewhere),
         trial("lint", lint),
@@ -81,6 +82,19 @@ fn synopses_are_the_headers() -> Complaints {
         } else if wanted != page.text {
             complaints.push(format!("{}: the SYNOPSIS is not the headers': run `make man`", page.file()));
         }
+    }
+    Ok(complaints)
+}
+
+/// Structures and types of functions, spaces and line ends apart.
+fn types_are_the_headers() -> Complaints {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let headers: Vec<String> = header::texts()?.iter().map(|(_, text)| words(text)).collect();
+    let mut complaints = Vec::new();
+    for page in page::all()? {
+        let unknown = |shown: &String| !headers.iter().any(|header| header.contains(&words(shown)));
+        let unknown = page.types().into_iter().filter(unknown);
+        complaints.extend(unknown.map(|shown| format!("{}: no header has\n{shown}", page.file())));
     }
     Ok(complaints)
 }

@@ -18,12 +18,20 @@ const HEADERS: [&str; 7] = ["io.h", "iob.h", "tai.h", "taia.h", "array.h", "uint
 /// Everything that a program may call, by its name.
 pub(crate) fn public() -> Result<BTreeMap<String, Declaration>, String> {
     let mut all = BTreeMap::new();
-    for header in HEADERS {
-        let path = place::include().join(header);
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    for (header, text) in texts()? {
         read(header, &text, &mut all);
     }
     Ok(all)
+}
+
+/// Each header by its name.
+pub(crate) fn texts() -> Result<Vec<(&'static str, String)>, String> {
+    let text = |header: &'static str| {
+        let path = place::include().join(header);
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok((header, text))
+    };
+    HEADERS.into_iter().map(text).collect()
 }
 
 /// Goes through a header comment by comment, directive by directive, statement by statement.

@@ -70,15 +70,19 @@ impl Page {
 
     /// The C files of the EXAMPLES section, in order.
     pub(crate) fn examples(&self) -> Vec<String> {
-        let section = self.text.split("\n.Sh ").find(|s| s.starts_with("EXAMPLES\n")).unwrap_or_default();
-        let blocks = section.split("\n.Bd -literal").skip(1);
+        self.literals(true).into_iter().filter(|text| text.starts_with("#include")).collect()
+    }
+
+    /// The declarations that the other sections show.
+    pub(crate) fn types(&self) -> Vec<String> {
+        self.literals(false)
+    }
+
+    fn literals(&self, in_examples: bool) -> Vec<String> {
+        let sections = self.text.split("\n.Sh ").filter(|s| s.starts_with("EXAMPLES\n") == in_examples);
+        let blocks = sections.flat_map(|section| section.split("\n.Bd -literal").skip(1));
         let text = |block: &str| Some(block.split_once('\n')?.1.split_once("\n.Ed")?.0.to_owned());
-        let is_c = |block: &String| block.starts_with("#include");
-        blocks
-            .filter_map(text)
-            .filter(is_c)
-            .map(|b| b.replace("\\&", "").replace("\\e", "\\") + "\n")
-            .collect()
+        blocks.filter_map(text).map(|b| b.replace("\\&", "").replace("\\e", "\\") + "\n").collect()
     }
 }
 
