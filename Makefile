@@ -57,7 +57,7 @@ all:
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
 
-# The synopses, after a change of the headers.
+# The synopses, after a change of the headers: read first whether the page still says what they do.
 man:
 	OWFAT_IO_UPDATE=1 $(CARGO) test --release --test c -- man::synopses
 

@@ -1,7 +1,8 @@
 //! The manual pages: complete, as the headers have it, and free of what mandoc and the compiler complain about.
 //!
-//! The SYNOPSIS of a page about functions is what the headers declare of the names that the page lists;
-//! `OWFAT_IO_UPDATE=1` rewrites it.
+//! The SYNOPSIS of a page about functions is what the headers declare of the names that the page lists, and a mark
+//! that changes with their comments: who changes one of these reads the page against it, and then lets
+//! `OWFAT_IO_UPDATE=1` rewrite the SYNOPSIS.
 
 #[path = "man/header.rs"]
 mod header;
@@ -80,7 +81,10 @@ fn synopses_are_the_headers() -> Complaints {
         if env::var_os("OWFAT_IO_UPDATE").is_some() {
             fs::write(&page.path, wanted).map_err(|e| e.to_string())?;
         } else if wanted != page.text {
-            complaints.push(format!("{}: the SYNOPSIS is not the headers': run `make man`", page.file()));
+            complaints.push(format!(
+                "{}: the headers say something else of its functions: read both, then run `make man`",
+                page.file()
+            ));
         }
     }
     Ok(complaints)

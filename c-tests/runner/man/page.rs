@@ -48,7 +48,8 @@ impl Page {
         arguments(&self.text, macro_)
     }
 
-    /// The text with the synopsis that the headers ask for, if the page is about functions.
+    /// The text with the synopsis that the headers ask for, if the page is about functions. A mark in it changes
+    /// with what the headers say of them, because the page says the same in its own order.
     pub(crate) fn with_synopsis(&self, public: &BTreeMap<String, Declaration>) -> Option<String> {
         let functions: Vec<&Declaration> = self.names().iter().filter_map(|n| public.get(*n)).collect();
         if functions.is_empty() {
@@ -56,7 +57,9 @@ impl Page {
         }
         let (before, rest) = self.text.split_once(".Sh SYNOPSIS\n")?;
         let (_, after) = rest.split_once(".Sh ")?;
-        let mut synopsis = String::new();
+        let comments: String = functions.iter().map(|f| f.comment.as_str()).collect();
+        let mut synopsis =
+            format!(".\\\" Last read against the headers' comments {:08x}.\n", mark(&comments));
         let mut header = "";
         for function in functions {
             if header != function.header {
@@ -84,6 +87,12 @@ impl Page {
         let text = |block: &str| Some(block.split_once('\n')?.1.split_once("\n.Ed")?.0.to_owned());
         blocks.filter_map(text).map(|b| b.replace("\\&", "").replace("\\e", "\\") + "\n").collect()
     }
+}
+
+/// The FNV-1a hash of the words.
+fn mark(text: &str) -> u32 {
+    let step = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.split_whitespace().flat_map(|word| word.bytes().chain([b' '])).fold(0x811c_9dc5, step)
 }
 
 fn arguments<'a>(text: &'a str, macro_: &str) -> Vec<&'a str> {
