@@ -50,13 +50,14 @@ impl Page {
 
     /// The text with the synopsis that the headers ask for, if the page is about functions. A mark in it changes
     /// with what the headers say of them, because the page says the same in its own order.
-    pub(crate) fn with_synopsis(&self, public: &BTreeMap<String, Declaration>) -> Option<String> {
+    pub(crate) fn with_synopsis(&self, public: &BTreeMap<String, Declaration>) -> Result<String, String> {
         let functions: Vec<&Declaration> = self.names().iter().filter_map(|n| public.get(*n)).collect();
         if functions.is_empty() {
-            return None;
+            return Ok(self.text.clone());
         }
-        let (before, rest) = self.text.split_once(".Sh SYNOPSIS\n")?;
-        let (_, after) = rest.split_once(".Sh ")?;
+        let parts = self.text.split_once(".Sh SYNOPSIS\n");
+        let parts = parts.and_then(|(before, rest)| Some((before, rest.split_once(".Sh ")?.1)));
+        let (before, after) = parts.ok_or_else(|| format!("{}: no SYNOPSIS", self.file()))?;
         let comments: String = functions.iter().map(|f| f.comment.as_str()).collect();
         let mut synopsis =
             format!(".\\\" Last read against the headers' comments {:08x}.\n", mark(&comments));
@@ -68,12 +69,12 @@ impl Page {
             }
             synopsis += &function.shown;
         }
-        Some(format!("{before}.Sh SYNOPSIS\n{synopsis}.Sh {after}"))
+        Ok(format!("{before}.Sh SYNOPSIS\n{synopsis}.Sh {after}"))
     }
 
     /// The C files of the EXAMPLES section, in order.
     pub(crate) fn examples(&self) -> Vec<String> {
-        self.literals(true).into_iter().filter(|text| text.starts_with("#include")).collect()
+        self.literals(true)
     }
 
     /// The declarations that the other sections show.
