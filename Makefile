@@ -6,6 +6,13 @@ bindir = $(exec_prefix)/bin
 libdir = $(exec_prefix)/lib
 includedir = $(prefix)/include
 pkgconfigdir = $(libdir)/pkgconfig
+datarootdir = $(prefix)/share
+mandir = $(datarootdir)/man
+man1dir = $(mandir)/man1
+man3dir = $(mandir)/man3
+man1ext = .1
+# libowfat's own pages, which have the same names, may be in the same directory. man(1) counts these as section 3 too.
+man3ext = .3owfat
 DESTDIR =
 
 CARGO = cargo
@@ -16,7 +23,7 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
-CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev
+CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
 # The tools beside the library need crates that the library does not.
@@ -26,6 +33,10 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME = libowfat_io.so.0
 SHARED = libowfat_io.so.$(VERSION)
 HEADERS = $(notdir $(wildcard include/*.h))
+MAN1 = $(notdir $(basename $(wildcard man/*.1)))
+MAN3 = $(notdir $(basename $(wildcard man/*.3)))
+# Prints the names that a page lists, its own first; it is found under each.
+NAMES = sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p'
 RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
 STAGE = $(CURDIR)/build/stage
 
@@ -39,7 +50,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
+.PHONY: all headers man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
 	check-c check-loom check-tsan stress bench bench-tools
 
 all:
@@ -48,9 +59,13 @@ all:
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
 
+# The synopses, after a change of the headers: read first whether the page still says what they do.
+man:
+	OWFAT_IO_UPDATE=1 $(CARGO) test --release --test c -- man::synopses
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(bindir) \
-		$(DESTDIR)$(includedir)/owfat_io/libowfat
+		$(DESTDIR)$(includedir)/owfat_io/libowfat $(DESTDIR)$(man1dir) $(DESTDIR)$(man3dir)
 	$(INSTALL_DATA) $(RELEASE)/libowfat_io.so $(DESTDIR)$(libdir)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(libdir)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libowfat_io.so
@@ -62,11 +77,18 @@ install: all
 	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
+	for p in $(MAN1); do $(INSTALL_DATA) man/$$p.1 $(DESTDIR)$(man1dir)/$$p$(man1ext) || exit 1; done
+	for p in $(MAN3); do \
+		$(INSTALL_DATA) man/$$p.3 $(DESTDIR)$(man3dir)/$$p$(man3ext) || exit 1; \
+		for n in $$($(NAMES) man/$$p.3 | tail -n +2); do \
+			ln -sf $$p$(man3ext) $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done; done
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/owfat-io-check $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
+	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext))
+	for n in $$($(NAMES) man/*.3); do rm -f $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done
 	for d in owfat_io/libowfat owfat_io; do \
 		if [ -d $(DESTDIR)$(includedir)/$$d ]; then rmdir $(DESTDIR)$(includedir)/$$d; fi; done
 

@@ -8,6 +8,7 @@
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
+//! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //!
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
@@ -36,6 +37,8 @@ mod differential;
 mod figure;
 #[path = "runner/layout.rs"]
 mod layout;
+#[path = "runner/man.rs"]
+mod man;
 #[path = "runner/original.rs"]
 mod original;
 #[path = "runner/place.rs"]
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     trials.extend(servers::trials());
     trials.extend(stress::trials());
     trials.extend(counts::trials());
+    trials.extend(man::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());
     libtest_mimic::run(&args, trials).exit_code()

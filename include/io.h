@@ -320,9 +320,9 @@ int64 io_trywritetimeout(int64 d, const char *buf, int64 len);
 int64 io_sendfile(int64 s, int64 fd, uint64 off, uint64 n);
 
 /*
- Offers `bytes` bytes of the file `in_` from position `off` to `cb`, together with `out`, which is only
+ Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
  passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
- offered; the next call for the same `out`, `in_` and position offers the untaken bytes at the same address.
+ offered; the next call for the same `s`, `fd` and position offers the untaken bytes at the same address.
 
  Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
  -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
@@ -330,7 +330,7 @@ int64 io_sendfile(int64 s, int64 fd, uint64 off, uint64 n);
 
  Requires: `cb` is NULL or can be called with memory that it may read.
  */
-int64 io_mmapwritefile(int64 out, int64 in_, uint64 off, uint64 bytes, io_write_callback cb);
+int64 io_mmapwritefile(int64 s, int64 fd, uint64 off, uint64 bytes, io_write_callback cb);
 
 /*
  Waits until a registered descriptor can be read or written as the program wants, a deadline passes, or a

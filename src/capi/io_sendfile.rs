@@ -29,9 +29,9 @@ pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
     guard(-3, || ret::moved(send(s, fd, off, n)))
 }
 
-/// Offers `bytes` bytes of the file `in_` from position `off` to `cb`, together with `out`, which is only
+/// Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
 /// passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
-/// offered; the next call for the same `out`, `in_` and position offers the untaken bytes at the same address.
+/// offered; the next call for the same `s`, `fd` and position offers the untaken bytes at the same address.
 ///
 /// Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
 /// -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
@@ -40,18 +40,12 @@ pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
 /// # Safety
 /// `cb` is NULL or can be called with memory that it may read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_mmapwritefile(
-    out: i64,
-    in_: i64,
-    off: u64,
-    bytes: u64,
-    cb: WriteCallback,
-) -> i64 {
+pub unsafe extern "C" fn io_mmapwritefile(s: i64, fd: i64, off: u64, bytes: u64, cb: WriteCallback) -> i64 {
     guard(-3, || {
         // SAFETY: the C caller's promise.
-        ret::moved(unsafe { CFilter::new(out, cb, None) }.map_err(Into::into).and_then(|mut filter| {
-            let fd = Fd::new(in_)?;
-            file::feed(out, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
+        ret::moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
+            let fd = Fd::new(fd)?;
+            file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
         }))
     })
 }

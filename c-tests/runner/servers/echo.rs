@@ -1,14 +1,22 @@
-//! `servers/echo.c`, which needs no library but ours.
+//! `servers/echo.c`, which needs no library but ours, and the server that stands in libowfat_io(3).
 
 use super::process::{PATIENCE, Server, in_parallel};
 use super::{OnBackend, Verdict, stage};
+use crate::man::page;
+use crate::place;
 use std::error::Error;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
-pub(super) const TRIALS: &[OnBackend] =
-    &[("echo::many_clients", many_clients), ("echo::many_clients_taking_turns", many_clients_taking_turns)];
+pub(super) const TRIALS: &[OnBackend] = &[
+    ("echo::many_clients", many_clients),
+    ("echo::many_clients_taking_turns", many_clients_taking_turns),
+    ("echo::of_the_manual", of_the_manual),
+];
 
 pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {
     Server::start(Command::new(stage::program("echo", &[])?).args(arguments), backend)
@@ -22,6 +30,29 @@ fn many_clients(backend: &str) -> Verdict {
 fn many_clients_taking_turns(backend: &str) -> Verdict {
     let server = start(backend, &["turns"])?;
     in_parallel(32, |_| converse(server.address, 100))
+}
+
+fn of_the_manual(backend: &str) -> Verdict {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let program = BUILT.get_or_init(build_the_manuals).as_ref().map_err(Clone::clone)?;
+    let server = Server::start(&mut Command::new(program), backend)?;
+    in_parallel(8, |_| converse(server.address, 100))?;
+    pour(server.address, 4 << 20)
+}
+
+/// The one example of libowfat_io(3), built as its SYNOPSIS says.
+fn build_the_manuals() -> Result<PathBuf, String> {
+    let page = page::all()?.into_iter().find(|page| page.file() == "libowfat_io.3").ok_or("no such page")?;
+    let program = place::output().join("echo-of-the-manual");
+    let source = program.with_extension("c");
+    fs::write(&source, page.examples().concat()).map_err(|e| e.to_string())?;
+    stage::compile(
+        &[&source],
+        &stage::pkg_config(stage::prefix()?, &["--cflags", "--libs"])?,
+        &[],
+        &program,
+    )?;
+    Ok(program)
 }
 
 /// Sends `turns` messages on one connection and takes each back.

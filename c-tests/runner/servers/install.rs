@@ -2,6 +2,7 @@
 
 use super::process::fresh_path;
 use super::{Once, Verdict, stage};
+use crate::man::page;
 use crate::{child, place};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -47,7 +48,14 @@ fn files() -> Verdict {
         wanted.insert(format!("usr/include/owfat_io/{header}"));
         wanted.insert(format!("usr/include/owfat_io/libowfat/{header}"));
     }
+    for page in page::all()? {
+        let section = page.title().1;
+        let suffix = if section == "3" { "3owfat" } else { &section };
+        let installed = |name: &&str| format!("usr/share/man/man{section}/{name}.{suffix}");
+        wanted.extend(page.names().iter().map(installed));
+    }
     let found = below(&directory)?;
+    let dangling = found.iter().find(|f| !directory.join(f).exists()).cloned();
     let missing: Vec<_> = wanted.difference(&found).collect();
     // Further headers may come, nothing else.
     let strange: Vec<_> =
@@ -57,6 +65,9 @@ fn files() -> Verdict {
     fs::remove_dir_all(&directory)?;
     if !missing.is_empty() || !strange.is_empty() {
         return Err(format!("missing {missing:?}, not wanted {strange:?}").into());
+    }
+    if let Some(link) = dangling {
+        return Err(format!("{link} leads nowhere").into());
     }
     if !resolved.ends_with(format!("libowfat_io.so.{VERSION}")) {
         return Err(format!("libowfat_io.so leads to {}", resolved.display()).into());
