@@ -16,7 +16,7 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
-CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev
+CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev abigail-tools
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -36,7 +36,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
+.PHONY: all headers abi install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
 	check-c check-loom check-tsan stress bench bench-tools
 
 all:
@@ -44,6 +44,10 @@ all:
 
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
+
+# The committed description of the binary interface, c-tests/abi/libowfat_io.xml.
+abi:
+	OWFAT_IO_UPDATE=1 $(CARGO) test --release --test c -- --exact layout::abi
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(bindir) \
