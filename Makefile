@@ -40,14 +40,14 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	check-c check-loom check-tsan stress bench bench-tools
 
 all:
-	$(CARGO) build --release
+	$(CARGO) build --locked --release
 
 headers:
-	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
+	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --lib headers
 
 # The committed description of the binary interface, c-tests/abi/libowfat_io.xml.
 abi:
-	OWFAT_IO_UPDATE=1 $(CARGO) test --release --test c -- --exact layout::abi
+	OWFAT_IO_UPDATE=1 $(CARGO) test --locked --release --test c -- --exact layout::abi
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(bindir) \
@@ -102,18 +102,18 @@ check-format:
 	$(CARGO) fmt --check
 
 check-lint:
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 check-unit:
-	$(CARGO) test --lib
+	$(CARGO) test --locked --lib
 
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
-	$(CARGO) test --release --test c
+	$(CARGO) test --locked --release --test c
 
 # Built apart, because the flag builds everything anew.
 check-loom:
-	RUSTFLAGS='--cfg loom' $(CARGO) test --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+	RUSTFLAGS='--cfg loom' $(CARGO) test --locked --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
 
 # The C side alone: see the script.
 check-tsan: check-tools all
@@ -121,7 +121,7 @@ check-tsan: check-tools all
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
-	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
+	OWFAT_IO_STRESS=60 $(CARGO) test --locked --release --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))
@@ -130,4 +130,4 @@ bench-tools:
 # the bench itself: `all` would only build it a second time.
 bench: bench-tools
 	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE)/deps)' \
-		$(CARGO) bench --quiet --bench bench
+		$(CARGO) bench --locked --quiet --bench bench
