@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers abi install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress bench bench-tools
+	check-c check-loom check-tsan check-deps stress bench bench-tools
 
 all:
 	$(CARGO) build --locked --release
@@ -118,6 +118,14 @@ check-loom:
 # The C side alone: see the script.
 check-tsan: check-tools all
 	sh c-tests/tsan/check.sh $(RELEASE)
+
+# The advisories are on the network, outside crates.io.
+check-deps:
+	@$(CARGO) deny --version >/dev/null 2>&1 \
+		|| { echo "make $@: needs 'cargo deny' (cargo install --locked cargo-deny)" >&2; exit 1; }
+	$(CARGO) deny --locked --all-features check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked --all-features check --disable-fetch advisories; \
+	else echo "make $@: the RustSec database cannot be fetched here: advisories were not checked"; fi
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
