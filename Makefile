@@ -113,7 +113,8 @@ check-c:
 
 # Built apart, because the flag builds everything anew.
 check-loom:
-	RUSTFLAGS='--cfg loom' $(CARGO) test --locked --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+	RUSTFLAGS='--cfg loom' $(CARGO) test --locked --release --test models \
+		--target-dir $(or $(CARGO_TARGET_DIR),target)/loom
 
 # The C side alone: see the script.
 check-tsan: check-tools all
@@ -124,7 +125,8 @@ check-deps:
 	@$(CARGO) deny --version >/dev/null 2>&1 \
 		|| { echo "make $@: needs 'cargo deny' (cargo install --locked cargo-deny)" >&2; exit 1; }
 	$(CARGO) deny --locked --all-features check bans licenses sources
-	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked --all-features check --disable-fetch advisories; \
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; \
+	then $(CARGO) deny --locked --all-features check --disable-fetch advisories; \
 	else echo "make $@: the RustSec database cannot be fetched here: advisories were not checked"; fi
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.

@@ -32,7 +32,7 @@ committed=$abi/libowfat_io.xml
 [ -z "${OWFAT_IO_UPDATE-}" ] || cp "$dir/headers.xml" "$committed" || exit 2
 
 if ! abidiff --no-added-syms "$committed" "$dir/headers.xml"; then
-    fail "incompatible: programs that are built already would break. If that is meant, it takes a new SONAME, and make abi"
+    fail "incompatible: programs that are built already break. If that is meant, it takes a new SONAME, and make abi"
 elif ! abidiff "$committed" "$dir/headers.xml"; then
     fail "the interface has grown, which is compatible: make abi, and commit the description"
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # secure.sh LIBRARY: in a set-user-ID program the library obeys no variable of the environment, which is that of
-# whoever started it. Really runs one, linked with the archive beside LIBRARY, as the user nobody. Status 77: this cannot
-# be done here.
+# whoever started it. Really runs one, linked with the archive beside LIBRARY, as the user nobody. Status 77: this
+# cannot be done here.
 here=$(dirname "$0")
 archive=$(dirname "$1")/libowfat_io.a
 if [ ! -f "$archive" ]; then
