@@ -23,11 +23,11 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
-CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc
+CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc abigail-tools
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
-# The tools beside the library need crates that the library does not.
-FEATURES = --features tools
+# Exactly the crates of Cargo.lock; the tools beside the library need some that the library does not.
+BUILD = --locked --features tools
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME = libowfat_io.so.0
@@ -50,18 +50,22 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress bench bench-tools
+.PHONY: all headers abi man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
+	check-c check-loom check-tsan check-deps stress bench bench-tools
 
 all:
-	$(CARGO) build --release $(FEATURES)
+	$(CARGO) build --release $(BUILD)
 
 headers:
-	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --lib headers
+	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --lib headers
+
+# The committed description of the binary interface, c-tests/abi/libowfat_io.xml.
+abi:
+	OWFAT_IO_UPDATE=1 $(CARGO) test --release $(BUILD) --test c -- --exact layout::abi
 
 # The synopses, after a change of the headers: read first whether the page still says what they do.
 man:
-	OWFAT_IO_UPDATE=1 $(CARGO) test --release --test c -- man::synopses
+	OWFAT_IO_UPDATE=1 $(CARGO) test --release $(BUILD) --test c -- man::synopses
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(bindir) \
@@ -124,26 +128,36 @@ check-format:
 	$(CARGO) fmt --check
 
 check-lint:
-	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	$(CARGO) clippy --all-targets $(BUILD) -- -D warnings
 
 check-unit:
-	$(CARGO) test --lib --bins $(FEATURES)
+	$(CARGO) test --lib --bins $(BUILD)
 
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
-	$(CARGO) test --release $(FEATURES) --test c
+	$(CARGO) test --release $(BUILD) --test c
 
 # Built apart, because the flag builds everything anew.
 check-loom:
-	RUSTFLAGS='--cfg loom' $(CARGO) test --release --test models --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+	RUSTFLAGS='--cfg loom' $(CARGO) test --locked --release --test models \
+		--target-dir $(or $(CARGO_TARGET_DIR),target)/loom
 
 # The C side alone: see the script.
 check-tsan: check-tools all
 	sh c-tests/tsan/check.sh $(RELEASE)
 
+# The advisories are on the network, outside crates.io.
+check-deps:
+	@$(CARGO) deny --version >/dev/null 2>&1 \
+		|| { echo "make $@: needs 'cargo deny' (cargo install --locked cargo-deny)" >&2; exit 1; }
+	$(CARGO) deny --locked --all-features check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; \
+	then $(CARGO) deny --locked --all-features check --disable-fetch advisories; \
+	else echo "make $@: the RustSec database cannot be fetched here: advisories were not checked"; fi
+
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
-	OWFAT_IO_STRESS=60 $(CARGO) test --release $(FEATURES) --test c -- --test-threads 1 stress::
+	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))
@@ -152,4 +166,4 @@ bench-tools:
 # the bench itself: `all` would only build it a second time.
 bench: bench-tools
 	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE)/deps)' \
-		$(CARGO) bench --quiet --bench bench
+		$(CARGO) bench $(BUILD) --quiet --bench bench

@@ -3,7 +3,7 @@
 //! | directory | a trial | proves |
 //! |---|---|---|
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
-//! | `layout/*.sh` | each script | headers, structures, symbols |
+//! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |

@@ -1,29 +1,11 @@
 /* What is left when the kernel refuses: sandboxes that allow few system calls, and no free descriptor. */
 #include "loop.h"
+#include "sandbox.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 /* From here on, each of the n system calls fails with error. */
-static void deny(const int *calls, unsigned n, int error) {
-  struct sock_filter code[64];
-  struct sock_fprog program = {0, code};
-  unsigned i, at = 0;
-  CHECK(n < 30);
-  code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-  for (i = 0; i < n; i++) {
-    code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
-  }
-  code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  program.len = (unsigned short)at;
-  CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) SKIP("this kernel has no seccomp filters");
-}
+static void deny(const int *calls, unsigned n, int error) { s_deny(calls, n, SECCOMP_RET_ERRNO | (unsigned)error); }
 
 static const int exotic[] = {
     SYS_eventfd2,    SYS_timerfd_create,  SYS_timerfd_settime, SYS_signalfd4,      SYS_preadv2,

@@ -71,7 +71,8 @@ fn under_valgrind() -> bool {
     std::env::var_os("VALGRIND").is_some()
 }
 
-fn verdict(end: &Ended) -> Result<Completion, Failed> {
+/// A case or script that ends with 77 says in its output why it cannot run here.
+pub(crate) fn verdict(end: &Ended) -> Result<Completion, Failed> {
     if end.skipped() {
         Ok(Completion::ignored_with(end.stdout.trim()))
     } else if end.passed() {

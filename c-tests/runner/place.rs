@@ -35,7 +35,7 @@ pub(crate) fn include() -> &'static Path {
 
 /// Our shared library, as it was built.
 pub(crate) fn shared_library() -> Result<PathBuf, String> {
-    let directory = env::var_os("OWFAT_IO_LIBDIR").map_or_else(release_directory, PathBuf::from);
+    let directory = env::var_os("OWFAT_IO_LIBDIR").map_or_else(|| target().join("release"), PathBuf::from);
     let library = directory.join("libowfat_io.so");
     if library.exists() {
         Ok(library)
@@ -44,8 +44,9 @@ pub(crate) fn shared_library() -> Result<PathBuf, String> {
     }
 }
 
-fn release_directory() -> PathBuf {
-    output().parent().unwrap_or(Path::new(".")).join("release")
+/// The directory that cargo builds in.
+pub(crate) fn target() -> &'static Path {
+    output().parent().unwrap_or(Path::new("."))
 }
 
 /// A directory that holds our library under both its names: the one that `-lowfat_io` looks for and the one

@@ -1,6 +1,7 @@
 //! Something a second thread can make readable to end a wait.
 
 use crate::fd::Fd;
+use crate::sys::own::above_standard;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -9,17 +10,17 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// An eventfd, or a pipe where a sandbox refuses that.
 #[derive(Debug)]
 pub(super) enum Waker {
-    Event(EventFd),
+    Event(OwnedFd),
     Pipe { read: OwnedFd, write: OwnedFd },
 }
 
 impl Waker {
     pub(super) fn open() -> Result<Waker, Errno> {
         match EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) {
-            Ok(e) => Ok(Waker::Event(e)),
+            Ok(e) => Ok(Waker::Event(above_standard(e.into())?)),
             Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL) => {
                 let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-                Ok(Waker::Pipe { read, write })
+                Ok(Waker::Pipe { read: above_standard(read)?, write: above_standard(write)? })
             }
             Err(e) => Err(e),
         }

@@ -7,6 +7,7 @@
 
 use crate::fd::Fd;
 use crate::sys::mode::status;
+use crate::sys::own::above_standard;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -27,6 +28,7 @@ pub(super) fn descriptor() -> Result<Fd, Errno> {
             return Ok(fd);
         }
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+        let (read, write) = (above_standard(read)?, above_standard(write)?);
         let fresh = identity(number(&write))?;
         if PIPE.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // Without a reader the pipe would report an error instead of "writable": never closed.

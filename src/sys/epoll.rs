@@ -1,9 +1,11 @@
 //! epoll by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
 
+use super::own;
 use crate::fd::Fd;
 use libc::{c_int, epoll_event};
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 /// What to do with a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +19,9 @@ pub(crate) enum Op {
 pub(crate) fn create() -> Result<Fd, Errno> {
     // SAFETY: no pointer is passed.
     let n = Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-    Fd::new(n.into())
+    // SAFETY: just opened, so nobody else's.
+    let set = own::above_standard(unsafe { OwnedFd::from_raw_fd(n) })?;
+    Fd::new(set.into_raw_fd().into())
 }
 
 pub(crate) fn ctl(set: Fd, op: Op, fd: Fd, events: u32, data: u64) -> Result<(), Errno> {

@@ -12,6 +12,7 @@ pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mode;
 pub(crate) mod notices;
+pub(crate) mod own;
 pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod rights;

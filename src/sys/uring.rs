@@ -4,9 +4,11 @@
 //! No request carries a pointer, so whatever is pushed here is safe.
 
 use super::mode::close;
+use super::own;
 use crate::fd::Fd;
 use libc::{c_int, c_long, c_void};
 use nix::errno::Errno;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -159,7 +161,10 @@ impl Ring {
             Params { cq_entries: completions, flags: SETUP_CQSIZE | SETUP_CLAMP, ..Params::default() };
         // SAFETY: the kernel reads and fills `p`, which has the size it expects.
         let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
-        let fd = Fd::new(Errno::result(n)?)?;
+        let n = Errno::result(n)? as c_int;
+        // SAFETY: just opened, so nobody else's.
+        let ring = own::above_standard(unsafe { OwnedFd::from_raw_fd(n) })?;
+        let fd = Fd::new(ring.into_raw_fd().into())?;
         Ring::map(fd, p).inspect_err(|_| {
             // Nothing can be done about an error here.
             let _ = close(fd);

@@ -1,0 +1,17 @@
+#!/bin/sh
+# stub.sh INCLUDE_DIR LIBRARY: makes a shared library, with debug information, that defines every function which
+# io.h, iob.h and what they include from INCLUDE_DIR declare. It does nothing: abidw reads in it what those headers
+# say. gcc itself writes the prototypes (-aux-info), so no header is parsed here.
+include=$1
+library=$2
+source=${library%.so}.c
+prototypes=${library%.so}.txt
+set -e
+printf '#define NO_UINT64_MACROS\n#define NO_UINT32_MACROS\n#include "io.h"\n#include "iob.h"\n' > "$source"
+gcc -std=gnu11 -I "$include" -fsyntax-only -aux-info "$prototypes" "$source"
+# A line is "/* FILE:LINE:NC */ extern PROTOTYPE;"; "()" is shown as a comment in the parentheses.
+for header in uint64 uint32 tai taia array io iob; do
+    sed -n "s|^/\* $include/$header\.h:[0-9]*:[NO]C \*/ extern \(.*\);.*|\1 { __builtin_trap(); }|p" "$prototypes"
+done | sed 's|(/\* ??? \*/)|(void)|' >> "$source"
+# C23 lets a definition leave out the names of parameters.
+gcc -std=gnu2x -g -I "$include" -shared -fPIC -Wl,-soname,libowfat_io.so.0 -o "$library" "$source"

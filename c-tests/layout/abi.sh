@@ -1,0 +1,50 @@
+#!/bin/sh
+# abi.sh LIBRARY: the binary interface is the one that c-tests/abi/libowfat_io.xml describes. LIBRARY is the shared
+# library with debug information. abidiff compares the description with what our headers declare, and says what a
+# difference means for programs; signatures.awk compares the headers with what rustc compiled. With
+# OWFAT_IO_UPDATE=1 the description is written anew first (`make abi`).
+here=$(dirname "$0")
+abi=$here/../abi
+library=$1
+if [ ! -f "$library" ] || [ ! -f "$abi/stub.sh" ]; then
+    echo "usage: abi.sh LIBRARY (with ../abi beside the script)" >&2
+    exit 2
+fi
+for tool in abidw abidiff gcc; do
+    command -v $tool > /dev/null || { echo "abi.sh: needs $tool" >&2; exit 2; }
+done
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+LC_ALL=C
+export LC_ALL
+failed=0
+fail() {
+    echo "FAILED: $1"
+    failed=1
+}
+
+sh "$abi/stub.sh" "$here/../../include" "$dir/headers.so" || exit 2
+# Nothing of this machine, and nothing that moves with a line of a header.
+abidw --no-show-locs --no-comp-dir-path --no-corpus-path --no-architecture --no-elf-needed --no-parameter-names \
+    --type-id-style hash --out-file "$dir/headers.xml" "$dir/headers.so" || exit 2
+sed -i "s|path='[^']*'|path='headers'|" "$dir/headers.xml"
+committed=$abi/libowfat_io.xml
+[ -z "${OWFAT_IO_UPDATE-}" ] || cp "$dir/headers.xml" "$committed" || exit 2
+
+if ! abidiff --no-added-syms "$committed" "$dir/headers.xml"; then
+    fail "incompatible: programs that are built already break. If that is meant, it takes a new SONAME, and make abi"
+elif ! abidiff "$committed" "$dir/headers.xml"; then
+    fail "the interface has grown, which is compatible: make abi, and commit the description"
+fi
+
+# io_wait and io_check are declared void, as libowfat declares them, and leave its count in the result register;
+# io_sigpipe and iob_addbuf_internal are there to interpose libowfat's, and in no header.
+signatures() {
+    abidw "$1" | awk -f "$abi/signatures.awk" | sort
+}
+signatures "$dir/headers.so" > "$dir/headers"
+signatures "$library" | sed -e 's/^\(io_wait\|io_check\)() -> s64$/\1() -> void/' -e '/^io_sigpipe(/d' \
+    -e '/^iob_addbuf_internal(/d' > "$dir/compiled"
+diff "$dir/headers" "$dir/compiled" || fail "the headers (<) are not what the library does (>)"
+echo "signatures: $(wc -l < "$dir/compiled") functions compared"
+[ -s "$dir/compiled" ] && [ $failed = 0 ]

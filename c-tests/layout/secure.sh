@@ -1,0 +1,51 @@
+#!/bin/sh
+# secure.sh LIBRARY: in a set-user-ID program the library obeys no variable of the environment, which is that of
+# whoever started it. Really runs one, linked with the archive beside LIBRARY, as the user nobody. Status 77: this
+# cannot be done here.
+here=$(dirname "$0")
+archive=$(dirname "$1")/libowfat_io.a
+if [ ! -f "$archive" ]; then
+    echo "usage: secure.sh LIBRARY (with libowfat_io.a beside it)" >&2
+    exit 2
+fi
+for tool in cc setpriv; do
+    command -v $tool > /dev/null || { echo "secure.sh: needs $tool" >&2; exit 2; }
+done
+skip() {
+    echo "$1"
+    exit 77
+}
+[ "$(id -u)" = 0 ] || skip "only root can make a program that runs as another user"
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+chmod 755 "$dir"
+cc -std=c11 -Wall -Wextra -Werror -pthread -I "$here/.." -I "$here/../../include" -o "$dir/plain" "$here/secure.c" \
+    "$archive" -lgcc_s -lm || exit 1
+cp "$dir/plain" "$dir/secure" && chmod 755 "$dir/plain" && chmod 4755 "$dir/secure" || exit 2
+# as_nobody PROGRAM VARIABLE=VALUE...: one line of what it says, on both outputs.
+as_nobody() {
+    program=$1
+    shift
+    setpriv --reuid 65534 --regid 65534 --clear-groups env "$@" "$dir/$program" 2>&1 | tr '\n' ' '
+}
+failed=0
+# expect WHAT PROGRAM VARIABLE=VALUE...
+expect() {
+    expected=$1
+    shift
+    said=$(as_nobody "$@")
+    [ "$said" = "$expected " ] || { echo "FAILED: $*: $said"; echo "    instead of: $expected"; failed=1; }
+}
+
+[ "$(as_nobody secure | cut -d ' ' -f 1-2)" = "secure 1" ] || skip "the set-user-ID bit has no effect in $dir"
+expect "secure 0 zero-copy 0 backend epoll" plain
+expect "secure 0 zero-copy 1 backend poll" plain OWFAT_IO_BACKEND=poll OWFAT_IO_ZEROCOPY=1
+expect "secure 1 zero-copy 0 backend epoll" secure
+expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=poll OWFAT_IO_ZEROCOPY=1
+# A name that is none gets a line on standard error, where it counts.
+expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=nonsense
+
+# These are all: whatever else the library looked up would be a name in it, or a call of getenv.
+names=$(grep -aoE 'OWFAT_[A-Z_]+' "$1" | sort -u | tr '\n' ' ')
+[ "$names" = "OWFAT_IO_BACKEND OWFAT_IO_ZEROCOPY " ] || { echo "FAILED: variables of the library: $names"; failed=1; }
+[ $failed = 0 ] && echo "OWFAT_IO_BACKEND, OWFAT_IO_ZEROCOPY: obeyed in a plain program, ignored in a set-user-ID one"
