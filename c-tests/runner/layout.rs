@@ -11,9 +11,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     let trial = |script: std::path::PathBuf| {
         let name = place::stem(&script);
         Trial::test(format!("layout::{name}"), move || {
-            // symbols.sh looks at the library, everything else at the headers.
-            let subject =
-                if name == "symbols" { place::shared_library()? } else { place::include().to_owned() };
+            let subject = match &*name {
+                "panics" | "symbols" => place::shared_library()?,
+                _ => place::include().to_owned(),
+            };
             let end = child::run(Command::new("sh").arg(script).arg(subject), LIMIT)?;
             if end.passed() { Ok(()) } else { Err(end.story().into()) }
         })
