@@ -357,16 +357,15 @@ impl Mapping {
     fn read(&self, at: usize) -> Cqe {
         debug_assert!(at % align_of::<Cqe>() == 0 && at + size_of::<Cqe>() <= self.len);
         // SAFETY: one of the completions, all of which `Ring::map` mapped, and aligned; the kernel leaves it alone from
-        // when it moved the tail past it
-        // until we move the head, and any bytes are a Cqe.
+        // when it moved the tail past it until we move the head, and any bytes are a Cqe.
         unsafe { self.start.as_ptr().add(at).cast::<Cqe>().read() }
     }
 
     /// Sets request number `i`.
     fn write(&self, i: usize, sqe: Sqe) {
         debug_assert!((i + 1) * size_of::<Sqe>() <= self.len);
-        // SAFETY: one of the requests, all of which `Ring::map` mapped, and aligned; the kernel has moved the head past what was there, and reads it
-        // again only after we have moved the tail.
+        // SAFETY: one of the requests, all of which `Ring::map` mapped, and aligned; the kernel has moved the head past
+        // what was there, and reads it again only after we have moved the tail.
         unsafe { self.start.as_ptr().cast::<Sqe>().add(i).write(sqe) };
     }
 }
