@@ -134,7 +134,7 @@ check-unit:
 	$(CARGO) test --lib --bins $(BUILD)
 
 # Built for release, as the library that the C programs link and the servers preload.
-check-c:
+check-c: all
 	$(CARGO) test --release $(BUILD) --test c
 
 # Built apart, because the flag builds everything anew.
@@ -156,14 +156,13 @@ check-deps:
 	else echo "make $@: the RustSec database cannot be fetched here: advisories were not checked"; fi
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
-stress: check-tools
+stress: check-tools all
 	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))
 
-# CASE=echo measures one case, LOOPS="epoll ours" fewer of the loops. The library is the one that cargo builds for
-# the bench itself: `all` would only build it a second time.
-bench: bench-tools
-	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE)/deps)' \
+# CASE=echo measures one case, LOOPS="epoll ours" fewer of the loops.
+bench: bench-tools all
+	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE))' \
 		$(CARGO) bench $(BUILD) --quiet --bench bench

@@ -5,6 +5,7 @@
 //! the queue at most once, whatever happens. Room is made before something is added, where a lack of memory can
 //! still be reported.
 
+use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::table::{Entry, FdTable};
 use nix::errno::Errno;
@@ -52,24 +53,22 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
         if e.pending.has_any(Self::BIT) {
             return;
         }
+        if !e.placed.has_any(Self::BIT) {
+            if self.places.try_push(number).is_err() {
+                return;
+            }
+            e.placed |= Self::BIT;
+        }
         e.pending |= Self::BIT;
         self.pending += 1;
-        if !e.placed.has_any(Self::BIT) {
-            e.placed |= Self::BIT;
-            self.places.push_back(number);
-        }
     }
 
     /// Withdraws the event of the entry `e`; without effect if none is pending.
     #[inline(always)]
     pub(crate) fn remove(&mut self, e: &mut Entry) {
-        if !e.pending.has_any(Self::BIT) {
-            return;
+        if e.pending.has_any(Self::BIT) {
+            withdraw(Self::BIT, e, &mut self.pending);
         }
-        e.pending -= Self::BIT;
-        e.unconfirmed -= Self::BIT;
-        e.queued -= Self::BIT;
-        self.pending -= 1;
     }
 
     /// Whether a number can be added without allocating.
@@ -110,13 +109,21 @@ impl<const WRITE: bool> ReadyQueue<WRITE> {
 
     /// Calls `f` with the entry of each pending event and withdraws those for which it answers false.
     pub(crate) fn retain(&mut self, table: &mut FdTable, mut f: impl FnMut(&mut Entry) -> bool) {
-        for i in 0..self.places.len() {
-            let e = table.listed(self.places[i]);
+        for &number in &self.places {
+            let e = table.listed(number);
             if e.pending.has_any(Self::BIT) && !f(e) {
-                self.remove(e);
+                withdraw(Self::BIT, e, &mut self.pending);
             }
         }
     }
+}
+
+#[inline(always)]
+fn withdraw(bit: Interest, e: &mut Entry, pending: &mut usize) {
+    e.pending -= bit;
+    e.unconfirmed -= bit;
+    e.queued -= bit;
+    *pending -= 1;
 }
 
 #[cfg(test)]

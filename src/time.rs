@@ -47,15 +47,12 @@ impl Deadline {
 
     /// The wall clock.
     pub(crate) fn now() -> Deadline {
-        // clock_gettime cannot fail for this clock with a valid address; 1970 would expire nothing.
-        let ns = clock_gettime(ClockId::CLOCK_REALTIME)
-            .map_or(0, |t| t.tv_sec().saturating_mul(NANOS_PER_SEC).saturating_add(t.tv_nsec()));
-        Deadline(ns)
+        Deadline(read(ClockId::CLOCK_REALTIME))
     }
 
     /// The moment `d` later.
     pub(crate) fn after(self, d: Duration) -> Deadline {
-        Deadline(i64::try_from(d.as_nanos()).map_or(i64::MAX, |ns| self.0.saturating_add(ns)))
+        Deadline(later(self.0, d))
     }
 
     /// Time from `now` to the deadline; zero when it has passed.
@@ -68,6 +65,36 @@ impl Deadline {
     pub(crate) fn from_nanos(ns: i64) -> Deadline {
         Deadline(ns)
     }
+}
+
+/// Nanoseconds that a clock shows. clock_gettime cannot fail for these clocks with a valid address; 0 would expire
+/// nothing.
+fn read(clock: ClockId) -> i64 {
+    clock_gettime(clock).map_or(0, |t| t.tv_sec().saturating_mul(NANOS_PER_SEC).saturating_add(t.tv_nsec()))
+}
+
+/// A moment of the monotonic clock, in nanoseconds since it began. (`Instant` panics where the clock fails.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment(i64);
+
+impl Moment {
+    pub(crate) fn now() -> Moment {
+        Moment(read(ClockId::CLOCK_MONOTONIC))
+    }
+
+    /// The moment `d` later; one that is too far to count never comes.
+    pub(crate) fn after(self, d: Duration) -> Moment {
+        Moment(later(self.0, d))
+    }
+
+    /// Time from now to the moment; zero when it has passed.
+    pub(crate) fn left(self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(Moment::now().0).max(0) as u64)
+    }
+}
+
+fn later(ns: i64, d: Duration) -> i64 {
+    i64::try_from(d.as_nanos()).map_or(i64::MAX, |d| ns.saturating_add(d))
 }
 
 /// Whole milliseconds for `poll` and `epoll_wait`: rounded up, because a wait that ends before its deadline

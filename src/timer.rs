@@ -8,6 +8,7 @@
 //! What has expired leaves the heap for a list, so that an expired deadline that nobody collects wakes a
 //! wait once and is found again by each sweep of `io_timeouted` at no cost for the others.
 
+use crate::grow::Grow;
 use crate::table::{FdTable, Link, Place};
 use crate::time::Deadline;
 use nix::errno::Errno;
@@ -59,8 +60,8 @@ impl Timer {
         if let Place::Heap(i) = e.place {
             let later = at >= e.deadline;
             e.deadline = at;
-            if !later && at < self.heap[i as usize].at {
-                self.heap[i as usize].at = at;
+            if !later && let Some(key) = self.heap.get_mut(i as usize).filter(|key| at < key.at) {
+                key.at = at;
                 self.sift_up(table, i as usize);
             }
             return Ok(());
@@ -68,7 +69,7 @@ impl Timer {
         self.heap.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.clear(table, number);
         table.listed(number).deadline = at;
-        self.heap.push(Key { at, number });
+        self.heap.try_push(Key { at, number })?;
         self.sift_up(table, self.heap.len() - 1);
         Ok(())
     }
@@ -104,10 +105,11 @@ impl Timer {
     /// `horizon` may be said to be nearer than it is, but not within it.
     pub(crate) fn advance(&mut self, table: &mut FdTable, now: Deadline, horizon: Deadline) -> Due {
         let mut passed = false;
-        while let Some(&Key { at, number }) = self.heap.first().filter(|key| key.at < horizon) {
+        while let Some(first) = self.heap.first_mut().filter(|key| key.at < horizon) {
+            let number = first.number;
             let due = table.listed(number).deadline;
-            if at < due {
-                self.heap[0].at = due;
+            if first.at < due {
+                first.at = due;
                 self.sift_down(table, 0);
             } else if due < now {
                 self.remove(table, 0);
@@ -152,45 +154,48 @@ impl Timer {
 
     /// Takes the key at `i` out of the heap; the entry's place is the caller's to set.
     fn remove(&mut self, table: &mut FdTable, i: usize) {
-        let last = self.heap.len() - 1;
-        self.heap.swap_remove(i);
-        if i < last {
+        let Some(last) = self.heap.pop() else { return };
+        if let Some(key) = self.heap.get_mut(i) {
+            *key = last;
             self.sift_down(table, i);
             self.sift_up(table, i);
         }
     }
 
     fn sift_up(&mut self, table: &mut FdTable, mut i: usize) {
-        let key = self.heap[i];
+        let Some(&key) = self.heap.get(i) else { return };
         while i > 0 {
             let parent = (i - 1) / ARITY;
-            if self.heap[parent].at <= key.at {
-                break;
+            match self.heap.get(parent) {
+                Some(&above) if above.at > key.at => self.settle(table, i, above),
+                _ => break,
             }
-            self.settle(table, i, self.heap[parent]);
             i = parent;
         }
         self.settle(table, i, key);
     }
 
     fn sift_down(&mut self, table: &mut FdTable, mut i: usize) {
-        let key = self.heap[i];
+        let Some(&key) = self.heap.get(i) else { return };
         loop {
             let first = i * ARITY + 1;
-            let children = first..(first + ARITY).min(self.heap.len());
-            let Some(least) = children.min_by_key(|&c| self.heap[c].at) else { break };
-            if self.heap[least].at >= key.at {
-                break;
+            let children = self.heap.get(first..).unwrap_or_default().iter().zip(first..).take(ARITY);
+            match children.min_by_key(|(child, _)| child.at) {
+                Some((&least, place)) if least.at < key.at => {
+                    self.settle(table, i, least);
+                    i = place;
+                }
+                _ => break,
             }
-            self.settle(table, i, self.heap[least]);
-            i = least;
         }
         self.settle(table, i, key);
     }
 
     fn settle(&mut self, table: &mut FdTable, i: usize, key: Key) {
-        self.heap[i] = key;
-        table.listed(key.number).place = Place::Heap(i as u32);
+        if let Some(place) = self.heap.get_mut(i) {
+            *place = key;
+            table.listed(key.number).place = Place::Heap(i as u32);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn subject(script: &str) -> Result<PathBuf, String> {
     match script {
         "abi" => described_library(),
-        "symbols" | "hardening" | "secure" => place::shared_library(),
+        "symbols" | "panics" | "hardening" | "secure" => place::shared_library(),
         _ => Ok(place::include().to_owned()),
     }
 }

@@ -4,13 +4,14 @@ use super::shut::Shut;
 use super::waker::Waker;
 use super::{Asked, Backend, Events, Token, poll};
 use crate::fd::Fd;
+use crate::grow::take_out;
 use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
 use crate::sys::mode::{close, is_tcp};
+use crate::sys::once::Once;
 use crate::sys::poll::flags;
 use crate::time::timeout_ms;
 use nix::errno::Errno;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use std::time::Duration;
 const EDGE: u32 = libc::EPOLLET as u32 | libc::EPOLLRDHUP as u32 | libc::EPOLLPRI as u32;
 const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
-pub(super) struct Epoll {
+pub(crate) struct Epoll {
     set: Fd,
     /// Made when a second thread first has something to say: most programs never need it.
-    waker: OnceLock<Waker>,
+    waker: Once<Waker>,
     shut: Shut,
     abandoned: AtomicBool,
 }
@@ -29,7 +30,7 @@ pub(super) struct Epoll {
 impl Epoll {
     pub(super) fn open() -> Result<Epoll, Errno> {
         let set = create()?;
-        Ok(Epoll { set, waker: OnceLock::new(), shut: Shut::new(), abandoned: AtomicBool::new(false) })
+        Ok(Epoll { set, waker: Once::new(), shut: Shut::new(), abandoned: AtomicBool::new(false) })
     }
 
     /// Takes what is ready now or within the time, as far as there is room.
@@ -37,9 +38,9 @@ impl Epoll {
         let begin = events.len();
         append(self.set, &mut events.list, events.room, timeout_ms(timeout))?;
         if self.waker.get().is_some()
-            && let Some(i) = events.list[begin..].iter().position(|e| e.u64 == Token::NOBODY)
+            && let Some(i) = events.list.iter().skip(begin).position(|e| e.u64 == Token::NOBODY)
         {
-            events.list.swap_remove(begin + i);
+            take_out(&mut events.list, begin + i);
             self.silence();
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What goes into a backend and what comes out of it.
 
 use crate::fd::Fd;
+use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::sys::poll::{ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, ready};
 use nix::errno::Errno;
@@ -137,7 +138,7 @@ impl Events {
     /// Adds an event; the backend has checked for room.
     pub(super) fn push(&mut self, event: Event) {
         debug_assert!(!self.is_full());
-        self.list.push(libc::epoll_event { events: event.flags, u64: event.data });
+        self.list.put(libc::epoll_event { events: event.flags, u64: event.data });
     }
 
     #[inline]

@@ -20,6 +20,7 @@
 //!
 //! A backend knows no table and no queue: interest changes go in, events come out.
 
+mod any;
 mod epoll;
 mod event;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod shut;
 mod uring;
 mod waker;
 
+pub(crate) use any::{AnyBackend, Opened};
 pub(crate) use event::{Asked, EVENTS, Event, Events, Token};
 pub(crate) use pick::open;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Descriptor number → something of the backend's.
 
 use crate::fd::Fd;
+use crate::grow::try_lengthen;
+use crate::sys::mem::boxed_array;
 use nix::errno::Errno;
 
 const PAGE: usize = 128;
@@ -8,7 +10,7 @@ const PAGE: usize = 128;
 /// In pages, so that memory follows the numbers in use.
 #[derive(Debug)]
 pub(super) struct ByNumber<T> {
-    pages: Vec<Box<[T]>>,
+    pages: Vec<Option<Box<[T; PAGE]>>>,
 }
 
 impl<T: Copy + Default> ByNumber<T> {
@@ -18,34 +20,28 @@ impl<T: Copy + Default> ByNumber<T> {
 
     pub(super) fn get(&self, number: u32) -> T {
         let i = number as usize;
-        self.pages.get(i / PAGE).and_then(|page| page.get(i % PAGE)).copied().unwrap_or_default()
+        self.pages.get(i / PAGE).and_then(Option::as_ref).map_or_else(T::default, |page| page[i % PAGE])
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         let i = number as usize;
-        self.pages.get_mut(i / PAGE)?.get_mut(i % PAGE)
+        self.pages.get_mut(i / PAGE)?.as_mut().map(|page| &mut page[i % PAGE])
     }
 
     /// The place of `fd`, made if it is missing.
     pub(super) fn get_or_new(&mut self, fd: Fd) -> Result<&mut T, Errno> {
         let (page, i) = (fd.index() / PAGE, fd.index() % PAGE);
-        if page >= self.pages.len() {
-            self.pages.try_reserve(page + 1 - self.pages.len()).map_err(|_| Errno::ENOMEM)?;
-            self.pages.resize_with(page + 1, Box::default);
-        }
-        let page = &mut self.pages[page];
-        if page.is_empty() {
-            let mut fresh = Vec::new();
-            fresh.try_reserve_exact(PAGE).map_err(|_| Errno::ENOMEM)?;
-            fresh.resize(PAGE, T::default());
-            *page = fresh.into_boxed_slice();
-        }
+        try_lengthen(&mut self.pages, page + 1)?;
+        let page = match self.pages.get_mut(page).ok_or(Errno::ENOMEM)? {
+            Some(page) => page,
+            vacant => vacant.insert(boxed_array()?),
+        };
         Ok(&mut page[i])
     }
 
     /// All places that were made.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let pages = self.pages.iter_mut().enumerate();
+        let pages = self.pages.iter_mut().enumerate().filter_map(|(p, page)| Some((p, page.as_mut()?)));
         pages.flat_map(|(p, page)| page.iter_mut().enumerate().map(move |(i, x)| ((p * PAGE + i) as u32, x)))
     }
 }

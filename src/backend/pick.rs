@@ -1,10 +1,12 @@
 //! Which backend this process uses.
 
-use super::{Backend, epoll::Epoll, poll::Poll, uring::Uring};
+use super::{AnyBackend, Opened, epoll::Epoll, poll::Poll, uring::Uring};
+use crate::fd::Fd;
 use crate::sys::env;
+use crate::sys::message::write_bytes;
+use crate::sys::shared::Shared;
 use nix::errno::Errno;
 use std::ffi::CStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
@@ -32,11 +34,11 @@ fn choice(value: Option<&[u8]>) -> Choice {
 
 /// Opens the backend that the environment names, epoll by default. Where a sandbox or an old kernel refuses
 /// io_uring, epoll stands in, and `poll(2)` for that; a lack of descriptors is the caller's to report.
-pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
+pub(crate) fn open() -> Result<Opened, Errno> {
     match env::with_secure(VARIABLE, choice) {
-        Choice::Poll => return Ok(Arc::new(Poll::open()?)),
+        Choice::Poll => return Shared::new(AnyBackend::Poll(Poll::open()?)),
         Choice::Uring => match Uring::open() {
-            Ok(u) => return Ok(Arc::new(u)),
+            Ok(u) => return Shared::new(AnyBackend::Uring(u)),
             // Old kernels count rings against RLIMIT_MEMLOCK.
             Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::ENOMEM) => {
                 complain_once(NO_RING);
@@ -47,19 +49,19 @@ pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
         Choice::Epoll => {}
     }
     match Epoll::open() {
-        Ok(e) => Ok(Arc::new(e)),
-        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => Ok(Arc::new(Poll::open()?)),
+        Ok(e) => Shared::new(AnyBackend::Epoll(e)),
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => Shared::new(AnyBackend::Poll(Poll::open()?)),
         Err(e) => Err(e),
     }
 }
 
 /// A backend by its name.
 #[cfg(test)]
-pub(crate) fn open_named(name: &str) -> Result<Arc<dyn Backend>, Errno> {
+pub(crate) fn open_named(name: &str) -> Result<Opened, Errno> {
     match choice(Some(name.as_bytes())) {
-        Choice::Epoll => Ok(Arc::new(Epoll::open()?)),
-        Choice::Uring => Ok(Arc::new(Uring::open()?)),
-        Choice::Poll => Ok(Arc::new(Poll::open()?)),
+        Choice::Epoll => Shared::new(AnyBackend::Epoll(Epoll::open()?)),
+        Choice::Uring => Shared::new(AnyBackend::Uring(Uring::open()?)),
+        Choice::Poll => Shared::new(AnyBackend::Poll(Poll::open()?)),
         Choice::Unknown => Err(Errno::EINVAL),
     }
 }
@@ -69,7 +71,7 @@ fn complain_once(text: &[u8]) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
         // The line is a courtesy: a standard error that cannot take it changes nothing.
-        let _ = nix::unistd::write(std::io::stderr(), text);
+        let _ = Fd::new(libc::STDERR_FILENO.into()).and_then(|fd| write_bytes(fd, text));
     }
 }
 

@@ -5,17 +5,18 @@ use super::shut::Shut;
 use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
+use crate::grow::{Grow, take_out, try_extend};
 use crate::interest::{Interest, Watch};
+use crate::sys::lock::ForkLock;
 use crate::sys::mode::{Identity, identity};
 use crate::sys::poll::{flags, poll};
 use crate::time::timeout_ms;
 use libc::{POLLNVAL, pollfd};
 use nix::errno::Errno;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(super) struct Poll {
-    watched: Mutex<Watched>,
+pub(crate) struct Poll {
+    watched: ForkLock<Watched>,
     waker: Waker,
     shut: Shut,
 }
@@ -39,16 +40,12 @@ struct Watched {
 
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
-        Ok(Poll { watched: Mutex::new(Watched::new()), waker: Waker::open()?, shut: Shut::new() })
-    }
-
-    fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Poll { watched: ForkLock::new(Watched::new()), waker: Waker::open()?, shut: Shut::new() })
     }
 
     /// Applies a change, and shows it to those who sleep on the slots as they were.
     fn change(&self, f: impl FnOnce(&mut Watched) -> Result<(), Errno>) -> Result<(), Errno> {
-        let mut w = self.watched();
+        let mut w = self.watched.lock();
         f(&mut w)?;
         if w.sleepers > 0 {
             w.changes = w.changes.wrapping_add(1);
@@ -79,12 +76,14 @@ impl Watched {
 
     /// The entry of that registration, and not of an earlier one under the number.
     fn find(&self, token: Token) -> Option<usize> {
-        self.place(token.fd).filter(|&i| self.generations[i] == token.generation)
+        self.place(token.fd).filter(|&i| self.generations.get(i) == Some(&token.generation))
     }
 
     fn put(&mut self, token: Token, interest: Interest) -> Result<(), Errno> {
         if let Some(i) = self.find(token) {
-            self.questions[i] = request(token.fd, interest);
+            if let Some(question) = self.questions.get_mut(i) {
+                *question = request(token.fd, interest);
+            }
             return Ok(());
         }
         self.remove(token.fd);
@@ -93,17 +92,16 @@ impl Watched {
         self.generations.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.files.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         *self.places.get_or_new(token.fd)? = self.questions.len() as u32 + 1;
-        self.questions.push(request(token.fd, interest));
-        self.generations.push(token.generation);
-        self.files.push(file);
-        Ok(())
+        self.questions.try_push(request(token.fd, interest))?;
+        self.generations.try_push(token.generation)?;
+        self.files.try_push(file)
     }
 
     fn remove(&mut self, fd: Fd) {
         let Some(i) = self.place(fd) else { return };
-        self.questions.swap_remove(i);
-        self.generations.swap_remove(i);
-        self.files.swap_remove(i);
+        take_out(&mut self.questions, i);
+        take_out(&mut self.generations, i);
+        take_out(&mut self.files, i);
         self.move_to(fd, 0);
         if let Some(moved) = self.questions.get(i) {
             self.move_to(Fd::from_index(moved.fd as u32), i as u32 + 1);
@@ -133,12 +131,12 @@ impl Backend for Poll {
     }
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
-        let w = self.watched();
-        w.find(token).is_some_and(|i| identity(token.fd) == Ok(w.files[i]))
+        let w = self.watched.lock();
+        w.find(token).and_then(|i| w.files.get(i)).is_some_and(|&file| identity(token.fd) == Ok(file))
     }
 
     fn closing(&self, token: Token) {
-        self.watched().remove(token.fd);
+        self.watched.lock().remove(token.fd);
     }
 
     fn keeps_ghosts(&self) -> bool {
@@ -147,17 +145,17 @@ impl Backend for Poll {
 
     fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno> {
         let (start, changes) = {
-            let mut w = self.watched();
+            let mut w = self.watched.lock();
             events.begin(w.questions.len() + asked.len() + 1)?;
-            events.polled.extend_from_slice(&w.questions);
-            events.generations.extend_from_slice(&w.generations);
+            try_extend(&mut events.polled, &w.questions)?;
+            try_extend(&mut events.generations, &w.generations)?;
             w.sleepers += 1;
             (w.start, w.changes)
         };
         asked.iter().for_each(|a| events.ask(a.token, a.interest));
-        events.polled.push(request(self.waker.fd(), Interest::READ));
+        events.polled.put(request(self.waker.fd(), Interest::READ));
         let result = poll(&mut events.polled, timeout_ms(timeout));
-        let mut w = self.watched();
+        let mut w = self.watched.lock();
         w.sleepers -= 1;
         w.unheard -= usize::from(w.changes != changes);
         let mut answers = result?;
@@ -194,7 +192,7 @@ pub(super) fn ask(
 ) -> Result<bool, Errno> {
     events.begin(asked.len() + 1)?;
     asked.iter().for_each(|a| events.ask(a.token, a.interest));
-    events.polled.push(request(set, Interest::READ));
+    events.polled.put(request(set, Interest::READ));
     let answers = poll(&mut events.polled, timeout_ms(timeout))?;
     match events.polled.last() {
         Some(p) if p.revents & POLLNVAL != 0 => Err(Errno::EBADF),
@@ -216,8 +214,8 @@ impl Events {
     }
 
     pub(super) fn ask(&mut self, token: Token, interest: Interest) {
-        self.polled.push(request(token.fd, interest));
-        self.generations.push(token.generation);
+        self.polled.put(request(token.fd, interest));
+        self.generations.put(token.generation);
     }
 
     /// Turns so many answers into events, beginning with question `start`, while there is room.
@@ -233,11 +231,11 @@ impl Events {
                 return Taken { full_at: Some(i), looked_at };
             }
             looked_at += 1;
-            if self.polled[i].revents != 0 {
+            let (Some(&p), Some(&generation)) = (self.polled.get(i), self.generations.get(i)) else { break };
+            if p.revents != 0 {
                 answers -= 1;
-                let fd = Fd::from_index(self.polled[i].fd as u32);
-                let token = Token { fd, generation: self.generations[i] };
-                self.push(Event::new(token, self.polled[i].revents as u32));
+                let token = Token { fd: Fd::from_index(p.fd as u32), generation };
+                self.push(Event::new(token, p.revents as u32));
             }
         }
         Taken { full_at: None, looked_at }

@@ -78,7 +78,7 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, withou
                 if !list.is_empty() {
                     return send(small, true);
                 }
-                let more = n as u64 != e.n || unsent[skipped + 1..].iter().any(|e| e.n > 0);
+                let more = n as u64 != e.n || unsent.iter().skip(skipped + 1).any(|e| e.n > 0);
                 return Step::Pinned { skipped, n, more };
             }
             if !list.push(source(e)) {

@@ -45,9 +45,7 @@ pub(crate) unsafe fn put(e: *mut IobEntry, window: Window) {
     // SAFETY: the caller vouches for the entry.
     let vacant = unsafe { (*e).buf.is_null() };
     if vacant && let Ok(room) = mem::boxed(window) {
-        // A boxed array of one element has the layout of a boxed element.
-        let kept = Box::into_raw(room).cast::<Window>();
         // SAFETY: as above.
-        unsafe { (*e).buf = kept.cast_const().cast() };
+        unsafe { (*e).buf = Box::into_raw(room).cast_const().cast() };
     }
 }

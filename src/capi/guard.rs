@@ -1,4 +1,7 @@
 //! No panic leaves the library, and no thread is cancelled inside it.
+//!
+//! In a release there is no panic to be caught (`c-tests/layout/panics.sh`), and the optimiser takes most of this away.
+//! It is for all other builds, whose compiler proves less.
 
 use crate::sys::thread::Uncancelled;
 use nix::errno::Errno;

@@ -5,8 +5,8 @@ use super::ret::one_or_zero;
 use crate::fd::Fd;
 use crate::mode::Mode;
 use crate::reactor::{self, Flags};
+use crate::text::Text;
 use std::ffi::{c_char, c_int, c_uint, c_void};
-use std::fmt;
 
 /// `io_fd_flags`: the descriptor can be written to at once.
 const CAN_WRITE: c_int = 1;
@@ -134,34 +134,17 @@ pub extern "C" fn io_finishandshutdown() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_debugstring(s: i64, buf: *mut c_char, bufsize: c_uint) -> c_uint {
     guard(0, || {
-        let mut text = Text { bytes: [0; TEXT], len: 0 };
+        let mut text = Text::new();
         let known = Fd::new(s).is_ok_and(|fd| reactor::describe(fd, &mut text));
-        if !known || buf.is_null() || text.len >= bufsize as usize {
+        let Some(bytes) = text.bytes().filter(|b| known && !buf.is_null() && b.len() < bufsize as usize)
+        else {
             return 0;
-        }
-        text.bytes[text.len] = 0;
+        };
         // SAFETY: the zero included, the text is no longer than `bufsize`, which the caller vouches for.
-        unsafe { std::ptr::copy_nonoverlapping(text.bytes.as_ptr(), buf.cast(), text.len + 1) };
-        text.len as c_uint
-    })
-}
-
-const TEXT: usize = 256;
-
-/// Text without allocation, and room for a zero behind it.
-struct Text {
-    bytes: [u8; TEXT],
-    len: usize,
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        let end = self.len + s.len();
-        if end >= TEXT {
-            return Err(fmt::Error);
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), buf.cast(), bytes.len());
+            buf.add(bytes.len()).write(0);
         }
-        self.bytes[self.len..end].copy_from_slice(s.as_bytes());
-        self.len = end;
-        Ok(())
-    }
+        bytes.len() as c_uint
+    })
 }

@@ -9,7 +9,7 @@
 //! once: what the program does with the descriptor named last cannot touch an event that is still to come.
 
 use super::Reactor;
-use crate::backend::{Event, Events, Token};
+use crate::backend::{Backend, Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
 use crate::sys::poll::ready_now;

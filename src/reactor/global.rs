@@ -7,10 +7,10 @@ use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
 use crate::sys::lock::Guard;
+use crate::text::Text;
 use crate::time::Deadline;
 use crate::xfer::{file, room};
 use nix::errno::Errno;
-use std::fmt;
 
 /// See [`Reactor::register`].
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
@@ -147,6 +147,6 @@ pub(crate) fn shutdown() {
 }
 
 /// Writes what is known of `fd`; false if it is not registered or `out` is full.
-pub(crate) fn describe(fd: Fd, out: &mut dyn fmt::Write) -> bool {
+pub(crate) fn describe(fd: Fd, out: &mut Text) -> bool {
     STATE.lock().describe(fd, out)
 }

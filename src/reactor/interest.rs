@@ -1,8 +1,9 @@
 //! What the program wants, and telling the backend of it.
 
 use super::Reactor;
-use crate::backend::Token;
+use crate::backend::{Backend, Token};
 use crate::fd::Fd;
+use crate::grow::Grow;
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::sys::mode::is_nonblocking;
 use crate::table::Rhythm;
@@ -58,8 +59,7 @@ impl Reactor {
     pub(super) fn list_if_unsettled(&mut self, number: u32) {
         let e = self.table.listed(number);
         if e.is_unsettled() && !e.listed {
-            e.listed = true;
-            self.unsettled.push(number);
+            e.listed = self.unsettled.try_push(number).is_ok();
         }
     }
 
@@ -193,10 +193,7 @@ impl Reactor {
         let mut left = false;
         self.table.for_each(|number, e| {
             if e.trigger == Trigger::Edge {
-                match edges.try_reserve(1) {
-                    Ok(()) => edges.push(number),
-                    Err(_) => left = true,
-                }
+                left |= edges.try_push(number).is_err();
             }
         });
         edges.into_iter().for_each(|number| self.demote(number));

@@ -18,21 +18,23 @@
 
 use super::wait::{Limit, Waiter, wait_on};
 use super::{Reactor, STATE, fork};
-use crate::backend::Token;
+use crate::backend::{Backend, Token};
 use crate::fd::Fd;
+use crate::grow::Grow;
 use crate::interest::{Direction, Interest};
 use crate::sys::eventcount::EventCount;
 use crate::sys::lock::Guard;
 use crate::sys::mem::boxed;
+use crate::sys::poll::poll;
 use crate::sys::thread::{Thread, set_name};
 use crate::table::Entry;
+use crate::time::timeout_ms;
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 const NAME: &CStr = c"owfat-io";
@@ -67,7 +69,7 @@ pub(super) struct Loops {
 }
 
 /// The threads of one `io_starteventloopthread`. They hold the address of what is boxed.
-pub(super) struct Crew(Box<[Members; 1]>);
+pub(super) struct Crew(Box<Members>);
 
 struct Members {
     threads: Vec<Thread>,
@@ -82,20 +84,19 @@ impl Crew {
     }
 
     fn add_one(&mut self) -> Result<(), Errno> {
-        let [members] = &mut *self.0;
-        let leave = ptr::from_ref(&members.leave).cast_mut().cast();
-        members.threads.push(Thread::start(run, leave)?);
-        Ok(())
+        let leave = ptr::from_ref(&self.0.leave).cast_mut().cast();
+        self.0.threads.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.0.threads.try_push(Thread::start(run, leave)?)
     }
 
     fn dismiss(&self) {
-        self.0[0].leave.store(true, Ordering::Relaxed);
+        self.0.leave.store(true, Ordering::Relaxed);
         LEADERS.advance(ALL);
     }
 
     /// Waits until its threads, which were dismissed, have gone; not to be called under the lock.
     pub(super) fn join(mut self) {
-        self.0[0].threads.drain(..).for_each(Thread::join);
+        self.0.threads.drain(..).for_each(Thread::join);
     }
 }
 
@@ -152,8 +153,7 @@ pub(crate) fn start(n: u32) -> Result<(), Errno> {
         crew.join();
         return Err(e);
     }
-    state.loops.crews.push(crew);
-    Ok(())
+    state.loops.crews.try_push(crew)
 }
 
 extern "C" fn run(leave: *mut c_void) -> *mut c_void {
@@ -180,7 +180,7 @@ pub(crate) fn next(dir: Direction) -> Option<u32> {
     if !state.loops.are_running() {
         return state.next(dir);
     }
-    if let Some((number, generation)) = HAND.take() {
+    if let Some((number, generation)) = HAND.try_with(Cell::take).ok().flatten() {
         state.put_down(number, generation);
     }
     let mut looked = false;
@@ -202,7 +202,8 @@ fn lead(mut state: Guard<'static, Reactor>, limit: Limit) -> Guard<'static, Reac
     state.loops.leading = true;
     drop(state);
     if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
-        thread::sleep(BREATH);
+        // Nothing to look at: it only takes its time.
+        let _ = poll(&mut [], timeout_ms(Some(BREATH)));
     }
     let mut state = STATE.lock();
     // Who came meanwhile called no leader. A thread of the program calls one next, whatever it has found.
@@ -283,7 +284,7 @@ impl Reactor {
         e.in_hand = true;
         // What the program has queued itself nobody finds again.
         e.queued = queued - dir.into();
-        HAND.set(Some((number, generation)));
+        let _ = HAND.try_with(|hand| hand.set(Some((number, generation))));
         Some(number)
     }
 
@@ -353,8 +354,7 @@ impl Reactor {
                 *wanted += e.want.count();
                 if !e.listed {
                     // There is room for every registered descriptor.
-                    e.listed = true;
-                    unsettled.push(number);
+                    e.listed = unsettled.try_push(number).is_ok();
                 }
             }
         });

@@ -81,8 +81,9 @@ pub(crate) use transfer::{
 };
 pub(crate) use wait::{Limit, wait};
 
-use crate::backend::{Asked, Backend, EVENTS, Events};
+use crate::backend::{Asked, EVENTS, Events, Opened};
 use crate::fd::Fd;
+use crate::grow::Grow;
 use crate::interest::{Direction, Interest, Trigger};
 use crate::mode::Mode;
 use crate::ready::{Readable, Writable};
@@ -93,7 +94,6 @@ use crate::timer::Timer;
 use loops::Loops;
 use nix::errno::Errno;
 use sleepers::Sleepers;
-use std::sync::Arc;
 use zerocopy::ZeroCopy;
 
 /// How a descriptor is registered.
@@ -111,7 +111,7 @@ pub(crate) struct Reactor {
     readable: Readable,
     writable: Writable,
     timer: Timer,
-    backend: Option<Arc<dyn Backend>>,
+    backend: Option<Opened>,
     /// Numbers of descriptors of which the backend has to be told or asked something before the next sleep,
     /// or had to be lately.
     unsettled: Vec<u32>,
@@ -150,7 +150,7 @@ pub(crate) struct Reactor {
     zerocopy: ZeroCopy,
     loops: Loops,
     /// Not in use by a wait call at present.
-    spare: Option<Box<[Scratch; 1]>>,
+    spare: Option<Box<Scratch>>,
 }
 
 /// The one loop of the process.
@@ -163,7 +163,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new() -> Result<Box<[Scratch; 1]>, Errno> {
+    fn new() -> Result<Box<Scratch>, Errno> {
         mem::boxed(Scratch { events: Events::NONE, asked: Vec::new() })
     }
 }
@@ -241,7 +241,7 @@ impl Reactor {
     }
 
     /// The backend, unless it belongs to the parent process or has been lost.
-    fn live_backend(&self) -> Option<&Arc<dyn Backend>> {
+    fn live_backend(&self) -> Option<&Opened> {
         self.backend.as_ref().filter(|_| !self.stale)
     }
 
@@ -260,8 +260,7 @@ impl Reactor {
                 e.open = Interest::NONE;
             }
             if !e.want.is_none() && !e.listed {
-                e.listed = true;
-                unsettled.push(number);
+                e.listed = unsettled.try_push(number).is_ok();
             }
         });
         Ok(())

@@ -3,7 +3,7 @@
 use super::interest::Armed;
 use super::loops::Loops;
 use super::{Flags, Reactor, hot};
-use crate::backend::Token;
+use crate::backend::{Backend, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};

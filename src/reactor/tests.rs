@@ -4,7 +4,7 @@ mod machine;
 
 use super::wait::{Waiter, wait_on};
 use super::{Flags, Limit, Reactor};
-use crate::backend::{Backend, Token, fake::Fake};
+use crate::backend::{Opened, Token, fake::Fake};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
 use crate::mode::Mode;
@@ -21,9 +21,9 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    pub(super) fn new(backend: Arc<dyn Backend>) -> Rig {
+    pub(super) fn new(backend: impl Into<Opened>) -> Rig {
         let mut r = Reactor::new();
-        r.backend = Some(backend);
+        r.backend = Some(backend.into());
         Rig { lock: ForkLock::new(r) }
     }
 

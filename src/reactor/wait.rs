@@ -2,18 +2,18 @@
 
 use super::interest::Armed;
 use super::{Reactor, STATE, Scratch, hot};
-use crate::backend::{Asked, Backend, Token};
+use crate::backend::{Asked, Backend, Opened, Token};
 use crate::fd::Fd;
+use crate::grow::{Grow, take_out};
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::sys::lock::ForkLock;
 use crate::sys::thread::single_threaded;
 use crate::table::Arrival;
-use crate::time::Deadline;
+use crate::time::{Deadline, Moment};
 use crate::timer::Due;
 use nix::errno::Errno;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// While a wall-clock deadline lies ahead, the clock is looked at this often: it can be set. Not a round
 /// number, because a signal that comes during the look does not end the wait, and programs set their alarms
@@ -37,15 +37,15 @@ pub(crate) enum Limit {
     /// Up to a moment of the wall clock.
     WallClock(Deadline),
     /// Up to a moment of the monotonic clock.
-    Monotonic(Instant),
+    Monotonic(Moment),
 }
 
 impl Limit {
-    /// A limit in milliseconds; what is too far to count is no limit.
+    /// A limit in milliseconds.
     pub(crate) fn after_ms(ms: u64) -> Limit {
         match ms {
             0 => Limit::Now,
-            _ => Instant::now().checked_add(Duration::from_millis(ms)).map_or(Limit::Never, Limit::Monotonic),
+            _ => Limit::Monotonic(Moment::now().after(Duration::from_millis(ms))),
         }
     }
 
@@ -54,14 +54,14 @@ impl Limit {
             Limit::Now => Some(Duration::ZERO),
             Limit::Never => None,
             Limit::WallClock(d) => Some(d.since(Deadline::now())),
-            Limit::Monotonic(t) => Some(t.saturating_duration_since(Instant::now())),
+            Limit::Monotonic(t) => Some(t.left()),
         }
     }
 }
 
 /// One look at the kernel.
 pub(super) struct Look {
-    backend: Arc<dyn Backend>,
+    backend: Opened,
     timeout: Option<Duration>,
     /// Whatever it finds, the wait call is over.
     last: bool,
@@ -90,7 +90,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
         Some(s) => s,
         None => Scratch::new()?,
     };
-    let [Scratch { events, asked }] = &mut *scratch;
+    let Scratch { events, asked } = &mut *scratch;
     let (mut seen, mut first, mut recovered) = (0, true, false);
     let result = loop {
         let look = match state.prepare(asked, limit, first) {
@@ -244,7 +244,7 @@ impl Reactor {
             match self.next_step(number, first, newcomers) {
                 Step::StrikeOff => {
                     self.table.listed(number).listed = false;
-                    self.unsettled.swap_remove(i);
+                    take_out(&mut self.unsettled, i);
                 }
                 Step::LeaveOut => i += 1,
                 Step::Demote => self.demote(number),
@@ -257,13 +257,13 @@ impl Reactor {
                     self.table.listed(number).watched = less.interest;
                 }
                 Step::Ask(question) => {
-                    asked.push(question);
+                    asked.put(question);
                     fresh = true;
                     i += 1;
                 }
                 Step::Arm(question) => {
                     if self.arm(number, question.interest) == Armed::AskOnly {
-                        asked.push(question);
+                        asked.put(question);
                         i += 1;
                     }
                 }

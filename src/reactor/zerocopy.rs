@@ -9,12 +9,13 @@
 
 use crate::batch::pin::Pin;
 use crate::fd::Fd;
+use crate::grow::Grow;
+use crate::sorted::Sorted;
 use crate::sys::env;
 use crate::sys::mode::begin_zero_copy;
 use crate::sys::notices::{self, Finished};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::CStr;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 const VARIABLE: &CStr = c"OWFAT_IO_ZEROCOPY";
@@ -37,10 +38,9 @@ pub(super) fn is_asked_for() -> bool {
     }
 }
 
-/// By descriptor number. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
-#[derive(Default)]
 pub(super) struct ZeroCopy {
-    sockets: HashMap<u32, Socket, BuildHasherDefault<DefaultHasher>>,
+    /// By descriptor number.
+    sockets: Sorted<Fd, Socket>,
     /// Sockets so far.
     born: u32,
     /// Done with, to be dropped without the lock.
@@ -96,33 +96,27 @@ impl Drop for Socket {
 
 /// Without memory for that it is dropped at once.
 fn put_aside(pin: Pin, done: &mut Vec<Pin>) {
-    if done.try_reserve(1).is_ok() {
-        done.push(pin);
-    }
-}
-
-fn key(fd: Fd) -> u32 {
-    fd.index() as u32
+    let _ = done.try_push(pin);
 }
 
 impl ZeroCopy {
     pub(super) const fn new() -> ZeroCopy {
-        ZeroCopy { sockets: HashMap::with_hasher(BuildHasherDefault::new()), born: 0, done: Vec::new() }
+        ZeroCopy { sockets: Sorted::new(), born: 0, done: Vec::new() }
     }
 
     /// Announces a send from pinned memory. `None`: it has to be copied.
     pub(super) fn begin(&mut self, fd: Fd, pin: Pin) -> Option<Ticket> {
-        self.sockets.try_reserve(1).ok()?;
         let born = &mut self.born;
-        let socket = self.sockets.entry(key(fd)).or_insert_with(|| {
+        let fresh = || {
             *born = born.wrapping_add(1);
             Socket::new(*born, !begin_zero_copy(fd))
-        });
+        };
+        let socket = self.sockets.get_or_insert_with(fd, fresh).ok()?;
         if socket.off || socket.busy || socket.under_way.try_reserve(1).is_err() {
             return None;
         }
         // Now, because the kernel may be done before the send returns.
-        socket.under_way.push_back((socket.next, pin));
+        socket.under_way.put((socket.next, pin));
         socket.busy = true;
         Some(Ticket { fd, birth: socket.birth })
     }
@@ -130,7 +124,7 @@ impl ZeroCopy {
     /// The send has moved bytes, or else the kernel has not counted it.
     pub(super) fn end(&mut self, ticket: Ticket, sent: bool) {
         // Another thread may have closed the socket.
-        let socket = self.sockets.get_mut(&key(ticket.fd)).filter(|s| s.birth == ticket.birth);
+        let socket = self.sockets.get_mut(ticket.fd).filter(|s| s.birth == ticket.birth);
         let Some(socket) = socket else { return };
         socket.busy = false;
         if sent {
@@ -143,16 +137,16 @@ impl ZeroCopy {
 
     /// Looks what the kernel is done with. False: nothing may be sent to `fd` without a copy.
     pub(super) fn look(&mut self, fd: Fd) -> bool {
-        if self.sockets.get(&key(fd)).is_some_and(|socket| !socket.under_way.is_empty()) {
+        if self.sockets.get(fd).is_some_and(|socket| !socket.under_way.is_empty()) {
             self.take_notices(fd);
         }
-        self.sockets.get(&key(fd)).is_none_or(|socket| !socket.off)
+        self.sockets.get(fd).is_none_or(|socket| !socket.off)
     }
 
     /// Takes notices off the error queue of `fd`; how many there were.
     pub(super) fn take_notices(&mut self, fd: Fd) -> usize {
         let ZeroCopy { sockets, done, .. } = self;
-        let mut socket = sockets.get_mut(&key(fd));
+        let mut socket = sockets.get_mut(fd);
         notices::drain(fd, NOTICES, |f| {
             if let Some(socket) = &mut socket {
                 socket.finished(f, done);
@@ -166,7 +160,7 @@ impl ZeroCopy {
             return;
         }
         self.look(fd);
-        if let Some(mut socket) = self.sockets.remove(&key(fd)) {
+        if let Some(mut socket) = self.sockets.remove(fd) {
             socket.abandon();
             for (_, pin) in std::mem::take(&mut socket.under_way) {
                 put_aside(pin, &mut self.done);
@@ -281,14 +275,14 @@ mod tests {
                 drop(z.take_done());
             }
             // On loopback the kernel copies, which would end it.
-            z.sockets.get_mut(&key(fd(&s))).unwrap().off = false;
+            z.sockets.get_mut(fd(&s)).unwrap().off = false;
             // A send that fails is not counted.
             let ticket = z.begin(fd(&s), pin()).unwrap();
             z.end(ticket, false);
             drop(z.take_done());
             RELEASED.with(|r| r.fetch_sub(1, Ordering::Relaxed));
         }
-        assert_eq!(z.sockets[&key(fd(&s))].next, 3);
+        assert_eq!(z.sockets.get(fd(&s)).unwrap().next, 3);
     }
 
     #[test]
@@ -313,10 +307,10 @@ mod tests {
         assert_eq!(released(), 1);
         let (other, _peer) = tcp();
         // The next socket under the number.
-        z.sockets.insert(key(fd(&s)), Socket::new(z.born + 1, false));
-        z.sockets.get_mut(&key(fd(&s))).unwrap().busy = true;
+        assert!(z.sockets.get_or_insert_with(fd(&s), || Socket::new(z.born + 1, false)).is_ok());
+        z.sockets.get_mut(fd(&s)).unwrap().busy = true;
         z.end(old, true);
-        let successor = &z.sockets[&key(fd(&s))];
+        let successor = z.sockets.get(fd(&s)).unwrap();
         assert_eq!((successor.busy, successor.next), (true, 0));
         z.inherit();
         assert!(z.begin(fd(&s), pin()).is_none(), "the count is the parent's");

@@ -48,12 +48,16 @@ pub(crate) fn wait(
     Ok(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), n as usize) })
 }
 
+/// Up to `n` elements.
+fn first_of<T>(slice: &mut [T], n: usize) -> &mut [T] {
+    let n = n.min(slice.len());
+    slice.split_at_mut_checked(n).map_or(&mut [], |(first, _)| first)
+}
+
 /// [`wait`] that appends to `list` until there are `most`, or its capacity is used up.
 pub(crate) fn append(set: Fd, list: &mut Vec<epoll_event>, most: usize, timeout: c_int) -> Result<(), Errno> {
     let more = most.saturating_sub(list.len());
-    let room = list.spare_capacity_mut();
-    let more = more.min(room.len());
-    let n = wait(set, &mut room[..more], timeout)?.len();
+    let n = wait(set, first_of(list.spare_capacity_mut(), more), timeout)?.len();
     // SAFETY: the kernel has written `n` events behind those that are there, within the capacity.
     unsafe { list.set_len(list.len() + n) };
     Ok(())

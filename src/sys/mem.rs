@@ -1,6 +1,7 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use nix::errno::Errno;
+use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
 
 /// Grows or shrinks a `malloc` block, or makes one of NULL. On failure the old block stays as it was.
@@ -30,12 +31,31 @@ pub(crate) unsafe fn free(p: *mut u8) {
     }
 }
 
-/// A box of one, which unlike a plain box can be had without ending the process if memory is short.
-pub(crate) fn boxed<T>(value: T) -> Result<Box<[T; 1]>, Errno> {
-    let mut one = Vec::new();
-    one.try_reserve_exact(1).map_err(|_| Errno::ENOMEM)?;
-    one.push(value);
-    one.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
+/// `Box::new` that says so if memory is short, instead of ending the process.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Errno> {
+    let room = allocate::<T>()?;
+    // SAFETY: room for a `T`, which the box owns from now on.
+    unsafe {
+        room.write(value);
+        Ok(Box::from_raw(room.as_ptr()))
+    }
+}
+
+/// [`boxed`] for an array of the type's default values, which is not built anywhere else first.
+pub(crate) fn boxed_array<T: Default, const N: usize>() -> Result<Box<[T; N]>, Errno> {
+    let room = allocate::<[T; N]>()?;
+    // SAFETY: room for `N` values, which are all written before the box owns them.
+    unsafe {
+        (0..N).for_each(|i| room.cast::<T>().add(i).write(T::default()));
+        Ok(Box::from_raw(room.as_ptr()))
+    }
+}
+
+fn allocate<T>() -> Result<NonNull<T>, Errno> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: of a size that is not 0.
+    let p = unsafe { alloc(Layout::new::<T>()) };
+    NonNull::new(p.cast()).ok_or(Errno::ENOMEM)
 }
 
 /// A copy of what `p` points to; `None` for NULL. Alignment does not matter.
@@ -96,6 +116,13 @@ pub(crate) unsafe fn part_with_pages(p: *mut u8, n: usize) -> Result<(), Errno> 
 mod tests {
     use super::*;
     use std::ptr;
+
+    #[test]
+    fn boxes_hold_what_they_were_given() {
+        assert_eq!(*boxed([7u8; 100]).unwrap(), [7; 100]);
+        assert_eq!(*boxed_array::<u16, 300>().unwrap(), [0; 300]);
+        assert_eq!(boxed_array::<u8, { 1 << 46 }>(), Err(Errno::ENOMEM));
+    }
 
     #[test]
     fn whole_pages_leave_out_both_ends() {

@@ -35,11 +35,12 @@ impl Gather {
         let (mut len, mut bytes, mut taken) = (0, 0, 0);
         for item in items {
             let Some(s) = buffer(item) else { break };
-            if s.len() > TRANSFER_MAX - bytes || len == GATHER_MAX {
+            if s.len() > TRANSFER_MAX - bytes {
                 break;
             }
+            let Some(place) = self.iov.get_mut(len) else { break };
             // One of no size is written over.
-            self.iov[len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: s.len() });
+            place.write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: s.len() });
             len += usize::from(s.len() > 0);
             bytes += s.len();
             taken += 1;
@@ -52,10 +53,8 @@ impl Gather {
     /// follows it must wait for the next call.
     pub(crate) fn push(&mut self, s: Source) -> bool {
         let len = s.len().min(TRANSFER_MAX - self.bytes);
-        if self.len == GATHER_MAX || len == 0 {
-            return s.len() == 0;
-        }
-        self.iov[self.len].write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
+        let Some(place) = self.iov.get_mut(self.len).filter(|_| len > 0) else { return s.len() == 0 };
+        place.write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
         self.len += 1;
         self.bytes += len;
         len == s.len()

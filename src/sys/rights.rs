@@ -89,11 +89,13 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
             #[allow(clippy::unnecessary_cast, reason = "musl counts in 32 bits")]
             let bytes = (head.cmsg_len as usize).saturating_sub(before);
             for i in 0..bytes / size_of::<c_int>() {
-                // SAFETY: the message has `bytes` bytes of data, which are descriptors that the kernel
-                // opened for us just now and that nobody else knows.
-                let fd = unsafe {
-                    OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned())
-                };
+                // SAFETY: the message has `bytes` bytes of data.
+                let number = unsafe { libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned() };
+                if number < 0 {
+                    continue;
+                }
+                // SAFETY: a descriptor that the kernel opened for us just now and that nobody else knows.
+                let fd = unsafe { OwnedFd::from_raw_fd(number) };
                 if head.cmsg_type == libc::SCM_RIGHTS && first.is_none() {
                     first = Some(fd);
                 }

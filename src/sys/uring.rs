@@ -145,9 +145,15 @@ pub(crate) struct Ring {
     close: bool,
     queues: Mapping,
     sqes: Mapping,
-    sq: SqOffsets,
-    cq: CqOffsets,
-    sq_entries: u32,
+    sq_head: Word,
+    sq_tail: Word,
+    sq_flags: Word,
+    cq_head: Word,
+    cq_tail: Word,
+    cq_overflow: Word,
+    cqes: usize,
+    /// Powers of two, less 1.
+    sq_mask: u32,
     cq_mask: u32,
     /// How far we have written, and read.
     tail: u32,
@@ -178,14 +184,34 @@ impl Ring {
         let (sq_entries, cq_entries) = (p.sq_entries, p.cq_entries);
         let array_end = p.sq.array as usize + sq_entries as usize * size_of::<u32>();
         let cqes_end = p.cq.cqes as usize + cq_entries as usize * size_of::<Cqe>();
+        let cqes = p.cq.cqes as usize;
+        if !(sq_entries.is_power_of_two() && cq_entries.is_power_of_two() && cqes % align_of::<Cqe>() == 0) {
+            return Err(Errno::ENOSYS);
+        }
         let queues = Mapping::of(fd, OFF_RINGS, array_end.max(cqes_end))?;
         let sqes = Mapping::of(fd, OFF_SQES, sq_entries as usize * size_of::<Sqe>())?;
         // Entry i of the queue is always request i.
         for i in 0..sq_entries {
-            queues.word(p.sq.array + i * size_of::<u32>() as u32).store(i, Ordering::Relaxed);
+            let entry = queues.find(p.sq.array + i * size_of::<u32>() as u32)?;
+            queues.word(entry).store(i, Ordering::Relaxed);
         }
-        let cq_mask = cq_entries - 1;
-        Ok(Ring { fd, close: true, queues, sqes, sq: p.sq, cq: p.cq, sq_entries, cq_mask, tail: 0, head: 0 })
+        Ok(Ring {
+            fd,
+            close: true,
+            sq_head: queues.find(p.sq.head)?,
+            sq_tail: queues.find(p.sq.tail)?,
+            sq_flags: queues.find(p.sq.flags)?,
+            cq_head: queues.find(p.cq.head)?,
+            cq_tail: queues.find(p.cq.tail)?,
+            cq_overflow: queues.find(p.cq.overflow)?,
+            cqes,
+            queues,
+            sqes,
+            sq_mask: sq_entries - 1,
+            cq_mask: cq_entries - 1,
+            tail: 0,
+            head: 0,
+        })
     }
 
     pub(crate) fn fd(&self) -> Fd {
@@ -199,18 +225,18 @@ impl Ring {
 
     /// Queues a request for the next [`enter`]. False if there is no room.
     pub(crate) fn push(&mut self, request: Request) -> bool {
-        if self.pending() == self.sq_entries {
+        if self.pending() > self.sq_mask {
             return false;
         }
-        self.sqes.write((self.tail & (self.sq_entries - 1)) as usize, request.to_sqe());
+        self.sqes.write((self.tail & self.sq_mask) as usize, request.to_sqe());
         self.tail = self.tail.wrapping_add(1);
-        self.queues.word(self.sq.tail).store(self.tail, Ordering::Release);
+        self.queues.word(self.sq_tail).store(self.tail, Ordering::Release);
         true
     }
 
     /// Requests that the kernel has not taken yet.
     pub(crate) fn pending(&self) -> u32 {
-        self.tail.wrapping_sub(self.queues.word(self.sq.head).load(Ordering::Acquire))
+        self.tail.wrapping_sub(self.queues.word(self.sq_head).load(Ordering::Acquire))
     }
 
     /// Takes the next completion: data and result.
@@ -218,25 +244,25 @@ impl Ring {
         if !self.has_completion() {
             return None;
         }
-        let at = self.cq.cqes as usize + (self.head & self.cq_mask) as usize * size_of::<Cqe>();
+        let at = self.cqes + (self.head & self.cq_mask) as usize * size_of::<Cqe>();
         let cqe: Cqe = self.queues.read(at);
         self.head = self.head.wrapping_add(1);
-        self.queues.word(self.cq.head).store(self.head, Ordering::Release);
+        self.queues.word(self.cq_head).store(self.head, Ordering::Release);
         Some((cqe.data, cqe.result))
     }
 
     pub(crate) fn has_completion(&self) -> bool {
-        self.head != self.queues.word(self.cq.tail).load(Ordering::Acquire)
+        self.head != self.queues.word(self.cq_tail).load(Ordering::Acquire)
     }
 
     /// Whether completions found no room; the kernel keeps them until an [`enter`] that takes events.
     pub(crate) fn has_overflow(&self) -> bool {
-        self.queues.word(self.sq.flags).load(Ordering::Relaxed) & SQ_CQ_OVERFLOW != 0
+        self.queues.word(self.sq_flags).load(Ordering::Relaxed) & SQ_CQ_OVERFLOW != 0
     }
 
     /// How many completions the kernel had to throw away for want of memory, since the ring was made.
     pub(crate) fn lost(&self) -> u32 {
-        self.queues.word(self.cq.overflow).load(Ordering::Relaxed)
+        self.queues.word(self.cq_overflow).load(Ordering::Relaxed)
     }
 }
 
@@ -293,6 +319,10 @@ pub(crate) fn enter(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
     Errno::result(n).map(|n| n as u32)
 }
 
+/// Where a number lies in the mapping of the queues.
+#[derive(Clone, Copy)]
+struct Word(usize);
+
 /// Memory shared with the kernel.
 struct Mapping {
     start: NonNull<u8>,
@@ -314,27 +344,33 @@ impl Mapping {
         }
     }
 
-    /// The number at byte `at`, which both sides read and write.
-    fn word(&self, at: u32) -> &AtomicU32 {
+    /// The number at byte `at`; `ENOSYS` if no number can be there.
+    fn find(&self, at: u32) -> Result<Word, Errno> {
         let at = at as usize;
-        assert!(at % align_of::<AtomicU32>() == 0 && at + size_of::<AtomicU32>() <= self.len);
-        // SAFETY: inside the mapping, which is page-aligned, and aligned.
-        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(at).cast()) }
+        let fits = at % align_of::<AtomicU32>() == 0 && at + size_of::<AtomicU32>() <= self.len;
+        if fits { Ok(Word(at)) } else { Err(Errno::ENOSYS) }
+    }
+
+    /// A number that both sides read and write, found in this mapping.
+    fn word(&self, word: Word) -> &AtomicU32 {
+        debug_assert!(word.0 + size_of::<AtomicU32>() <= self.len);
+        // SAFETY: `find` has seen that it is inside the mapping, which is page-aligned, and aligned.
+        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(word.0).cast()) }
     }
 
     /// The completion at byte `at`.
     fn read(&self, at: usize) -> Cqe {
-        assert!(at % align_of::<Cqe>() == 0 && at + size_of::<Cqe>() <= self.len);
-        // SAFETY: inside the mapping and aligned; the kernel leaves it alone from when it moved the tail past it
-        // until we move the head, and any bytes are a Cqe.
+        debug_assert!(at % align_of::<Cqe>() == 0 && at + size_of::<Cqe>() <= self.len);
+        // SAFETY: one of the completions, all of which `Ring::map` mapped, and aligned; the kernel leaves it alone from
+        // when it moved the tail past it until we move the head, and any bytes are a Cqe.
         unsafe { self.start.as_ptr().add(at).cast::<Cqe>().read() }
     }
 
     /// Sets request number `i`.
     fn write(&self, i: usize, sqe: Sqe) {
-        assert!((i + 1) * size_of::<Sqe>() <= self.len);
-        // SAFETY: inside the mapping and aligned; the kernel has moved the head past what was there, and reads it
-        // again only after we have moved the tail.
+        debug_assert!((i + 1) * size_of::<Sqe>() <= self.len);
+        // SAFETY: one of the requests, all of which `Ring::map` mapped, and aligned; the kernel has moved the head past
+        // what was there, and reads it again only after we have moved the tail.
         unsafe { self.start.as_ptr().cast::<Sqe>().add(i).write(sqe) };
     }
 }

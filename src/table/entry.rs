@@ -21,9 +21,8 @@ impl Link {
 }
 
 /// Where the timer keeps the entry.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    #[default]
     Nowhere,
     /// Index in the heap of deadlines to come.
     Heap(u32),
@@ -34,9 +33,8 @@ pub(crate) enum Place {
 }
 
 /// How a descriptor came to be registered, and what has become of it since.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Arrival {
-    #[default]
     Any,
     /// As a new connection: right after its mode was set.
     Connection,
@@ -46,9 +44,8 @@ pub(crate) enum Arrival {
 
 /// What has been seen of how the program works with the descriptor. One that takes turns, reading a request
 /// whole and then writing the answer after a report, is worth watching for edges in both directions.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rhythm {
-    #[default]
     Unknown,
     /// It was told that it can write.
     Answering,
@@ -60,7 +57,7 @@ pub(crate) enum Rhythm {
 
 /// One descriptor. Fits one cache line.
 #[repr(C, align(64))]
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     /// What the program wants.
     pub(crate) want: Interest,
@@ -115,7 +112,45 @@ pub(crate) struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
+impl Default for Entry {
+    fn default() -> Entry {
+        Entry::VACANT
+    }
+}
+
 impl Entry {
+    /// Of a number that was never registered.
+    pub(crate) const VACANT: Entry = Entry {
+        want: Interest::NONE,
+        watched: Interest::NONE,
+        pending: Interest::NONE,
+        unconfirmed: Interest::NONE,
+        trigger: Trigger::Level,
+        rhythm: Rhythm::Unknown,
+        kind: FileKind::Unknown,
+        registered: false,
+        cookie: 0,
+        deadline: Deadline::NEVER,
+        place: Place::Nowhere,
+        generation: 0,
+        forks: 0,
+        fresh: 0,
+        open: Interest::NONE,
+        placed: Interest::NONE,
+        queued: Interest::NONE,
+        mode: Mode::Blocking,
+        can_write_hint: false,
+        listed: false,
+        arrival: Arrival::Any,
+        knocked: false,
+        shared: false,
+        dead: false,
+        parked: Interest::NONE,
+        in_hand: false,
+        want_later: Interest::NONE,
+        put_down_in: 0,
+    };
+
     #[inline]
     pub(crate) fn is_registered(&self) -> bool {
         self.registered
@@ -135,7 +170,7 @@ impl Entry {
             generation: self.generation.wrapping_add(1),
             placed: self.placed,
             listed: self.listed,
-            ..Entry::default()
+            ..Entry::VACANT
         };
     }
 

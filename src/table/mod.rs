@@ -10,6 +10,8 @@ mod entry;
 pub(crate) use entry::{Arrival, Entry, Link, Place, Rhythm};
 
 use crate::fd::Fd;
+use crate::grow::try_lengthen;
+use crate::sys::mem::boxed_array;
 use nix::errno::Errno;
 
 const LEAF_BITS: usize = 6;
@@ -23,27 +25,32 @@ const BRANCH: usize = 1 << BRANCH_BITS;
 type Leaf = Option<Box<[Entry; LEAF]>>;
 
 /// All entries. Entries are never freed one by one: a number that was used once will be used again.
-#[derive(Default)]
 pub(crate) struct FdTable {
     near: Vec<Leaf>,
     far: Vec<Vec<Leaf>>,
+    /// Stands in for an entry that ought to be there and is not.
+    missing: Entry,
 }
 
 impl FdTable {
     pub(crate) const fn new() -> FdTable {
-        FdTable { near: Vec::new(), far: Vec::new() }
+        FdTable { near: Vec::new(), far: Vec::new(), missing: Entry::VACANT }
     }
 
     /// The registered entry of `fd`.
     #[inline]
     pub(crate) fn get(&mut self, fd: Fd) -> Option<&mut Entry> {
-        self.slot(fd.index()).filter(|e| e.is_registered())
+        slot(&mut self.near, &mut self.far, fd.index()).filter(|e| e.is_registered())
     }
 
-    /// The entry of a number that is known to have one, because a list of ours holds it.
+    /// The entry of a number that is known to have one, because a list of ours holds it. Should a list ever be wrong,
+    /// the answer is a vacant entry, and what is done to it has no consequence.
     #[inline]
     pub(crate) fn listed(&mut self, number: u32) -> &mut Entry {
-        self.slot(number as usize).expect("a listed number has an entry")
+        match slot(&mut self.near, &mut self.far, number as usize) {
+            Some(e) => e,
+            None => vacant(&mut self.missing),
+        }
     }
 
     /// The entry of `fd`, registered or not, made if it is missing.
@@ -51,18 +58,23 @@ impl FdTable {
         let i = fd.index();
         let leaf = i >> LEAF_BITS;
         let place = if leaf < NEAR {
-            grow(&mut self.near, leaf + 1)?;
-            &mut self.near[leaf]
+            try_lengthen(&mut self.near, leaf + 1)?;
+            self.near.get_mut(leaf)
         } else {
             let branch = leaf >> BRANCH_BITS;
-            grow(&mut self.far, branch + 1)?;
-            let branch = &mut self.far[branch];
-            grow(branch, BRANCH)?;
-            &mut branch[leaf & (BRANCH - 1)]
+            try_lengthen(&mut self.far, branch + 1)?;
+            match self.far.get_mut(branch) {
+                Some(branch) => {
+                    try_lengthen(branch, BRANCH)?;
+                    branch.get_mut(leaf & (BRANCH - 1))
+                }
+                None => None,
+            }
         };
+        let place = place.ok_or(Errno::ENOMEM)?;
         let entries = match place {
             Some(entries) => entries,
-            None => place.insert(vacant_leaf()?),
+            None => place.insert(boxed_array()?),
         };
         Ok(&mut entries[i & (LEAF - 1)])
     }
@@ -82,20 +94,10 @@ impl FdTable {
         }
     }
 
-    #[inline]
-    fn slot(&mut self, i: usize) -> Option<&mut Entry> {
-        let leaf = i >> LEAF_BITS;
-        let entries = match self.near.get_mut(leaf) {
-            Some(entries) => entries,
-            None => far_leaf(&mut self.far, leaf)?,
-        };
-        entries.as_mut().map(|entries| &mut entries[i & (LEAF - 1)])
-    }
-
     /// The entry of `number`, registered or not.
     #[inline]
     pub(crate) fn get_any(&mut self, number: u32) -> Option<&mut Entry> {
-        self.slot(number as usize)
+        slot(&mut self.near, &mut self.far, number as usize)
     }
 
     /// The entry of `number`, registered or not, if it is a near one.
@@ -106,26 +108,28 @@ impl FdTable {
     }
 }
 
+#[inline]
+fn slot<'a>(near: &'a mut [Leaf], far: &'a mut [Vec<Leaf>], i: usize) -> Option<&'a mut Entry> {
+    let leaf = i >> LEAF_BITS;
+    let entries = match near.get_mut(leaf) {
+        Some(entries) => entries,
+        None => far_leaf(far, leaf)?,
+    };
+    entries.as_mut().map(|entries| &mut entries[i & (LEAF - 1)])
+}
+
+/// What was done to it when it last stood in is forgotten.
+#[cold]
+fn vacant(missing: &mut Entry) -> &mut Entry {
+    debug_assert!(false, "a listed number has an entry");
+    *missing = Entry::VACANT;
+    missing
+}
+
 /// The near numbers have nothing here.
 #[cold]
 fn far_leaf(far: &mut [Vec<Leaf>], leaf: usize) -> Option<&mut Leaf> {
     far.get_mut(leaf >> BRANCH_BITS)?.get_mut(leaf & (BRANCH - 1))
-}
-
-/// Makes `v` at least `n` long.
-fn grow<T: Default>(v: &mut Vec<T>, n: usize) -> Result<(), Errno> {
-    if v.len() < n {
-        v.try_reserve(n - v.len()).map_err(|_| Errno::ENOMEM)?;
-        v.resize_with(n, T::default);
-    }
-    Ok(())
-}
-
-fn vacant_leaf() -> Result<Box<[Entry; LEAF]>, Errno> {
-    let mut made = Vec::new();
-    made.try_reserve_exact(LEAF).map_err(|_| Errno::ENOMEM)?;
-    made.resize_with(LEAF, Entry::default);
-    made.into_boxed_slice().try_into().map_err(|_| Errno::ENOMEM)
 }
 
 #[cfg(test)]

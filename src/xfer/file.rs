@@ -9,13 +9,12 @@
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
+use crate::sorted::Sorted;
 use crate::sys::fork::at_fork;
 use crate::sys::lock::ForkLock;
 use crate::sys::{message, mode};
 use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
@@ -41,7 +40,7 @@ impl Window {
         let from = (off - self.base) as usize;
         // SAFETY: `len` bytes were read.
         let bytes = self.room.as_ref().map_or(&[][..], |room| unsafe { room.written(from, self.len) });
-        Ok(&bytes[..n.min(bytes.len())])
+        Ok(bytes.get(..n).unwrap_or(bytes))
     }
 
     fn holds(&self, off: u64) -> bool {
@@ -60,7 +59,7 @@ impl Window {
         };
         (self.base, self.len) = (off, 0);
         while self.len < n {
-            let free = &mut room.all()[self.len..n];
+            let Some(free) = room.all().get_mut(self.len..n) else { break };
             match message::pread(file, free, off.saturating_add(self.len as u64)) {
                 Ok(0) if self.len == 0 => return Err(Stop::Failed(Errno::EIO)),
                 Err(e) if self.len == 0 => return Err(e.into()),
@@ -118,11 +117,11 @@ struct Kept {
 }
 
 /// By target. `None`: lent to a [`feed`] that is under way, so that a [`forget`] from inside its callback is
-/// noticed. The hasher needs no random numbers: the keys are small integers that the kernel hands out.
-type Store = HashMap<i64, Option<Kept>, BuildHasherDefault<DefaultHasher>>;
+/// noticed.
+type Store = Sorted<i64, Option<Kept>>;
 
 /// Never locked while a callback runs, nor before forks are watched.
-static STORE: ForkLock<Store> = ForkLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
+static STORE: ForkLock<Store> = ForkLock::new(Sorted::new());
 
 /// Entries in [`STORE`], so that closing costs a program that never filters files one load.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
@@ -153,10 +152,7 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
         return Window::default();
     }
     let mut store = STORE.lock();
-    if store.try_reserve(1).is_err() {
-        return Window::default();
-    }
-    let kept = store.insert(out, None).flatten();
+    let kept = store.get_or_insert_with(out, || None).map_or(None, Option::take);
     count(&store);
     drop(store);
     kept.filter(|k| k.file == file && k.window.holds(off))
@@ -170,10 +166,10 @@ fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
         return;
     }
     let mut store = STORE.lock();
-    if let Some(place @ None) = store.get_mut(&out) {
+    if let Some(place @ None) = store.get_mut(out) {
         *place = identity.map(|identity| Kept { file, identity, window });
         if place.is_none() {
-            store.remove(&out);
+            store.remove(out);
         }
     }
     count(&store);
@@ -186,7 +182,7 @@ pub(crate) fn forget(d: Fd) {
     }
     let mut store = STORE.lock();
     let number = i64::from(d.raw());
-    store.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
+    store.retain(|out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
     count(&store);
 }
 
@@ -259,7 +255,7 @@ mod tests {
         // Numbers beyond every limit: no other test's descriptor has them.
         let out = Fd::new(i64::from(i32::MAX)).unwrap();
         let number = i64::from(out.raw());
-        let kept = || STORE.lock().contains_key(&number);
+        let kept = || STORE.lock().get(number).is_some();
         offered(number, fd, 0, 1000, AGAIN);
         assert!(kept());
         forget(fd);
@@ -285,7 +281,7 @@ mod tests {
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
         assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
-        assert!(!STORE.lock().contains_key(&-80));
+        assert!(STORE.lock().get(-80).is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) const SMALL_FILE: usize = 16 << 10;
 
 /// [`send`] of a list with a gap for `n` bytes of `file` from `off`, at most [`SMALL_FILE`]. `None`, and nothing is
 /// sent: they are not all there, or not without waiting for the disk.
+#[inline(never)] // Or every send would pay for the room.
 pub(crate) fn send_around(
     s: Fd,
     list: &mut Gather,

@@ -1,10 +1,10 @@
 //! Opening files, pipes and socket pairs. All are in blocking mode and inherited over exec: programs hand
 //! them to the children that they start.
 
+use crate::sys::pair;
 use crate::sys::path::{self, Path};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
 use nix::unistd;
 use std::os::fd::OwnedFd;
 
@@ -41,6 +41,5 @@ pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
 
 /// Two connected Unix stream sockets.
 pub(crate) fn socketpair() -> Result<[OwnedFd; 2], Errno> {
-    socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty())
-        .map(<[OwnedFd; 2]>::from)
+    pair::stream_sockets()
 }

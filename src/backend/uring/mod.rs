@@ -57,12 +57,12 @@ use crate::interest::Watch;
 use crate::sys::lock::{ForkLock, Guard};
 use crate::sys::poll::poll;
 use crate::sys::uring::Wait;
-use crate::time::timeout_ms;
+use crate::time::{Moment, timeout_ms};
 use nix::errno::Errno;
 use state::{State, call};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub(super) struct Uring {
+pub(crate) struct Uring {
     state: ForkLock<State>,
     /// The process that made it.
     owner: u32,
@@ -154,7 +154,7 @@ enum Woke {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clock {
     Now,
-    At(Instant),
+    At(Moment),
     Never,
 }
 
@@ -166,7 +166,7 @@ impl Clock {
             // In whole milliseconds, as elsewhere: deadlines that lie closer together end one wait.
             Some(d) => {
                 let ms = Duration::from_millis(timeout_ms(Some(d)).unsigned_abs().into());
-                Instant::now().checked_add(ms).map_or(Clock::Never, Clock::At)
+                Clock::At(Moment::now().after(ms))
             }
         }
     }
@@ -174,7 +174,7 @@ impl Clock {
     fn left(self) -> Option<Duration> {
         match self {
             Clock::Now => Some(Duration::ZERO),
-            Clock::At(end) => Some(end.saturating_duration_since(Instant::now())),
+            Clock::At(end) => Some(end.left()),
             Clock::Never => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::{Events, Token, numbers::ByNumber};
 use crate::fd::Fd;
+use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::sys::mode::{Identity, identity};
 use crate::sys::poll::flags;
@@ -108,7 +109,7 @@ impl State {
         disarm(&mut self.ring, number, slot)?;
         if !slot.hot {
             slot.hot = true;
-            self.hot.push_back(number);
+            self.hot.put(number);
         }
         self.tell_sleepers()
     }
@@ -180,7 +181,7 @@ impl State {
         slot.idle = 0;
         if !slot.hot {
             slot.hot = true;
-            self.hot.push_back(number);
+            self.hot.put(number);
         }
         true
     }
@@ -213,21 +214,21 @@ impl State {
     ) -> Result<(), Errno> {
         let mut idle = 0;
         for i in asked.clone() {
-            let ready = events.polled[i].revents != 0;
-            let Some(slot) = self.slots.get_mut(number(events, i)) else { continue };
-            slot.idle = if ready { 0 } else { slot.idle.saturating_add(1) };
+            let Some(p) = events.polled.get(i) else { break };
+            let Some(slot) = self.slots.get_mut(p.fd as u32) else { continue };
+            slot.idle = if p.revents != 0 { 0 } else { slot.idle.saturating_add(1) };
             idle += usize::from(slot.idle >= PATIENCE);
         }
         let patient = idle * 2 <= asked.len();
         // Who got no room comes before those who were reported.
         let full_at = full_at.unwrap_or(asked.end).max(asked.start);
         for i in (full_at..asked.end).chain(asked.start..full_at) {
-            let number = number(events, i);
+            let Some(number) = events.polled.get(i).map(|p| p.fd as u32) else { break };
             let Some(slot) = self.slots.get_mut(number) else { continue };
             if slot.interest.is_none() {
                 slot.hot = false;
             } else if patient || slot.idle < PATIENCE {
-                self.hot.push_back(number);
+                self.hot.put(number);
             } else {
                 slot.hot = false;
                 self.arm(number)?;
@@ -261,7 +262,7 @@ impl State {
             }
             Err(e) => {
                 slot.hot = true;
-                self.hot.push_front(number);
+                self.hot.put(number);
                 Err(e)
             }
         }
@@ -273,7 +274,7 @@ impl State {
             disarm(&mut self.ring, number, slot)?;
             if !slot.hot {
                 slot.hot = true;
-                self.hot.push_back(number);
+                self.hot.put(number);
             }
         }
         if self.ring.pending() > 0 { self.submit() } else { Ok(()) }
@@ -347,8 +348,4 @@ pub(super) fn call(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
         Err(Errno::EAGAIN) => Err(Errno::ENOMEM),
         r => r,
     }
-}
-
-fn number(events: &Events, question: usize) -> u32 {
-    events.polled[question].fd as u32
 }

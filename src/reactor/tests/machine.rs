@@ -4,7 +4,7 @@
 
 use super::super::Limit;
 use super::Rig;
-use crate::backend::{Backend, fake::Fake};
+use crate::backend::{Opened, fake::Fake};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
 use crate::sys::poll::ready_now;
@@ -121,7 +121,7 @@ impl Model {
     }
 }
 
-fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) -> Result<usize, TestCaseError> {
+fn run(ops: &[Op], backend: impl Into<Opened>, world: &mut dyn World) -> Result<usize, TestCaseError> {
     let mut run = Run { rig: Rig::new(backend), model: Model::new(), world, edges: 0 };
     (0..PLACES).for_each(|p| run.rig.register(run.world.fd(p), false));
     for op in ops {
