@@ -61,6 +61,19 @@ TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
   l_check_asleep();
 }
 
+TEST(S3_1_number_past_int_is_never_the_one_just_named) {
+  int64 past;
+  take_turns();
+  l_put(d[1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  past = d[0] + (1LL << 32);
+  CHECK_INT(io_tryread(past, buf, 1), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(io_trywrite(past, "x", 1), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 1);
+}
+
 TEST(RULE2_a_report_that_was_ignored_comes_again) {
   int i;
   take_turns();
