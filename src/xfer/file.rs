@@ -16,6 +16,7 @@ use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
@@ -188,6 +189,19 @@ pub(crate) fn forget(d: Fd) {
     let number = i64::from(d.raw());
     store.retain(|&out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
     count(&store);
+}
+
+/// Gives back all that is kept, and the room for it. What is lent is not taken back any more.
+pub(crate) fn shut_down() {
+    if !FORKS_WATCHED.load(Ordering::Acquire) {
+        // Nothing has ever been kept.
+        return;
+    }
+    let mut store = STORE.lock();
+    let old = mem::take(&mut *store);
+    count(&store);
+    drop(store);
+    drop(old);
 }
 
 #[cfg(test)]
