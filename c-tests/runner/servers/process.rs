@@ -30,7 +30,7 @@ pub(super) struct Server {
 impl Server {
     /// Starts a program that prints `listening on PORT` first.
     pub(super) fn start(command: &mut Command, backend: &str) -> Result<Server, Box<dyn Error>> {
-        command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", stage::library_directory()?);
+        command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", stage::servers_library()?);
         let child = spawn(command.stdout(Stdio::piped()))?;
         let mut server = Server { child, address: loopback(0) };
         let stdout = server.child.stdout.take().ok_or("no pipe")?;
