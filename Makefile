@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress bench bench-tools
+	check-c check-loom check-tsan check-asan check-valgrind stress bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -114,6 +114,14 @@ check-loom:
 # The C side alone: see the script.
 check-tsan: check-tools all
 	sh c-tests/tsan/check.sh $(RELEASE)
+
+# The Rust side and the C side: see the script.
+check-asan: check-tools
+	sh c-tests/memory/asan.sh $(CARGO) $(or $(CARGO_TARGET_DIR),target)
+
+# An hour and more, for valgrind runs one thread at a time and some fifty times slower.
+check-valgrind: check-tools all
+	sh c-tests/memory/valgrind.sh $(CARGO) $(RELEASE)
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
