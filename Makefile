@@ -51,7 +51,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers abi man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan check-deps stress bench bench-tools
+	check-c check-loom check-tsan check-asan check-valgrind check-deps stress bench bench-tools
 
 all:
 	$(CARGO) build --release $(BUILD)
@@ -154,6 +154,14 @@ check-deps:
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; \
 	then $(CARGO) deny --locked --all-features check --disable-fetch advisories; \
 	else echo "make $@: the RustSec database cannot be fetched here: advisories were not checked"; fi
+
+# The Rust side and the C side: see the script.
+check-asan: check-tools
+	sh c-tests/memory/asan.sh $(CARGO) $(or $(CARGO_TARGET_DIR),target)
+
+# An hour and more, for valgrind runs one thread at a time and some fifty times slower.
+check-valgrind: check-tools all
+	sh c-tests/memory/valgrind.sh $(CARGO) $(RELEASE)
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools all

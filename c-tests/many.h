@@ -28,10 +28,10 @@ T_HELPER int64 m_resident(void) {
   return (resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
-/* Memory has not grown by more than that since m_resident. Valgrind's own memory counts with the process's. */
+/* Memory has not grown by more than that since m_resident. A memory checker's own memory counts with the process's. */
 T_HELPER void m_check_grown(int64 since, int64 at_most) {
   int64 grown = m_resident() - since;
-  if (!t_under_valgrind() && grown > at_most) CHECK_INT(grown, at_most);
+  if (!t_memory_is_checked() && grown > at_most) CHECK_INT(grown, at_most);
 }
 
 /* A descriptor that becomes readable by m_fire and is not readable any more after m_take. */

@@ -13,9 +13,9 @@
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
 //!
-//! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `VALGRIND` (a
-//! command put before every program of `behaviour/`), `OWFAT_IO_UPDATE=1` (rewrite the committed tables
-//! instead of comparing).
+//! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
+//! options, default `cc`), `VALGRIND` (a command put before every program of `behaviour/`), `OWFAT_IO_UPDATE=1`
+//! (rewrite the committed tables instead of comparing).
 
 #[path = "bench/driver/batches.rs"]
 mod batches;

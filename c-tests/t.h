@@ -21,12 +21,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_CLO_CHANGE(option)
+#endif
 
 #include "io.h"
 #include "iob.h"
@@ -99,10 +105,25 @@ __attribute__((noreturn)) T_HELPER void t_leave(int status) {
     t_leave(77);                                                                               \
   } while (0)
 
+#ifdef __SANITIZE_ADDRESS__
+#define T_ASAN 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define T_ASAN 1
+#endif
+#endif
+#ifndef T_ASAN
+#define T_ASAN 0
+#endif
+
 T_HELPER int t_under_valgrind(void) {
   const char *preload = getenv("LD_PRELOAD");
   return preload && strstr(preload, "vgpreload");
 }
+
+/* Whether valgrind or AddressSanitizer looks on: both have a malloc of their own, which uses more memory and keeps for
+ * long what is freed. */
+T_HELPER int t_memory_is_checked(void) { return T_ASAN || t_under_valgrind(); }
 
 /* For the few cases that hand the kernel bad addresses on purpose. */
 T_HELPER void t_skip_under_valgrind(void) {
@@ -195,6 +216,22 @@ T_HELPER int64 t_tmpfile(int64 size) {
   return d;
 }
 
+/* The case is over. Where leaks are looked for, nothing that the library allocated may be left, not even what it could
+ * still reach; elsewhere the process just ends, as a case that is also run on libowfat must. Forked children, which
+ * leave by _exit, may keep what they inherited. */
+T_HELPER void t_account(void) {
+  struct rlimit limit;
+  if (!t_memory_is_checked()) return;
+  io_finishandshutdown();
+  CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max; /* AddressSanitizer opens files when it looks for leaks */
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  if (t_under_valgrind()) {
+    VALGRIND_CLO_CHANGE("--show-leak-kinds=all");
+    VALGRIND_CLO_CHANGE("--errors-for-leak-kinds=all");
+  }
+}
+
 #ifndef T_OWN_MAIN
 int main(int argc, char **argv) {
   struct t_case *c;
@@ -205,6 +242,7 @@ int main(int argc, char **argv) {
   for (c = t_first; argc == 2 && c; c = c->next) {
     if (strcmp(argv[1], c->name) == 0) {
       c->run();
+      t_account();
       return 0;
     }
   }

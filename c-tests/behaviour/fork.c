@@ -144,5 +144,6 @@ TEST(S3_13_nothing_of_the_library_survives_exec) {
     if (fcntl(n, F_GETFD) == -1) continue; /* valgrind shows its own, but lends them to nobody */
     CHECK_INT(fcntl(n, F_GETFD), FD_CLOEXEC);
   }
+  closedir(dir);
   CHECK_INT(fcntl((int)d[0], F_GETFD), 0); /* the program's own stay as they are */
 }

@@ -284,3 +284,25 @@ TEST(T11_S3_10_faults_of_the_first_io_mmapwritefile) {
   feed_file();
   CHECK(reached[FAULT_ALLOC] > 0);
 }
+
+static int64 takes_nothing(int64 s, const void *bytes, uint64 n) {
+  (void)s, (void)bytes, (void)n;
+  errno = EAGAIN;
+  return -1;
+}
+
+TEST(S3_8_S3_10_shutdown_gives_back_what_io_mmapwritefile_kept) {
+  int64 pair[2], f = t_tmpfile(1000);
+  long before = 0;
+  int round;
+  if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
+  for (round = 0; round < 2; round++) { /* glibc's own memory comes with the first */
+    t_unix_pair(pair);
+    before = fault.live;
+    CHECK_INT(io_fd(pair[0]), 1);
+    CHECK_INT(io_mmapwritefile(pair[0], f, 0, 1000, takes_nothing), -1);
+    CHECK(fault.live > before);
+    io_finishandshutdown();
+  }
+  CHECK_INT(fault.live, before);
+}

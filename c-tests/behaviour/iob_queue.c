@@ -42,6 +42,7 @@ TEST(T15_batches_move_with_the_programs_array) {
   b_expect(d[1], "head");
   b_expect_file(d[1], 0, 10);
   CHECK(!b_open(f));
+  free(moved);
 }
 
 TEST(S3_11_nothing_queues_nothing) {
@@ -262,6 +263,7 @@ TEST(D33_prefetch_reads_the_next_piece_wherever_it_starts) {
   while (cached(f, 64) != 64) CHECK(t_now_ms() < end);
   B_CHECK(&b, 64 * 4096 - 5, 0, 0, 1);
   B_CHECK_ENTRY(&b, 0, 5, 64 * 4096 - 5);
+  iob_reset(&b);
 }
 
 TEST(S3_11_prefetch_changes_nothing_and_never_fails) {
@@ -276,4 +278,5 @@ TEST(S3_11_prefetch_changes_nothing_and_never_fails) {
   iob_prefetch(&b, 0);
   iob_prefetch(&b, UINT64_MAX);
   B_CHECK(&b, 23, 0, 1, 2);
+  iob_reset(&b);
 }

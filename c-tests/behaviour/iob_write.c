@@ -141,9 +141,15 @@ TEST(S3_11_bad_files) {
 
 /* Takes the place of memory of the library's that was freed too early. */
 static int64 turn(io_batch *batch) {
+  static void **held;
   int64 r = iob_write(target, batch, filter);
   int saved = errno, size;
-  for (size = 1000; size <= 65536; size += 64) CHECK(malloc((size_t)size));
+  for (size = 1000; size <= 65536; size += 64) {
+    void **taken = malloc((size_t)size);
+    CHECK(taken);
+    *taken = held;
+    held = taken;
+  }
   errno = saved;
   return r;
 }

@@ -171,7 +171,7 @@ TEST(what_is_under_way_at_the_close_is_not_overwritten) {
   io_batch b = {.bytesleft = 0};
   char *p, *q;
   int64 sent;
-  if (t_under_valgrind()) SKIP("valgrind does not hand out at once what was freed");
+  if (t_memory_is_checked()) SKIP("a memory checker does not hand out at once what was freed");
   ask_for_it();
   /* A heap that uses memory again at once, where a mapping would go back to the kernel. */
   CHECK_INT(mallopt(M_MMAP_THRESHOLD, 16 * SIZE), 1);

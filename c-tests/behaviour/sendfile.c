@@ -129,9 +129,15 @@ TEST(S3_10_the_filters_answers) {
 
 /* Takes the place of memory of the library's that was freed too early. */
 static int64 turn(int64 f, uint64 off, uint64 n) {
+  static void **held;
   int64 r = io_mmapwritefile(target, f, off, n, filter);
   int size;
-  for (size = 1000; size <= 65536; size += 64) CHECK(malloc((size_t)size));
+  for (size = 1000; size <= 65536; size += 64) {
+    void **taken = malloc((size_t)size);
+    CHECK(taken);
+    *taken = held;
+    held = taken;
+  }
   return r;
 }
 

@@ -61,6 +61,41 @@ TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
   l_check_asleep();
 }
 
+/* The second of two events is given out in the shortest way. */
+TEST(S3_1_number_past_int_is_never_the_one_just_named) {
+  int64 c[2][2], named, past;
+  int round, i;
+  l_idle();
+  for (i = 0; i < 2; i++) {
+    t_tcp_pair(c[i]);
+    io_nonblock(c[i][0]);
+    l_read_event(c[i][0]);
+  }
+  for (round = 0; round < 5; round++) {
+    for (i = 0; i < 2; i++) {
+      l_put(c[i][1], "request");
+      l_until(c[i][0], POLLIN);
+    }
+    for (i = 0; i < 2; i++) {
+      named = l_next_read(L_PATIENCE);
+      past = named + (1LL << 32);
+      CHECK_INT(io_tryread(past, buf, 1), -3);
+      CHECK_ERRNO(EBADF);
+      CHECK_INT(io_trywrite(past, "x", 1), -3);
+      CHECK_ERRNO(EBADF);
+      CHECK_INT(io_tryread(named, buf, sizeof buf), 7);
+      io_dontwantread(named);
+      io_wantwrite(named);
+    }
+    for (i = 0; i < 2; i++) {
+      named = l_next_write(L_PATIENCE);
+      CHECK_INT(io_trywrite(named, "answer", 6), 6);
+      io_dontwantwrite(named);
+      io_wantread(named);
+    }
+  }
+}
+
 TEST(RULE2_a_report_that_was_ignored_comes_again) {
   int i;
   take_turns();

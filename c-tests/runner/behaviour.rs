@@ -12,8 +12,8 @@ use std::time::Duration;
 /// is ignored with that reason.
 pub(crate) const BACKENDS: [&str; 3] = ["epoll", "io_uring", "poll"];
 const LIMIT: Duration = Duration::from_secs(20);
-/// Programs run some fifty times slower under valgrind.
-const LIMIT_UNDER_VALGRIND: Duration = Duration::from_secs(300);
+/// Programs run some fifty times slower under valgrind, and several times slower with sanitizers.
+const LIMIT_WHEN_CHECKED: Duration = Duration::from_secs(300);
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -25,7 +25,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             for backend in BACKENDS {
                 let (program, case) = (program.clone(), case.clone());
                 let name = format!("behaviour::{file}::{case}::{backend}");
-                let stuck = file.starts_with("threads") && backend == "io_uring" && under_valgrind();
+                let threads = file.starts_with("threads") || file == "exec";
+                let stuck = threads && backend == "io_uring" && under_valgrind();
                 trials.push(Trial::ignorable_test(name, move || match stuck {
                     true => {
                         Ok(Completion::ignored_with("valgrind runs no other thread during io_uring_enter"))
@@ -64,7 +65,8 @@ fn run(program: &Program, case: &str, backend: &str) -> Result<Completion, Faile
 }
 
 fn limit() -> Duration {
-    if under_valgrind() { LIMIT_UNDER_VALGRIND } else { LIMIT }
+    let checked = under_valgrind() || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"));
+    if checked { LIMIT_WHEN_CHECKED } else { LIMIT }
 }
 
 fn under_valgrind() -> bool {

@@ -58,13 +58,22 @@ impl Program {
     }
 }
 
+/// The compiler, and what the environment (`CC`) tells it besides.
+pub(crate) fn compiler() -> Command {
+    let words = env::var("CC").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let mut cc = Command::new(words.next().unwrap_or("cc"));
+    cc.args(words);
+    cc
+}
+
 fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let kind = source.parent().map(place::stem).unwrap_or_default();
     let owner = if with == With::Ours { "ours" } else { "debian" };
     let directory = place::output().join(owner).join(kind);
     fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let program = directory.join(place::stem(source));
-    let mut cc = Command::new("cc");
+    let mut cc = compiler();
     cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
     cc.arg("-I").arg(place::c_tests());
     match with {

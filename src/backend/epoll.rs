@@ -165,5 +165,8 @@ impl Backend for Epoll {
 
     fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
+        if let Some(w) = self.waker.get() {
+            w.abandon();
+        }
     }
 }

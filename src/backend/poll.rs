@@ -159,7 +159,11 @@ impl Backend for Poll {
         w.sleepers -= 1;
         w.unheard -= usize::from(w.changes != changes);
         let mut answers = result?;
-        if events.polled.last().is_some_and(|p| p.revents != 0) {
+        let rung = events.polled.last().map_or(0, |p| p.revents);
+        if rung & POLLNVAL != 0 {
+            return Err(Errno::EBADF);
+        }
+        if rung != 0 {
             answers -= 1;
             if w.unheard == 0 {
                 self.shut.silence(|| self.waker.silence(), || self.waker.ring());
@@ -178,7 +182,7 @@ impl Backend for Poll {
     }
 
     fn abandon(&self) {
-        // There is no descriptor whose loss poll(2) would notice; the waker's is only ever rung.
+        self.waker.abandon();
     }
 }
 

@@ -1,53 +1,90 @@
 //! Something a second thread can make readable to end a wait.
 
 use crate::fd::Fd;
+use crate::sys::mode::{Identity, identity};
 use crate::sys::own::above_standard;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An eventfd, or a pipe where a sandbox refuses that.
 #[derive(Debug)]
-pub(super) enum Waker {
+pub(super) struct Waker {
+    ends: Ends,
+    fd: Fd,
+    file: Identity,
+    lost: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Ends {
     Event(OwnedFd),
-    Pipe { read: OwnedFd, write: OwnedFd },
+    /// Where a sandbox refuses an eventfd.
+    Pipe {
+        read: OwnedFd,
+        write: OwnedFd,
+    },
+    /// The program has closed them.
+    Gone,
 }
 
 impl Waker {
     pub(super) fn open() -> Result<Waker, Errno> {
         match EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) {
-            Ok(e) => Ok(Waker::Event(above_standard(e.into())?)),
+            Ok(e) => Waker::new(Ends::Event(above_standard(e.into())?)),
             Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL) => {
                 let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-                Ok(Waker::Pipe { read: above_standard(read)?, write: above_standard(write)? })
+                Waker::new(Ends::Pipe { read: above_standard(read)?, write: above_standard(write)? })
             }
             Err(e) => Err(e),
         }
     }
 
+    fn new(ends: Ends) -> Result<Waker, Errno> {
+        let number = match &ends {
+            Ends::Event(fd) | Ends::Pipe { read: fd, .. } => fd.as_raw_fd(),
+            Ends::Gone => return Err(Errno::EBADF),
+        };
+        let fd = Fd::new(number.into())?;
+        Ok(Waker { ends, fd, file: identity(fd)?, lost: AtomicBool::new(false) })
+    }
+
     /// The descriptor that is readable between [`Waker::ring`] and [`Waker::silence`].
     pub(super) fn fd(&self) -> Fd {
-        Fd::from_index(self.source().as_raw_fd() as u32)
+        self.fd
     }
 
     pub(super) fn ring(&self) {
         // An error can only be "full", which wakes as well.
-        let _ = match self {
-            Waker::Event(e) => nix::unistd::write(e, &1u64.to_ne_bytes()),
-            Waker::Pipe { write, .. } => nix::unistd::write(write, &[0]),
+        let _ = match &self.ends {
+            Ends::Event(e) => nix::unistd::write(e, &1u64.to_ne_bytes()),
+            Ends::Pipe { write, .. } => nix::unistd::write(write, &[0]),
+            Ends::Gone => Ok(0),
         };
     }
 
     pub(super) fn silence(&self) {
+        let mut bytes = [0; 512];
         // Nothing to read means that another thread was faster.
-        let _ = nix::unistd::read(self.source(), &mut [0; 512]);
+        let _ = match &self.ends {
+            Ends::Event(e) => nix::unistd::read(e, &mut bytes),
+            Ends::Pipe { read, .. } => nix::unistd::read(read, &mut bytes),
+            Ends::Gone => Ok(0),
+        };
     }
 
-    fn source(&self) -> BorrowedFd<'_> {
-        match self {
-            Waker::Event(e) => e.as_fd(),
-            Waker::Pipe { read, .. } => read.as_fd(),
+    /// See [`Backend::abandon`](super::Backend::abandon).
+    pub(super) fn abandon(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        // A program that closed all descriptors may use the number itself, or we do for the next waker.
+        if self.lost.load(Ordering::Relaxed) || identity(self.fd) != Ok(self.file) {
+            std::mem::forget(std::mem::replace(&mut self.ends, Ends::Gone));
         }
     }
 }
@@ -55,17 +92,21 @@ impl Waker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use crate::sys::poll::poll;
+    use libc::{POLLIN, pollfd};
 
     fn readable(w: &Waker) -> bool {
-        let mut p = [PollFd::new(w.source(), PollFlags::POLLIN)];
-        poll(&mut p, PollTimeout::ZERO).unwrap() == 1
+        poll(&mut [pollfd { fd: w.fd().raw(), events: POLLIN, revents: 0 }], 0) == Ok(1)
+    }
+
+    fn of_pipe() -> Waker {
+        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        Waker::new(Ends::Pipe { read, write }).unwrap()
     }
 
     #[test]
     fn both_kinds_ring_and_fall_silent() {
-        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
-        for w in [Waker::open().unwrap(), Waker::Pipe { read, write }] {
+        for w in [Waker::open().unwrap(), of_pipe()] {
             assert!(!readable(&w));
             w.ring();
             w.ring();
@@ -73,5 +114,15 @@ mod tests {
             w.silence();
             assert!(!readable(&w));
         }
+    }
+
+    #[test]
+    fn only_what_is_still_the_wakers_own_is_closed() {
+        let (mine, abandoned) = (of_pipe(), of_pipe());
+        let ends = [mine.fd(), abandoned.fd()];
+        abandoned.abandon();
+        drop((mine, abandoned));
+        assert_eq!(ends.map(|fd| identity(fd).is_ok()), [false, true]);
+        crate::sys::mode::close(ends[1]).unwrap();
     }
 }

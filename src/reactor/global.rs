@@ -142,6 +142,7 @@ pub(crate) fn shutdown() {
     drop(state);
     drop(old);
     crews.into_iter().for_each(Crew::join);
+    file::shut_down();
     room::shut_down();
     block::shut_down();
 }

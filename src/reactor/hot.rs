@@ -39,13 +39,19 @@ pub(super) fn fd() -> Result<Fd, Errno> {
 /// Whether nothing but the socket is needed to read from descriptor `d` or write to it.
 #[inline(always)]
 pub(super) fn is(d: i64) -> bool {
-    HOT.load(Relaxed) == d && single_threaded()
+    HOT.load(Relaxed) == d && is_number(d) && single_threaded()
 }
 
 /// Whether nothing but the socket is needed to read from descriptor `d`, but that it came up short counts.
 #[inline(always)]
 pub(super) fn takes_turns(d: i64) -> bool {
-    HOT.load(Relaxed) == d | TAKES_TURNS && single_threaded()
+    HOT.load(Relaxed) == d | TAKES_TURNS && is_number(d) && single_threaded()
+}
+
+/// Whether `d` can be a descriptor. C may pass anything: [`NOBODY`], or what looks like a descriptor with its mark.
+#[inline(always)]
+fn is_number(d: i64) -> bool {
+    d as u64 <= i32::MAX as u64
 }
 
 /// Whether `d` is the hot descriptor, of either kind.

@@ -89,7 +89,7 @@ use crate::mode::Mode;
 use crate::ready::{Readable, Writable};
 use crate::sys::lock::ForkLock;
 use crate::sys::mem;
-use crate::table::{Entry, FdTable};
+use crate::table::{Arrival, Entry, FdTable};
 use crate::timer::Timer;
 use loops::Loops;
 use nix::errno::Errno;
@@ -254,6 +254,10 @@ impl Reactor {
         self.sleepers.forget_all();
         let unsettled = &mut self.unsettled;
         self.table.for_each(|number, e| {
+            if !e.watched.is_none() {
+                // No new connection, so that it will be watched and not only asked about.
+                e.arrival = Arrival::Any;
+            }
             e.watched = Interest::NONE;
             if e.trigger == Trigger::Edge {
                 e.trigger = Trigger::Level;

@@ -228,6 +228,24 @@ fn ghosts_of_closed_descriptors_bring_a_new_backend() {
 }
 
 #[test]
+fn t20_with_a_new_backend_known_descriptors_are_no_new_connections() {
+    let (rig, fake) = rig(0);
+    let set_up = || {
+        rig.state().just_set = Some(fd(0));
+        let flags = Flags { mode: Some(Mode::Nonblocking), ..Flags::default() };
+        rig.state().register(fd(0), flags).unwrap();
+    };
+    set_up();
+    rig.register(fd(1), false);
+    (0..2).for_each(|n| rig.state().want(fd(n), Read));
+    rig.state().table.get(fd(0)).unwrap().cookie = 7;
+    assert!(sleeps(&rig, &fake));
+    rig.state().renew_backend().unwrap();
+    set_up();
+    assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 7);
+}
+
+#[test]
 fn d28_a_copy_elsewhere_is_unregistered_before_close() {
     let (rig, fake) = rig(2);
     assert!(sleeps(&rig, &fake));

@@ -15,6 +15,7 @@ use crate::sys::lock::ForkLock;
 use crate::sys::{message, mode};
 use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
@@ -184,6 +185,19 @@ pub(crate) fn forget(d: Fd) {
     let number = i64::from(d.raw());
     store.retain(|out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
     count(&store);
+}
+
+/// Gives back all that is kept, and the room for it. What is lent is not taken back any more.
+pub(crate) fn shut_down() {
+    if !FORKS_WATCHED.load(Ordering::Acquire) {
+        // Nothing has ever been kept.
+        return;
+    }
+    let mut store = STORE.lock();
+    let old = mem::replace(&mut *store, Sorted::new());
+    count(&store);
+    drop(store);
+    drop(old);
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) struct Server {
 impl Server {
     /// Starts a program that prints `listening on PORT` first.
     pub(super) fn start(command: &mut Command, backend: &str) -> Result<Server, Box<dyn Error>> {
-        Server::start_with_library(command, backend, &stage::library_directory()?)
+        Server::start_with_library(command, backend, &stage::servers_library()?)
     }
 
     /// [`Server::start`] with the library that is in `directory`.

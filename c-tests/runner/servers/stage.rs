@@ -1,6 +1,8 @@
 //! An installed copy of the library, and C servers built against it as a user builds them.
 
+use crate::compile::compiler;
 use crate::{child, place};
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
@@ -24,6 +26,14 @@ pub(super) fn prefix() -> Result<&'static Path, String> {
 
 pub(super) fn library_directory() -> Result<PathBuf, String> {
     Ok(prefix()?.join("lib"))
+}
+
+/// Where servers find the library: the one that the environment names (`OWFAT_IO_LIBDIR`), or the installed one.
+pub(super) fn servers_library() -> Result<PathBuf, String> {
+    match env::var_os("OWFAT_IO_LIBDIR") {
+        Some(_) => place::library_directory().map(Path::to_owned),
+        None => library_directory(),
+    }
 }
 
 /// Runs our Makefile, as if it had not been a make that started the tests.
@@ -64,7 +74,7 @@ pub(super) fn compile(
     libraries: &[&str],
     program: &Path,
 ) -> Result<(), String> {
-    let mut cc = Command::new("cc");
+    let mut cc = compiler();
     cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-o"]).arg(program);
     cc.args(sources).args(flags).args(libraries);
     succeed(&mut cc, COMPILE_LIMIT).map(drop)

@@ -1,0 +1,47 @@
+/* Misuse of memory that a checker has to report: as proof that it looks into the library, not only at the test.
+ *
+ *   planted leak | overflow | unset | freed | shift */
+#include "t.h"
+
+/* A batch that nobody frees. */
+TEST(leak) {
+  io_batch *b = iob_new(4);
+  CHECK(b != NULL);
+  CHECK_INT(iob_adds(b, "text"), 1);
+  memset(&b, 0, sizeof b);
+}
+
+/* The library is told of more room than there is, and writes behind the end. */
+TEST(overflow) {
+  int64 d[2];
+  char *room = malloc(8);
+  CHECK(room != NULL);
+  t_pipe(d);
+  CHECK_INT(io_fd(d[0]), 1);
+  io_debugstring(d[0], room, 200);
+  free(room);
+}
+
+/* It makes decisions by memory that has never been written. */
+TEST(unset) {
+  char *text = malloc(8);
+  io_batch b = {0};
+  CHECK(text != NULL);
+  iob_adds(&b, text);
+  iob_reset(&b);
+  free(text);
+}
+
+/* It is given memory that has been freed. */
+TEST(freed) {
+  io_batch *volatile b = calloc(1, sizeof *b); /* volatile, or the compiler complains */
+  CHECK(b != NULL);
+  free(b);
+  iob_adds(b, "text");
+}
+
+/* Undefined behaviour of the test itself. */
+TEST(shift) {
+  int volatile by = 32;
+  CHECK_INT(1 << by, 1);
+}
