@@ -6,7 +6,7 @@ use super::waker::Waker;
 use super::{Asked, Backend, Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Interest, Watch};
-use crate::sys::mode::{Identity, identity};
+use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::poll::{flags, poll};
 use crate::time::timeout_ms;
 use libc::{POLLNVAL, pollfd};
@@ -134,7 +134,7 @@ impl Backend for Poll {
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
         let w = self.watched();
-        w.find(token).is_some_and(|i| identity(token.fd) == Ok(w.files[i]))
+        w.find(token).is_some_and(|i| is_still(token.fd, w.files[i]))
     }
 
     fn closing(&self, token: Token) {

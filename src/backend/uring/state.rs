@@ -3,7 +3,7 @@
 use super::super::{Events, Token, numbers::ByNumber};
 use crate::fd::Fd;
 use crate::interest::Interest;
-use crate::sys::mode::{Identity, identity};
+use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::poll::flags;
 use crate::sys::uring::{Request, Ring, Wait, enter};
 use nix::errno::Errno;
@@ -136,7 +136,7 @@ impl State {
     /// Whether the number stands for the file that the registration was made for, as far as device and inode
     /// tell: eventfds and their like have one inode between them all.
     pub(super) fn is_same_file(&mut self, token: Token) -> bool {
-        let same = self.file(token).is_some_and(|file| identity(token.fd) == Ok(file));
+        let same = self.file(token).is_some_and(|file| is_still(token.fd, file));
         if same {
             // A ring that refuses (EBUSY, EAGAIN) says nothing about the file.
             let _ = self.look_anew(token.fd);
