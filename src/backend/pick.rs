@@ -37,11 +37,9 @@ pub(crate) fn open() -> Result<Arc<dyn Backend>, Errno> {
         Choice::Poll => return Ok(Arc::new(Poll::open()?)),
         Choice::Uring => match Uring::open() {
             Ok(u) => return Ok(Arc::new(u)),
-            // Old kernels count rings against RLIMIT_MEMLOCK.
-            Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::ENOMEM) => {
-                complain_once(NO_RING);
-            }
-            Err(e) => return Err(e),
+            Err(e @ (Errno::EMFILE | Errno::ENFILE)) => return Err(e),
+            // Sandboxes refuse it in many ways, and old kernels count rings against RLIMIT_MEMLOCK.
+            Err(_) => complain_once(NO_RING),
         },
         Choice::Unknown => complain_once(NO_SUCH),
         Choice::Epoll => {}

@@ -39,6 +39,8 @@ struct Slot {
 
 pub(super) struct State {
     pub(super) ring: Ring,
+    /// The file that the ring is.
+    file: Identity,
     slots: ByNumber<Slot>,
     /// Watched numbers without a request in flight, in the order in which they are asked about. Has room for
     /// every watched number.
@@ -60,8 +62,10 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn open() -> Result<State, Errno> {
+        let ring = Ring::open(REQUESTS, COMPLETIONS)?;
         let mut state = State {
-            ring: Ring::open(REQUESTS, COMPLETIONS)?,
+            file: identity(ring.fd())?,
+            ring,
             slots: ByNumber::new(),
             hot: VecDeque::new(),
             watched: 0,
@@ -78,6 +82,17 @@ impl State {
         state.nudge()?;
         state.reap()?;
         Ok(state)
+    }
+
+    /// The ring is given up. One that a sandbox refuses is closed with it: it would hold the files that it watches, and
+    /// with them connections that were closed. One that the program has closed is not: its number may be another's.
+    pub(super) fn abandon(&mut self) {
+        let fd = self.ring.fd();
+        // On old kernels rings have their inode in common with eventfds and others.
+        let no_ring = matches!(enter(fd, 0, Wait::No), Err(Errno::EBADF | Errno::EOPNOTSUPP));
+        if no_ring || identity(fd) != Ok(self.file) {
+            self.ring.abandon();
+        }
     }
 
     /// Watches `token.fd`. Nothing reaches the kernel yet.
