@@ -443,7 +443,8 @@ int64 io_canwrite(void);
  Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
  the program holds in a buffer of its own. `io_close` and `io_eagain_read` take it back.
 
- Returns 1, or 0 if `d` is not registered. Any thread may call it; a sleeping wait call returns.
+ Returns 1, or 0 if `d` is not registered, or for want of memory (errno ENOMEM). Any thread may call it; a sleeping
+ wait call returns.
  */
 int io_queueforread(int64 d);
 
@@ -480,8 +481,8 @@ void io_timeout(int64 d, tai6464 t);
  ends the multiplexer. The process that initialised it is the one to use it: a child of fork(2) shares
  the kernel's half with its parent and should initialise its own.
 
- Returns 1, or 0 with errno: EFAULT (c is NULL), EMFILE, ENFILE, ENOMEM. (The manual of libowfat says 0
- and -1; its library has always returned these.)
+ Returns 1, or 0 with errno: EFAULT (c is NULL), EMFILE, ENFILE, ENOMEM, ENOSPC (this user's epoll watches are used
+ up). (The manual of libowfat says 0 and -1; its library has always returned these.)
 
  Requires: `c` is NULL or points to memory for an `iomux_t` that no other thread uses during the call.
  */

@@ -92,6 +92,21 @@ TEST(T35_exotic_system_calls_are_refused_later) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* A ring holds what it watches, also after the process may not use it any more. */
+TEST(T35_M10_what_is_closed_after_that_is_closed) {
+  int64 d[2];
+  char end;
+  t_tcp_pair(d);
+  l_read_event(d[1]);
+  io_waituntil2(10);
+  deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
+  io_waituntil2(10);
+  io_close(d[1]);
+  io_waituntil2(10);
+  l_until(d[0], POLLIN);
+  CHECK_INT(read((int)d[0], &end, 1), 0);
+}
+
 /* Asked for io_uring where call is refused, the process uses epoll and says so once. */
 static void refuse_io_uring(int call, int error) {
   char line[4096], text[256];

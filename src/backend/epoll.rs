@@ -123,12 +123,14 @@ impl Backend for Epoll {
     fn same_file(&self, token: Token, watched: Watch) -> bool {
         // A registration belongs to number and file together (epoll(7), Q6), so that another file under
         // the number has none.
-        if watched.trigger == Trigger::Exclusive {
-            // Looked for and found, but not to be modified.
-            let level = flags(watched.interest);
-            return ctl(self.set, Op::Modify, token.fd, level, token.to_data()) == Err(Errno::EINVAL);
+        let exclusive = watched.trigger == Trigger::Exclusive;
+        let mask = if exclusive { flags(watched.interest) } else { mask(watched) };
+        match ctl(self.set, Op::Modify, token.fd, mask, token.to_data()) {
+            // One that is exclusive is looked for and found, but not modified (EINVAL).
+            Ok(()) => !exclusive,
+            // Other errors, for want of memory for one, tell nothing about the file.
+            Err(e) => !matches!(e, Errno::ENOENT | Errno::EBADF),
         }
-        ctl(self.set, Op::Modify, token.fd, mask(watched), token.to_data()).is_ok()
     }
 
     fn closing(&self, _: Token) {

@@ -39,11 +39,9 @@ pub(crate) fn open() -> Result<Opened, Errno> {
         Choice::Poll => return Shared::new(AnyBackend::Poll(Poll::open()?)),
         Choice::Uring => match Uring::open() {
             Ok(u) => return Shared::new(AnyBackend::Uring(u)),
-            // Old kernels count rings against RLIMIT_MEMLOCK.
-            Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::ENOMEM) => {
-                complain_once(NO_RING);
-            }
-            Err(e) => return Err(e),
+            Err(e @ (Errno::EMFILE | Errno::ENFILE)) => return Err(e),
+            // Sandboxes refuse it in many ways, and old kernels count rings against RLIMIT_MEMLOCK.
+            Err(_) => complain_once(NO_RING),
         },
         Choice::Unknown => complain_once(NO_SUCH),
         Choice::Epoll => {}

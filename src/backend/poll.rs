@@ -8,7 +8,7 @@ use crate::fd::Fd;
 use crate::grow::{Grow, take_out, try_extend};
 use crate::interest::{Interest, Watch};
 use crate::sys::lock::ForkLock;
-use crate::sys::mode::{Identity, identity};
+use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::poll::{flags, poll};
 use crate::time::timeout_ms;
 use libc::{POLLNVAL, pollfd};
@@ -132,7 +132,7 @@ impl Backend for Poll {
 
     fn same_file(&self, token: Token, _: Watch) -> bool {
         let w = self.watched.lock();
-        w.find(token).and_then(|i| w.files.get(i)).is_some_and(|&file| identity(token.fd) == Ok(file))
+        w.find(token).and_then(|i| w.files.get(i)).is_some_and(|&file| is_still(token.fd, file))
     }
 
     fn closing(&self, token: Token) {

@@ -84,7 +84,8 @@ pub extern "C" fn io_canwrite() -> i64 {
 /// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
 /// the program holds in a buffer of its own. `io_close` and `io_eagain_read` take it back.
 ///
-/// Returns 1, or 0 if `d` is not registered. Any thread may call it; a sleeping wait call returns.
+/// Returns 1, or 0 if `d` is not registered, or for want of memory (errno ENOMEM). Any thread may call it; a sleeping
+/// wait call returns.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforread(d: i64) -> c_int {
     queue_for(d, Direction::Read)

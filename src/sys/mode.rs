@@ -83,6 +83,11 @@ pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
     status(fd).map(|st| (st.st_dev, st.st_ino))
 }
 
+/// Whether the number stands for `file` as it did; yes, if the kernel has no memory to tell.
+pub(crate) fn is_still(fd: Fd, file: Identity) -> bool {
+    identity(fd).map_or_else(|e| e != Errno::EBADF, |now| now == file)
+}
+
 /// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
 /// (close(2), "Dealing with error returns from close()").
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {

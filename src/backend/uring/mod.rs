@@ -69,10 +69,9 @@ pub(crate) struct Uring {
 }
 
 impl Uring {
-    /// `ENOSYS`, `EPERM`, `EACCES`, `EINVAL` and `ENOMEM` mean that this system has no ring for us.
+    /// Errors but `EMFILE` and `ENFILE` mean that this system has no ring for us.
     pub(super) fn open() -> Result<Uring, Errno> {
-        let state = State::open().map_err(|e| if e == Errno::EBADF { Errno::EPERM } else { e })?;
-        Ok(Uring { state: ForkLock::new(state), owner: std::process::id() })
+        Ok(Uring { state: ForkLock::new(State::open()?), owner: std::process::id() })
     }
 
     /// Asks poll(2) about `asked` and the hot ones, as far as there is room for events.
@@ -282,6 +281,6 @@ impl Backend for Uring {
     }
 
     fn abandon(&self) {
-        self.state.lock().ring.abandon();
+        self.state.lock().abandon();
     }
 }

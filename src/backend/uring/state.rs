@@ -4,7 +4,7 @@ use super::super::{Events, Token, numbers::ByNumber};
 use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::Interest;
-use crate::sys::mode::{Identity, identity};
+use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::poll::flags;
 use crate::sys::uring::{Request, Ring, Wait, enter};
 use nix::errno::Errno;
@@ -40,6 +40,8 @@ struct Slot {
 
 pub(super) struct State {
     pub(super) ring: Ring,
+    /// The file that the ring is.
+    file: Identity,
     slots: ByNumber<Slot>,
     /// Watched numbers without a request in flight, in the order in which they are asked about. Has room for
     /// every watched number.
@@ -61,8 +63,10 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn open() -> Result<State, Errno> {
+        let ring = Ring::open(REQUESTS, COMPLETIONS)?;
         let mut state = State {
-            ring: Ring::open(REQUESTS, COMPLETIONS)?,
+            file: identity(ring.fd())?,
+            ring,
             slots: ByNumber::new(),
             hot: VecDeque::new(),
             watched: 0,
@@ -79,6 +83,17 @@ impl State {
         state.nudge()?;
         state.reap()?;
         Ok(state)
+    }
+
+    /// The ring is given up. One that a sandbox refuses is closed with it: it would hold the files that it watches, and
+    /// with them connections that were closed. One that the program has closed is not: its number may be another's.
+    pub(super) fn abandon(&mut self) {
+        let fd = self.ring.fd();
+        // On old kernels rings have their inode in common with eventfds and others.
+        let no_ring = matches!(enter(fd, 0, Wait::No), Err(Errno::EBADF | Errno::EOPNOTSUPP));
+        if no_ring || identity(fd) != Ok(self.file) {
+            self.ring.abandon();
+        }
     }
 
     /// Watches `token.fd`. Nothing reaches the kernel yet.
@@ -137,7 +152,7 @@ impl State {
     /// Whether the number stands for the file that the registration was made for, as far as device and inode
     /// tell: eventfds and their like have one inode between them all.
     pub(super) fn is_same_file(&mut self, token: Token) -> bool {
-        let same = self.file(token).is_some_and(|file| identity(token.fd) == Ok(file));
+        let same = self.file(token).is_some_and(|file| is_still(token.fd, file));
         if same {
             // A ring that refuses (EBUSY, EAGAIN) says nothing about the file.
             let _ = self.look_anew(token.fd);

@@ -1,0 +1,103 @@
+/* Faults of calls that move bytes: they fail, or fall short. */
+#ifndef FAULTS_TRANSFERS_H
+#define FAULTS_TRANSFERS_H
+#include "plan.h"
+
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+#define FAULT_BYTES(kind, to, n, call)                                                         \
+  do {                                                                                         \
+    int due = fault_due(kind, &(n));                                                           \
+    return due > 0 ? fault_moved(to, call) : fault_ended(due);                                 \
+  } while (0)
+
+/* Due for a send of n bytes. A kernel that has no room for the rest does not wait for it either. */
+T_HELPER int fault_send_due(enum fault_kind kind, size_t *n, int *flags) {
+  size_t all = *n;
+  int hit = fault.hit, due = fault_due(kind, n);
+  if (fault.hit > hit && (*flags & MSG_ZEROCOPY)) fault.zero_copy = 1;
+  if (*n < all) *flags &= ~MSG_MORE;
+  return due;
+}
+
+ssize_t send(int fd, const void *p, size_t n, int flags) {
+  int due = fault_send_due(FAULT_SEND, &n, &flags);
+  return due > 0 ? fault_moved(fd, FAULT_REAL(send)(fd, p, n, flags)) : fault_ended(due);
+}
+ssize_t write(int fd, const void *p, size_t n) {
+  FAULT_BYTES(FAULT_WRITE, fd, n, FAULT_REAL(write)(fd, p, n));
+}
+ssize_t sendfile(int out, int in, off_t *off, size_t n) {
+  FAULT_BYTES(FAULT_SENDFILE, out, n, FAULT_REAL(sendfile)(out, in, off, n));
+}
+ssize_t pread(int fd, void *p, size_t n, off_t off) {
+  FAULT_BYTES(FAULT_PREAD, -2, n, FAULT_REAL(pread)(fd, p, n, off));
+}
+ssize_t read(int fd, void *p, size_t n) {
+  FAULT_BYTES(FAULT_READ, -2, n, FAULT_REAL(read)(fd, p, n));
+}
+ssize_t recv(int fd, void *p, size_t n, int flags) {
+  FAULT_BYTES(FAULT_RECV, -2, n, FAULT_REAL(recv)(fd, p, n, flags));
+}
+ssize_t recvmsg(int fd, struct msghdr *m, int flags) {
+  size_t n = 1;
+  FAULT_BYTES(FAULT_RECVMSG, -2, n, FAULT_REAL(recvmsg)(fd, m, flags));
+}
+
+#define FAULT_PIECES 1024
+
+/* The first n bytes of a list; returns the number of pieces in `to`. */
+T_HELPER int fault_cut(const struct iovec *v, size_t n, struct iovec *to) {
+  int count = 0;
+  for (; n > 0; n -= to[count++].iov_len, v++) {
+    to[count] = *v;
+    if (to[count].iov_len > n) to[count].iov_len = n;
+  }
+  return count;
+}
+
+T_HELPER size_t fault_sum(const struct iovec *v, size_t count) {
+  size_t n = 0;
+  for (; count > 0; count--) n += v++->iov_len;
+  return n;
+}
+
+ssize_t writev(int fd, const struct iovec *v, int count) {
+  struct iovec part[FAULT_PIECES];
+  size_t all = fault_sum(v, (size_t)count), n = all;
+  FAULT_BYTES(FAULT_WRITEV, fd, n,
+              n < all && count <= FAULT_PIECES ? FAULT_REAL(writev)(fd, part, fault_cut(v, n, part))
+                                               : FAULT_REAL(writev)(fd, v, count));
+}
+
+ssize_t pwritev2(int fd, const struct iovec *v, int count, off_t off, int flags) {
+  struct iovec part[FAULT_PIECES];
+  size_t all = fault_sum(v, (size_t)count), n = all;
+  FAULT_BYTES(FAULT_WRITEV, fd, n,
+              n < all && count <= FAULT_PIECES ? FAULT_REAL(pwritev2)(fd, part, fault_cut(v, n, part), off, flags)
+                                               : FAULT_REAL(pwritev2)(fd, v, count, off, flags));
+}
+
+ssize_t preadv2(int fd, const struct iovec *v, int count, off_t off, int flags) {
+  struct iovec part[FAULT_PIECES];
+  size_t all = fault_sum(v, (size_t)count), n = all;
+  FAULT_BYTES(FAULT_PREAD, -2, n,
+              n < all && count <= FAULT_PIECES ? FAULT_REAL(preadv2)(fd, part, fault_cut(v, n, part), off, flags)
+                                               : FAULT_REAL(preadv2)(fd, v, count, off, flags));
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
+  struct iovec part[FAULT_PIECES];
+  struct msghdr cut = *m;
+  size_t all = fault_sum(m->msg_iov, m->msg_iovlen), n = all;
+  int due = fault_send_due(FAULT_SENDMSG, &n, &flags);
+  if (due <= 0) return fault_ended(due);
+  if (n < all && m->msg_iovlen <= FAULT_PIECES) {
+    cut.msg_iov = part;
+    cut.msg_iovlen = (size_t)fault_cut(m->msg_iov, n, part);
+  }
+  return fault_moved(fd, FAULT_REAL(sendmsg)(fd, &cut, flags));
+}
+
+#endif
