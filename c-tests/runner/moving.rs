@@ -115,13 +115,16 @@ fn tests_exist(trials: &[String]) -> Complaints {
     Ok(named.into_iter().filter(|name| !exists(name)).map(|name| format!("{name}: no test")).collect())
 }
 
-/// Each number of the series has a row, and each row tests that are named after its numbers.
+/// Each number of the series has a row, and each row is filled and has tests that are named after its numbers.
 fn numbers_are_complete() -> Complaints {
     let page = Page::read()?;
     let untested = lines_of("untested.txt")?;
     let mut complaints = Vec::new();
     let mut seen = BTreeSet::new();
     for row in page.rows_with("test")? {
+        if row.values().any(|cell| cell.is_empty()) {
+            complaints.push(format!("not filled: {row:?}"));
+        }
         let (cell, tests) = (row.get("no.").copied().unwrap_or_default(), row["test"]);
         let stands_for: BTreeSet<String> = quoted(tests).flat_map(coverage::numbers).collect();
         let found = numbers(cell);
