@@ -23,7 +23,8 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
-CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc abigail-tools
+CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc \
+	abigail-tools libev-dev libevent-dev libuv1-dev
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
 
 # Exactly the crates of Cargo.lock; the tools beside the library need some that the library does not.

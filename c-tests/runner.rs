@@ -9,6 +9,7 @@
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
+//! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
@@ -39,6 +40,8 @@ mod figure;
 mod layout;
 #[path = "runner/man.rs"]
 mod man;
+#[path = "runner/moving.rs"]
+mod moving;
 #[path = "runner/original.rs"]
 mod original;
 #[path = "runner/place.rs"]
@@ -66,5 +69,6 @@ fn main() -> ExitCode {
     trials.extend(man::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());
+    trials.extend(moving::trials(&trials));
     libtest_mimic::run(&args, trials).exit_code()
 }

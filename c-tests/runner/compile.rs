@@ -67,6 +67,14 @@ pub(crate) fn compiler() -> Command {
     cc
 }
 
+/// What the compiler says of a source that is an example and nobody runs; `None` if it is silent.
+pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>, String> {
+    let mut cc = Command::new("cc");
+    cc.arg(format!("-std={standard}")).args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only"]);
+    let end = child::run(cc.arg("-I").arg(place::include()).arg(source), LIMIT)?;
+    Ok((!end.passed()).then(|| end.story()))
+}
+
 fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let kind = source.parent().map(place::stem).unwrap_or_default();
     let owner = if with == With::Ours { "ours" } else { "debian" };

@@ -77,19 +77,23 @@ fn compare(text: &str, complaints: &mut String) -> Result<(), Failed> {
 }
 
 /// Title and numbers of each table.
-fn tables() -> Vec<(String, Vec<String>)> {
-    let series = |&(letter, last, title): &(&str, u32, &str)| {
-        (format!("{letter}: {title}"), (1..=last).map(|n| format!("{letter}{n}")).collect())
-    };
-    let mut tables: Vec<(String, Vec<String>)> = SERIES.iter().map(series).collect();
+pub(crate) fn tables() -> Vec<(String, Vec<String>)> {
+    let table = |&(letter, _, title): &(&str, u32, &str)| (format!("{letter}: {title}"), series(letter));
+    let mut tables: Vec<(String, Vec<String>)> = SERIES.iter().map(table).collect();
     let sections = (0..=LAST_SECTION).map(|n| format!("S3_{n}")).collect();
     tables.push(("S3: sections on functions".into(), sections));
     tables
 }
 
+/// The numbers of a series, by its letter.
+pub(crate) fn series(letter: &str) -> Vec<String> {
+    let last = SERIES.iter().find(|(l, ..)| *l == letter).map_or(0, |&(_, last, _)| last);
+    (1..=last).map(|n| format!("{letter}{n}")).collect()
+}
+
 /// The numbers that a name begins with, in the contract's spelling: `d5_d21_two_ready` gives D5 and D21. A
 /// bare number names no test.
-fn numbers(name: &str) -> Vec<String> {
+pub(crate) fn numbers(name: &str) -> Vec<String> {
     let mut words = name.split('_').map(str::to_ascii_uppercase).peekable();
     let mut found = Vec::new();
     while let Some(word) = words.next() {
@@ -143,6 +147,15 @@ fn tests_by_number() -> Result<BTreeMap<String, BTreeSet<String>>, Failed> {
                 }
             }
         }
+    }
+    Ok(found)
+}
+
+/// Names of the Rust tests, which are no trials of this runner.
+pub(crate) fn unit_tests() -> Result<BTreeSet<String>, Failed> {
+    let mut found = BTreeSet::new();
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))? {
+        found.extend(names(&path, &fs::read_to_string(&path)?));
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ mod header;
 #[path = "man/page.rs"]
 pub(crate) mod page;
 
-use crate::{child, place};
+use crate::{child, compile, place};
 use libtest_mimic::Trial;
 use page::Page;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,15 +23,18 @@ const LIMIT: Duration = Duration::from_secs(60);
 const INTERNAL: [&str; 2] = ["io_sigpipe", "iob_addbuf_internal"];
 
 /// What was found to be wrong, a line each.
-type Complaints = Result<Vec<String>, String>;
+pub(crate) type Complaints = Result<Vec<String>, String>;
+
+/// A trial that passes without a complaint.
+pub(crate) fn complaining(name: &str, run: impl FnOnce() -> Complaints + Send + 'static) -> Trial {
+    Trial::test(name, move || match run()? {
+        complaints if complaints.is_empty() => Ok(()),
+        complaints => Err(complaints.join("\n").into()),
+    })
+}
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |name: &str, run: fn() -> Complaints| {
-        Trial::test(format!("man::{name}"), move || match run()? {
-            complaints if complaints.is_empty() => Ok(()),
-            complaints => Err(complaints.join("\n").into()),
-        })
-    };
+    let trial = |name: &str, run: fn() -> Complaints| complaining(&format!("man::{name}"), run);
     vec![
         trial("every_function_has_a_page", every_function_has_a_page),
         trial("synopses_are_the_headers", synopses_are_the_headers),
@@ -173,12 +176,7 @@ fn examples_compile() -> Complaints {
         for (n, text) in page.examples().iter().enumerate() {
             let source = directory.join(format!("{}-{n}.c", page.title().0));
             fs::write(&source, text).map_err(|e| e.to_string())?;
-            let mut cc = Command::new("cc");
-            cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"]).arg(place::include());
-            let end = child::run(cc.arg(&source), LIMIT)?;
-            if !end.passed() {
-                complaints.push(end.story());
-            }
+            complaints.extend(compile::complaint(&source, "c11")?);
         }
     }
     Ok(complaints)
