@@ -115,9 +115,11 @@ check-loom:
 check-tsan: check-tools all
 	sh c-tests/tsan/check.sh $(RELEASE)
 
-# A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
+# A minute on each backend, one after the other, and 10,000 random programs; OWFAT_IO_SEED= repeats what a failure
+# printed.
 stress: check-tools
 	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
+	OWFAT_IO_RANDOM=10000 $(CARGO) test --release --test c -- --nocapture random::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))

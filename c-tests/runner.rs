@@ -5,6 +5,7 @@
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
@@ -12,7 +13,7 @@
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
 //!
-//! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `VALGRIND` (a
+//! Environment: `OWFAT_IO_RANDOM` (how many random programs), `OWFAT_IO_SEED` (which one), `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `VALGRIND` (a
 //! command put before every program of `behaviour/`), `OWFAT_IO_UPDATE=1` (rewrite the committed tables
 //! instead of comparing).
 
@@ -44,6 +45,8 @@ mod place;
 mod pools;
 #[path = "bench/driver/program.rs"]
 mod program;
+#[path = "runner/random.rs"]
+mod random;
 #[path = "runner/servers.rs"]
 mod servers;
 #[path = "runner/stress.rs"]
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     trials.extend(differential::trials());
     trials.extend(servers::trials());
     trials.extend(stress::trials());
+    trials.extend(random::trials());
     trials.extend(counts::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());
