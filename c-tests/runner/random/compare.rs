@@ -54,6 +54,8 @@ pub(crate) struct Astray {
     ends: BTreeSet<usize>,
     batches: BTreeSet<i64>,
     events: bool,
+    /// A registered number was closed with close(2): that it is named is open.
+    behind: bool,
 }
 
 impl Astray {
@@ -85,7 +87,10 @@ impl Astray {
         if self.events && defects::tells_events(&line.call) {
             return Vec::new();
         }
-        let keep = |word: &&str| defects::end_of(word).is_none_or(|end| !self.ends.contains(&end));
+        let keep = |word: &&str| {
+            !(self.behind && *word == "OTHERS")
+                && defects::end_of(word).is_none_or(|end| !self.ends.contains(&end))
+        };
         defects::words(&line.said).into_iter().filter(keep).collect()
     }
 }
@@ -114,6 +119,7 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
             }
             return findings;
         };
+        astray.behind |= closed_behind(mine);
         if closed_behind(mine) && backend == "io_uring" {
             // The ring holds the file until the number is used again; README says so.
             astray.ends.extend(mine.mate());

@@ -326,8 +326,7 @@ impl Case<'_> {
         let of_batch = self.before.iter().rev().filter(|l| l.number("batch") == self.line.number("batch"));
         let mut of_batch = of_batch.take_while(|l| {
             let sent = l.call == "send_batch" || l.call == "pump";
-            !["reset_batch", "free_batch", "new_batch"].contains(&l.call.as_str())
-                && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
+            l.call != "reset_batch" && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
         });
         of_batch.any(|l| l.call == "write_batch" && count(&l.said) > 0)
     }
