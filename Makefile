@@ -164,9 +164,11 @@ check-asan: check-tools
 check-valgrind: check-tools all
 	sh c-tests/memory/valgrind.sh $(CARGO) $(RELEASE)
 
-# A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
+# A minute on each backend, one after the other, and 10,000 random programs; OWFAT_IO_SEED= repeats what a failure
+# printed.
 stress: check-tools all
 	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
+	OWFAT_IO_RANDOM=10000 $(CARGO) test --release $(BUILD) --test c -- --nocapture random::
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))

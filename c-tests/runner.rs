@@ -5,6 +5,7 @@
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
@@ -15,8 +16,9 @@
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
 //!
 //! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
-//! options, default `cc`), `VALGRIND` (a command put before every program of `behaviour/`), `OWFAT_IO_UPDATE=1`
-//! (rewrite the committed tables instead of comparing).
+//! options, default `cc`), `VALGRIND` (a command put before every program of `behaviour/`), `OWFAT_IO_STRESS` (seconds
+//! of a torture run), `OWFAT_IO_RANDOM` (how many random programs), `OWFAT_IO_SEED` (which torture run, which random
+//! program), `OWFAT_IO_UPDATE=1` (rewrite the committed tables instead of comparing).
 
 #[path = "bench/driver/batches.rs"]
 mod batches;
@@ -50,6 +52,8 @@ mod place;
 mod pools;
 #[path = "bench/driver/program.rs"]
 mod program;
+#[path = "runner/random.rs"]
+mod random;
 #[path = "runner/servers.rs"]
 mod servers;
 #[path = "runner/stress.rs"]
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
     trials.extend(differential::trials());
     trials.extend(servers::trials());
     trials.extend(stress::trials());
+    trials.extend(random::trials());
     trials.extend(counts::trials());
     trials.extend(man::trials());
     trials.extend(original::trials());

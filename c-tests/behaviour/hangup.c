@@ -188,6 +188,33 @@ TEST(M6_S3_0_unix_peer_closed) {
   reported_for_both(d[0]);
 }
 
+/* The kernel tells a peer that closes without having read all by an error, and that is told on. */
+TEST(M6_T33_S3_0_unix_peer_closed_with_unread_data) {
+  int64 d[2];
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_put(d[0], "unread");
+  l_read_event(d[0]);
+  close((int)d[1]);
+  reported_for_reading(d[0]);
+  CHECK_INT(try_read(d[0]), -3);
+  CHECK_ERRNO(ECONNRESET);
+  CHECK_INT(try_read(d[0]), 0);
+}
+
+TEST(M6_S3_9_descriptor_under_way_outlives_its_sender) {
+  int64 d[2], p[2];
+  t_pipe(p);
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_put(d[0], "unread");
+  l_read_event(d[0]);
+  CHECK_INT(io_passfd(d[1], p[0]), 0);
+  close((int)d[1]);
+  reported_for_reading(d[0]);
+  CHECK(io_receivefd(d[0]) >= 0);
+}
+
 /* A non-blocking connect to a port that nobody listens on. */
 static int64 refused(void) {
   struct sockaddr_in address;

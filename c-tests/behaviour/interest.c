@@ -51,6 +51,23 @@ TEST(S3_1_S3_3_errno_survives_success) {
   CHECK_ERRNO(12345);
 }
 
+/* What the last wait brought may be looked into only now: here a pipe whose reader is gone. */
+TEST(S3_1_S3_3_errno_survives_what_others_are_told) {
+  int64 d[2], broken[2];
+  t_unix_pair(d);
+  l_read_event(d[0]);
+  l_pipe(broken, 0);
+  l_write_event(broken[1]);
+  CHECK_INT(l_next_write(L_PATIENCE), broken[1]);
+  io_dontwantwrite(broken[1]);
+  close((int)broken[0]);
+  l_put(d[1], "x");
+  io_check();
+  errno = 12345;
+  io_dontwantread(d[0]);
+  CHECK_ERRNO(12345);
+}
+
 TEST(S3_3_idempotent_in_every_state) {
   int64 d[2];
   t_unix_pair(d);

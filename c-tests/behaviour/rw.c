@@ -68,6 +68,31 @@ TEST(S3_6_S3_1_length_zero_does_nothing) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
+/* A write of nothing is an empty datagram, a read of nothing takes none. */
+TEST(S3_6_S3_1_length_zero_and_datagrams) {
+  unsigned i;
+  int p[2];
+  int64 d[2];
+  for (i = 0; i < sizeof writers / sizeof *writers; i++) {
+    CHECK_INT(socketpair(AF_UNIX, SOCK_DGRAM, 0, p), 0);
+    d[0] = p[0];
+    d[1] = p[1];
+    CHECK_INT(io_fd(d[0]), 1);
+    CHECK_INT(writers[i](d[0], NULL, 0), 0);
+    CHECK_INT(recv(p[1], buf, 1, MSG_DONTWAIT), 0);
+    CHECK_INT(recv(p[1], buf, 1, MSG_DONTWAIT), -1);
+    l_put(d[1], "x");
+    CHECK_INT(readers[i](d[0], buf, 0), 0);
+    CHECK_INT(readers[i](d[0], buf, 1), 1);
+    io_close(d[0]);
+    close(p[1]);
+    CHECK_INT(readers[i](d[0], buf, 0), -3);
+    CHECK_ERRNO(EBADF);
+    CHECK_INT(writers[i](d[0], buf, 0), -3);
+    CHECK_ERRNO(EBADF);
+  }
+}
+
 TEST(S3_6_S3_1_negative_length_is_refused) {
   int i;
   int64 d[2];

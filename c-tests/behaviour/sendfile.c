@@ -22,6 +22,8 @@ TEST(S3_10_sendfile_at_the_end_of_the_file) {
   int64 d[2], f = t_tmpfile(100);
   t_tcp_pair(d);
   CHECK_INT(io_sendfile(d[0], f, 0, 0), 0);
+  CHECK_INT(io_sendfile(-1, f, 0, 0), 0);
+  CHECK_INT(io_sendfile(d[0], -1, 0, 0), 0);
   CHECK_INT(io_sendfile(d[0], f, 60, 4096), 40);
   b_expect_file(d[1], 60, 40);
   CHECK_INT(io_sendfile(d[0], f, 100, 4096), 0);

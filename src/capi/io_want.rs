@@ -5,6 +5,7 @@ use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::reactor::{self, quick};
 use crate::time::Deadline;
+use nix::errno::Errno;
 use std::ffi::c_int;
 
 /// States that the program wants to know when `d` can be read: data, end of file, a new connection to
@@ -128,10 +129,13 @@ pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
     }
 }
 
+/// Keeps errno: servers look at it only after they have stated what they want.
 fn on_fd(d: i64, f: impl FnOnce(Fd)) {
+    let errno = Errno::last_raw();
     guard((), || {
         if let Ok(fd) = Fd::new(d) {
             f(fd);
+            Errno::set_raw(errno);
         }
     });
 }
@@ -176,11 +180,11 @@ extern "C" fn next_writable() -> i64 {
 
 #[inline(never)]
 extern "C" fn set_deadline(d: i64, t: crate::ctypes::Taia) {
-    on_fd(d, |fd| {
-        if let Err(e) = reactor::set_deadline(fd, Deadline::from_label(t)) {
-            e.set();
-        }
-    });
+    let mut set = Ok(());
+    on_fd(d, |fd| set = reactor::set_deadline(fd, Deadline::from_label(t)));
+    if let Err(e) = set {
+        e.set();
+    }
 }
 
 fn next(dir: Direction) -> i64 {

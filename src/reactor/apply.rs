@@ -12,6 +12,7 @@ use super::Reactor;
 use crate::backend::{Backend, Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
+use crate::sys::mode::has_error_queue;
 use crate::sys::poll::ready_now;
 use crate::table::Rhythm;
 use nix::errno::Errno;
@@ -212,6 +213,6 @@ impl Reactor {
     /// readiness, it would be false; left there, it would end every wait at once. What is taken away here no read or
     /// write would have shown.
     fn after_notices(&mut self, fd: Fd, ready: Interest) -> Interest {
-        if self.zerocopy.take_notices(fd) == 0 { ready } else { ready_now(fd) }
+        if has_error_queue(fd) && self.zerocopy.take_notices(fd) > 0 { ready_now(fd) } else { ready }
     }
 }

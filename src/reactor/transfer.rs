@@ -76,7 +76,7 @@ pub(crate) fn write(fd: Fd, source: Source) -> Outcome {
 /// One read that waits for the first byte.
 pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
     if target.len() == 0 {
-        return Ok(0);
+        return bytes::read(fd, target);
     }
     let n = rw::wait_read(fd, target)?;
     STATE.lock().moved(fd, Direction::Read, n == target.len());
@@ -85,9 +85,6 @@ pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
 
 /// One write that waits until some of it can be taken.
 pub(crate) fn wait_write(fd: Fd, source: Source) -> Result<usize, Errno> {
-    if source.len() == 0 {
-        return Ok(0);
-    }
     sigpipe::arrange();
     let n = rw::wait_write(fd, source)?;
     STATE.lock().moved(fd, Direction::Write, n == source.len());
@@ -123,8 +120,9 @@ enum How {
 }
 
 fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -> Outcome {
-    if len == 0 {
-        return Ok(0);
+    // A read of nothing never waits, and takes no datagram only as a plain one. A write of nothing is a datagram too.
+    if len == 0 && dir == Direction::Read {
+        return once(How::Plain);
     }
     let (how, followed) = how(fd, dir);
     let outcome = attempt(fd, dir, how, once);

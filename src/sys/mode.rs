@@ -44,6 +44,12 @@ pub(crate) fn is_tcp(fd: Fd) -> bool {
     socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
+/// Whether `fd` is a socket with an error queue. Others ignore `MSG_ERRQUEUE`: an AF_UNIX socket would be read from, and
+/// would give away its pending error, a datagram or a descriptor under way.
+pub(crate) fn has_error_queue(fd: Fd) -> bool {
+    socket_option(fd, libc::SO_DOMAIN).is_some_and(|domain| [libc::AF_INET, libc::AF_INET6].contains(&domain))
+}
+
 /// Lets a TCP socket be sent to without a copy. False: it is none, the kernel cannot do it, or somebody else does it
 /// already, who then has to be left to count sends and take notices alone.
 pub(crate) fn begin_zero_copy(fd: Fd) -> bool {

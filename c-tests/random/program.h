@@ -1,0 +1,43 @@
+/* How a program begins and ends. */
+#ifndef RANDOM_PROGRAM_H
+#define RANDOM_PROGRAM_H
+#include "batches.h"
+#include "events.h"
+
+/* With 1, no wait comes before the registrations (D1); with 2, SIGPIPE has its default disposition. */
+R_HELPER void begin(int flags) {
+  int64 d[2];
+  call("begin", -1, -1);
+  if (!(flags & 2)) signal(SIGPIPE, SIG_IGN);
+  if (!(flags & 1)) {
+    io_pipe(d);
+    io_wantread(d[0]);
+    io_check();
+    io_close(d[0]);
+    io_close(d[1]);
+  }
+  add(" %d", flags);
+  say_line();
+}
+
+/* All that is still to come must come. */
+R_HELPER void finish(void) {
+  int i;
+  ssize_t n;
+  int64 left;
+  call("finish", -1, -1);
+  for (i = 0; i < ENDS; i++) {
+    if (!known(i) || ends[i].kind == LISTENER || ends[i].kind == REGULAR || ends[i].kind == PIPE_OUT) continue;
+    fcntl(ends[i].fd, F_SETFL, O_NONBLOCK);
+    do {
+      arrives_late(ends[i].mate);
+      left = unread(i);
+      n = read(ends[i].fd, scratch, sizeof scratch);
+      got(i, scratch, n);
+    } while (n > 0 || (n == 0 && !is_stream(i) && left > 0));
+    add(" %d:%s", i, n == 0 ? "end" : strerrorname_np(errno));
+    if (ends[i].mate >= 0 && unread(i) > 0) add("-MISSING");
+  }
+  say_line();
+}
+#endif

@@ -1,0 +1,439 @@
+//! Makes programs. A sketch of what the calls do to the ends keeps them meaningful; the player copes with any call,
+//! so the sketch need not be exact.
+
+use super::chance::Chance;
+use super::program::{Call, Program};
+
+const ENDS: usize = 24;
+const FILE_SIZE: i32 = 70_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pipe,
+    Unix,
+    Tcp,
+    Datagram,
+    File,
+    Listener,
+}
+
+#[derive(Clone, Copy)]
+struct End {
+    kind: Kind,
+    mate: Option<usize>,
+}
+
+/// What the calls of a program are mostly about: weights for the groups of calls, as in `Sketch::step`.
+type Theme = [u64; 9];
+const THEMES: [Theme; 6] = [
+    [22, 16, 16, 16, 8, 5, 4, 4, 3],
+    [35, 30, 20, 8, 0, 2, 2, 1, 1],
+    [14, 6, 14, 40, 4, 2, 3, 4, 2],
+    [12, 4, 10, 4, 50, 0, 2, 4, 2],
+    [20, 10, 12, 8, 2, 2, 2, 25, 2],
+    [20, 10, 10, 8, 2, 30, 6, 4, 1],
+];
+
+struct Sketch {
+    chance: Chance,
+    calls: Vec<Call>,
+    ends: [Option<End>; ENDS],
+    /// Large transfers, full connections.
+    large: bool,
+    /// Plain closes of registered descriptors, registrations left out, blocking ends.
+    careless: bool,
+}
+
+/// The program that belongs to a seed.
+pub(crate) fn generate(seed: u64) -> Program {
+    let mut s = Sketch {
+        chance: Chance::new(seed),
+        calls: Vec::new(),
+        ends: [None; ENDS],
+        large: false,
+        careless: false,
+    };
+    s.large = s.chance.percent(30);
+    s.careless = s.chance.percent(20);
+    let begin = if s.chance.percent(3) { 1 } else { 0 } + if s.chance.percent(5) { 2 } else { 0 };
+    s.call("begin", &[begin]);
+    let theme = s.chance.pick(&THEMES);
+    for _ in 0..s.chance.between(1, 4) {
+        s.make();
+    }
+    let length = match s.chance.next() % 10 {
+        0..=5 => s.chance.between(5, 40),
+        6..=8 => s.chance.between(40, 100),
+        _ => s.chance.between(100, 190),
+    } as usize;
+    while s.calls.len() < length {
+        s.step(&theme);
+    }
+    s.call("finish", &[]);
+    Program { calls: s.calls }
+}
+
+impl Sketch {
+    fn call(&mut self, name: &'static str, arguments: &[i32]) {
+        self.calls.push(Call { name, arguments: arguments.to_vec() });
+    }
+
+    fn free(&mut self) -> Option<usize> {
+        let free: Vec<usize> = (0..ENDS).filter(|&i| self.ends[i].is_none()).collect();
+        (!free.is_empty()).then(|| self.chance.pick(&free))
+    }
+
+    /// An index in use; now and then any.
+    fn end(&mut self) -> i32 {
+        let used: Vec<usize> =
+            (0..ENDS).filter(|&i| self.ends[i].is_some_and(|e| e.kind != Kind::File)).collect();
+        if used.is_empty() || self.chance.percent(1) {
+            return self.chance.between(0, ENDS as i32 - 1);
+        }
+        self.chance.pick(&used) as i32
+    }
+
+    /// A file, made first if there is none; now and then anything else.
+    fn file(&mut self) -> i32 {
+        if self.chance.percent(3) {
+            return self.end();
+        }
+        if !self.ends.iter().flatten().any(|e| e.kind == Kind::File)
+            && let Some(a) = self.free()
+        {
+            self.make_file(a);
+        }
+        self.of(&[Kind::File])
+    }
+
+    fn make_file(&mut self, a: usize) {
+        let (how, size) =
+            (self.chance.pick(&[0, 0, 0, 0, 1, 1, 2, 3]), self.chance.pick(&[FILE_SIZE, FILE_SIZE, 5000, 0]));
+        self.ends[a] = Some(End { kind: Kind::File, mate: None });
+        self.call("file", &[a as i32, size, how]);
+    }
+
+    fn of(&mut self, kinds: &[Kind]) -> i32 {
+        let used: Vec<usize> =
+            (0..ENDS).filter(|&i| self.ends[i].is_some_and(|e| kinds.contains(&e.kind))).collect();
+        if used.is_empty() { self.end() } else { self.chance.pick(&used) as i32 }
+    }
+
+    fn size(&mut self) -> i32 {
+        match self.chance.next() % 20 {
+            0 => 0,
+            1..=3 => 1,
+            4..=15 => self.chance.between(2, 600),
+            16..=18 => self.chance.between(600, 5000),
+            _ if self.large => self.chance.between(5000, 300_000),
+            _ => 100,
+        }
+    }
+
+    fn register(&mut self, a: usize) {
+        let a = a as i32;
+        let nonblocking = !self.careless || self.chance.percent(60);
+        if nonblocking && self.chance.percent(50) {
+            self.call("nonblock", &[a]);
+        }
+        match self.chance.next() % 10 {
+            0..=5 => self.call("fd", &[a]),
+            6 | 7 => self.call("fd_canwrite", &[a]),
+            8 => self.call("fd_flags", &[a, if nonblocking { 4 } else { 2 }]),
+            _ => self.call("fd_flags", &[a, if nonblocking { 5 } else { 3 }]),
+        }
+        if nonblocking {
+            self.call("nonblock", &[a]);
+        }
+        if self.chance.percent(20) {
+            let cookie = self.chance.between(1, 99);
+            self.call("setcookie", &[a, cookie]);
+        }
+        if self.chance.percent(60) {
+            self.call("wantread", &[a]);
+        }
+        if self.chance.percent(30) {
+            self.call("wantwrite", &[a]);
+        }
+    }
+
+    /// A new pair, file or listener.
+    fn make(&mut self) {
+        let (Some(a), kind) = (self.free(), self.chance.next() % 20) else { return };
+        match kind {
+            16 => {
+                self.ends[a] = Some(End { kind: Kind::Listener, mate: None });
+                self.call("listener", &[a as i32]);
+                return self.register(a);
+            }
+            17 => {
+                self.ends[a] = Some(End { kind: Kind::Tcp, mate: None });
+                self.call("refused", &[a as i32]);
+                return self.register(a);
+            }
+            18 | 19 => {
+                return self.make_file(a);
+            }
+            _ => {}
+        }
+        self.ends[a] = Some(End { kind: Kind::Unix, mate: None });
+        let Some(b) = self.free() else { return };
+        let (name, kind) = match kind {
+            0 | 1 => ("pipe_pair", Kind::Pipe),
+            2 | 3 => ("lib_pipe", Kind::Pipe),
+            4..=6 => ("unix_pair", Kind::Unix),
+            7..=8 => ("lib_socketpair", Kind::Unix),
+            9 => ("datagram_pair", Kind::Datagram),
+            10 => ("udp_pair", Kind::Datagram),
+            _ => ("tcp_pair", Kind::Tcp),
+        };
+        self.ends[a] = Some(End { kind, mate: Some(b) });
+        self.ends[b] = Some(End { kind, mate: Some(a) });
+        self.call(name, &[a as i32, b as i32]);
+        for end in [a, b] {
+            if self.chance.percent(if self.careless { 70 } else { 100 }) {
+                self.register(end);
+            }
+        }
+    }
+
+    fn step(&mut self, theme: &Theme) {
+        let mut at = self.chance.next() % theme.iter().sum::<u64>();
+        let group = theme.iter().position(|&weight| {
+            let here = at < weight;
+            at = at.saturating_sub(weight);
+            here
+        });
+        match group.unwrap_or_default() {
+            0 => self.wait(),
+            1 => self.interest(),
+            2 => self.peer(),
+            3 => self.transfer(),
+            4 => self.batch(),
+            5 => self.deadline(),
+            6 => self.mode(),
+            7 => self.open_or_close(),
+            _ => self.odd(),
+        }
+    }
+
+    fn wait(&mut self) {
+        let kind = self.chance.pick(&[0, 0, 0, 1, 1, 2, 3, 4]);
+        match self.chance.next() % 20 {
+            0..=10 => self.call("events", &[kind]),
+            11..=14 => {
+                let n = self.chance.between(1, 2000);
+                self.call("turn", &[kind, n]);
+            }
+            15 => self.call("wait_only", &[kind]),
+            16 | 17 => self.call("leftovers", &[]),
+            18 => {
+                let (direction, n) = (self.chance.between(0, 1), self.chance.between(1, 3));
+                self.call("wait_only", &[kind]);
+                self.call("pop_some", &[direction, n]);
+            }
+            _ => self.call("idle", &[]),
+        }
+    }
+
+    fn interest(&mut self) {
+        let a = self.end();
+        let name = self.chance.pick(&[
+            "wantread",
+            "wantread",
+            "wantread",
+            "wantwrite",
+            "wantwrite",
+            "dontwantread",
+            "dontwantwrite",
+            "dontwantwrite",
+            "eagain",
+            "eagain_read",
+            "eagain_write",
+        ]);
+        self.call(name, &[a]);
+    }
+
+    fn peer(&mut self) {
+        let (a, n) = (self.end(), self.size());
+        match self.chance.next() % 40 {
+            0..=19 => self.call("put", &[a, n]),
+            20..=36 => {
+                let n = self.chance.pick(&[n, 100_000, 100_000]);
+                self.call("take", &[a, n.max(1)]);
+            }
+            37 => {
+                let a = self.of(&[Kind::Unix, Kind::Tcp]);
+                self.call("shut", &[a]);
+            }
+            38 => {
+                let a = self.of(&[Kind::Listener]);
+                if let Some(b) = self.free() {
+                    self.ends[b] = Some(End { kind: Kind::Tcp, mate: None });
+                    self.call("connect_to", &[b as i32, a]);
+                }
+            }
+            _ => {
+                let a = self.of(&[Kind::Listener]);
+                if let Some(b) = self.free() {
+                    self.ends[b] = Some(End { kind: Kind::Tcp, mate: None });
+                    self.call("accept_one", &[b as i32, a]);
+                    self.register(b);
+                    self.call("eagain_read", &[a]);
+                }
+            }
+        }
+    }
+
+    fn transfer(&mut self) {
+        let (a, n) = (self.end(), self.size());
+        match self.chance.next() % 40 {
+            0..=12 => self.call("tryread", &[a, n]),
+            13..=24 => self.call("trywrite", &[a, n]),
+            25 => self.call("tryreadtimeout", &[a, n]),
+            26 => self.call("trywritetimeout", &[a, n]),
+            27 | 28 => self.call("waitread", &[a, n]),
+            29 | 30 => self.call("waitwrite", &[a, n]),
+            31 if self.large => self.call("fill", &[a]),
+            31..=35 => {
+                let file = self.file();
+                let offset = self.chance.pick(&[0, 0, 5, 4096, 69_000, 70_000, 80_000]);
+                self.call("sendfile_to", &[a, file, offset, n]);
+            }
+            36 => {
+                let file = self.file();
+                let offset = self.chance.pick(&[0, 10, 65_000]);
+                self.call("mmapwrite", &[a, file, offset, n.min(4000)]);
+            }
+            37 | 38 => {
+                let (a, b) = (self.of(&[Kind::Unix]), self.end());
+                self.call("passfd", &[a, b]);
+            }
+            _ => {
+                let a = self.of(&[Kind::Unix]);
+                self.call("receivefd", &[a]);
+            }
+        }
+    }
+
+    fn batch(&mut self) {
+        let (b, n) = (self.chance.between(0, 1), self.size());
+        match self.chance.next() % 40 {
+            0..=5 => self.call("addbuf", &[b, n]),
+            6 | 7 => self.call("addbuf_free", &[b, n]),
+            8 => self.call("addbuf_munmap", &[b, n]),
+            9 => self.call("adds", &[b, n]),
+            10 => self.call("adds_free", &[b, n]),
+            11..=15 => {
+                let file = self.file();
+                let offset = self.chance.pick(&[0, 0, 5, 4096, 60_000, 69_999]);
+                let n = if self.chance.percent(95) { n.min(FILE_SIZE - offset) } else { n };
+                let name = self.chance.pick(&["addfile", "addfile_close"]);
+                self.call(name, &[b, file, offset, n]);
+            }
+            16 => self.call("prefetch", &[b, n]),
+            17..=27 => {
+                let a = self.of(&[Kind::Unix, Kind::Tcp]);
+                self.call("send_batch", &[b, a]);
+            }
+            28 => {
+                // Datagrams that 0.32 holds back (K2) would go together with the next ones.
+                let a = self.of(&[Kind::Pipe, Kind::Listener]);
+                self.call("send_batch", &[b, a]);
+            }
+            29 | 30 => {
+                let a = self.of(&[Kind::Unix, Kind::Tcp]);
+                self.call("pump", &[b, a]);
+            }
+            31..=36 => {
+                let (a, kind) = (self.of(&[Kind::Unix, Kind::Tcp]), self.chance.between(0, 5));
+                self.call("write_batch", &[b, a, kind, n]);
+            }
+            37 => self.call("reset_batch", &[b]),
+            38 => self.call("new_batch", &[b, n]),
+            _ => self.call("free_batch", &[b]),
+        }
+    }
+
+    fn deadline(&mut self) {
+        let a = self.end();
+        match self.chance.next() % 10 {
+            0..=3 => {
+                let ms = self.chance.pick(&[-5, -5, 0, 100_000]);
+                self.call("timeout", &[a, ms]);
+            }
+            4 | 5 => self.call("timedout", &[a]),
+            6 | 7 => self.call("sweep", &[]),
+            8 => self.call("tryreadtimeout", &[a, 100]),
+            _ => self.call("trywritetimeout", &[a, 100]),
+        }
+    }
+
+    fn mode(&mut self) {
+        let a = self.end();
+        match self.chance.next() % 8 {
+            0 | 1 => {
+                let cookie = self.chance.between(0, 99);
+                self.call("setcookie", &[a, cookie]);
+            }
+            2..=4 => self.call("getcookie", &[a]),
+            5 => self.call("closeonexec", &[a]),
+            6 => self.call("fd", &[a]),
+            _ if self.careless => self.call("block", &[a]),
+            _ => self.call("nonblock", &[a]),
+        }
+    }
+
+    fn open_or_close(&mut self) {
+        if self.chance.percent(50) {
+            return self.make();
+        }
+        let a = self.end();
+        match self.chance.next() % 10 {
+            0 if self.careless => self.call("plain_close", &[a, 0]),
+            1 if self.careless => self.call("plain_close", &[a, 1]),
+            _ => self.call("close_end", &[a]),
+        }
+        if let Some(mate) = self.ends[a as usize].take().and_then(|e| e.mate)
+            && let Some(end) = &mut self.ends[mate]
+        {
+            end.mate = None;
+        }
+    }
+
+    fn odd(&mut self) {
+        match self.chance.next() % 12 {
+            0 if self.careless => self.call("finish_and_shutdown", &[]),
+            0..=2 => {
+                let how = self.chance.between(0, 3);
+                self.call("no_file", &[how]);
+            }
+            3 => {
+                let file = self.file();
+                let name =
+                    self.chance.pick(&["fd", "wantread", "tryread", "trywrite", "close_end", "closeonexec"]);
+                match name {
+                    "tryread" | "trywrite" => self.call(name, &[file, 50]),
+                    _ => self.call(name, &[file]),
+                }
+            }
+            _ => {
+                let free = self.free().unwrap_or(0) as i32;
+                let name = self.chance.pick(&[
+                    "fd",
+                    "fd_canwrite",
+                    "nonblock",
+                    "getcookie",
+                    "wantread",
+                    "wantwrite",
+                    "dontwantread",
+                    "eagain",
+                    "timedout",
+                    "closeonexec",
+                    "close_end",
+                ]);
+                self.call(name, &[free]);
+            }
+        }
+    }
+}
