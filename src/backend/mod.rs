@@ -22,7 +22,7 @@
 
 mod epoll;
 mod event;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
 mod numbers;
 mod pick;
