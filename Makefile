@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress bench bench-tools
+	check-c check-loom check-tsan stress fuzz bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -118,6 +118,31 @@ check-tsan: check-tools all
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools
 	OWFAT_IO_STRESS=60 $(CARGO) test --release --test c -- --test-threads 1 stress::
+
+# Ten minutes on each target, one after the other, beginning with the corpora in fuzz/corpus. What is new is added to
+# build/fuzz; a finding is left there too, in a file that `make fuzz TARGET=border INPUT=file` runs alone.
+# The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
+FUZZ_TARGETS = machine plan border
+TARGET = $(FUZZ_TARGETS)
+SECONDS = 600
+INPUT =
+FUZZ_FLAGS = --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cforce-frame-pointers -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+FUZZ_HOST = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+FUZZ_DIR = $(CURDIR)/build/fuzz
+# No limit on memory as a whole: the thread that watches it would close the library's ways for programs of one thread.
+FUZZ_RUN = -rss_limit_mb=0 -malloc_limit_mb=512 -timeout=20 -max_len=600 -print_final_stats=1
+
+fuzz: check-tools
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --release --manifest-path fuzz/Cargo.toml \
+		--target $(FUZZ_HOST) --target-dir $(FUZZ_DIR)/target
+	@set -e; for t in $(TARGET); do \
+		mkdir -p $(FUZZ_DIR)/$$t; \
+		if [ -n '$(INPUT)' ]; then set -- '$(INPUT)'; \
+		else set -- -max_total_time=$(SECONDS) $(FUZZ_DIR)/$$t fuzz/corpus/$$t; fi; \
+		echo "make fuzz: $$t"; \
+		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -artifact_prefix=$(FUZZ_DIR)/$$t- "$$@"; \
+	done
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))
