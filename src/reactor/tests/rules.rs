@@ -224,3 +224,12 @@ fn m4_events_that_were_put_off_do_not_outlive_what_the_program_does() {
         assert_eq!(rig.drain(Read), [2]);
     }
 }
+
+#[test]
+fn m1_m3_what_is_queued_and_ready_too_is_reported_once_a_wait() {
+    let (rig, fake) = rig(3);
+    rig.state().queue_for(fd(2), Read);
+    (0..3).for_each(|n| set_ready(&fake, n, Interest::READ));
+    rig.wait(Limit::Never).unwrap();
+    assert_eq!(rig.drain(Read), [2, 0, 1]);
+}
