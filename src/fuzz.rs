@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets that need to see inside. `fuzz/` has the rest, and the corpora, which the tests
 //! here run without a fuzzer.
 
+use crate::batch::model::{Setting, bytes, ledger};
 use crate::reactor::model::{Op, scripted::run_scripted};
 
 /// Longer inputs find nothing that a shorter one does not.
@@ -11,4 +12,18 @@ pub fn machine(input: &[u8]) {
     let steps = input.chunks_exact(3).take(OPS_MAX);
     let ops: Vec<Op> = steps.map(|step| Op::decode([step[0], step[1], step[2]])).collect();
     run_scripted(&ops);
+}
+
+/// Batches, their plan and their books, against their models. The first byte is the setting, four more are a step.
+pub fn plan(input: &[u8]) {
+    thread_local!(static STOCK: bytes::Stock = bytes::Stock::new());
+    let Some((&first, rest)) = input.split_first() else { return };
+    let steps = rest.chunks_exact(4).take(OPS_MAX);
+    let codes: Vec<_> = steps.map(|s| [s[0], s[1], s[2], s[3]]).collect();
+    let setting = Setting::decode(first);
+    if first & 16 != 0 {
+        ledger::run(setting, &codes)
+    } else {
+        STOCK.with(|s| bytes::run(s, setting, &codes))
+    }
 }
