@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress fuzz bench bench-tools
+	check-c check-loom check-tsan stress fuzz fuzz-corpus bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -101,7 +101,7 @@ check-lint:
 	$(CARGO) clippy --all-targets -- -D warnings
 
 check-unit:
-	$(CARGO) test --lib
+	$(CARGO) test --lib --test border
 
 # Built for release, as the library that the C programs link and the servers preload.
 check-c:
@@ -142,6 +142,12 @@ fuzz: check-tools
 		else set -- -max_total_time=$(SECONDS) $(FUZZ_DIR)/$$t fuzz/corpus/$$t; fi; \
 		echo "make fuzz: $$t"; \
 		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -artifact_prefix=$(FUZZ_DIR)/$$t- "$$@"; \
+	done
+
+# From what `make fuzz` has left, the inputs that reach code which those in fuzz/corpus do not.
+fuzz-corpus:
+	@set -e; for t in $(TARGET); do \
+		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -merge=1 -use_counters=0 fuzz/corpus/$$t $(FUZZ_DIR)/$$t; \
 	done
 
 bench-tools:

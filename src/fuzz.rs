@@ -27,3 +27,30 @@ pub fn plan(input: &[u8]) {
         STOCK.with(|s| bytes::run(s, setting, &codes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// What the fuzzer has found, and what it takes to get everywhere, without a fuzzer.
+    fn replay(target: &str, run: fn(&[u8])) {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/").to_owned() + target;
+        let mut files = 0;
+        for file in fs::read_dir(corpus).unwrap() {
+            run(&fs::read(file.unwrap().path()).unwrap());
+            files += 1;
+        }
+        assert!(files > 10, "{files} files");
+    }
+
+    #[test]
+    fn corpus_of_machine() {
+        replay("machine", machine);
+    }
+
+    #[test]
+    fn corpus_of_plan() {
+        replay("plan", plan);
+    }
+}
