@@ -16,16 +16,11 @@ pub fn machine(input: &[u8]) {
 
 /// Batches, their plan and their books, against their models. The first byte is the setting, four more are a step.
 pub fn plan(input: &[u8]) {
-    thread_local!(static STOCK: bytes::Stock = bytes::Stock::new());
     let Some((&first, rest)) = input.split_first() else { return };
     let steps = rest.chunks_exact(4).take(OPS_MAX);
     let codes: Vec<_> = steps.map(|s| [s[0], s[1], s[2], s[3]]).collect();
     let setting = Setting::decode(first);
-    if first & 16 != 0 {
-        ledger::run(setting, &codes)
-    } else {
-        STOCK.with(|s| bytes::run(s, setting, &codes))
-    }
+    if first & 16 != 0 { ledger::run(setting, &codes) } else { bytes::run(setting, &codes) }
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use owfat_io::ctypes::Array;
 use std::ptr;
 
 /// Two arrays, and what must be in them; `None` if they have failed.
-pub struct Arrays([(Array, Option<Vec<u8>>); 2]);
+pub(crate) struct Arrays([(Array, Option<Vec<u8>>); 2]);
 
 impl Arrays {
-    pub fn new() -> Arrays {
+    pub(crate) fn new() -> Arrays {
         let empty = || Array { p: ptr::null_mut(), allocated: 0, initialized: 0, headroom: 77 };
         Arrays([(empty(), Some(Vec::new())), (empty(), Some(Vec::new()))])
     }
 
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         // SAFETY: a valid array.
         self.0.iter_mut().for_each(|(x, _)| unsafe { array_reset(x) });
     }
@@ -24,7 +24,7 @@ impl Arrays {
 /// More is refused, or is too much for a test.
 const MOST: u64 = 60_000;
 
-pub fn call(arrays: &mut Arrays, input: &mut Input) {
+pub(crate) fn call(arrays: &mut Arrays, input: &mut Input) {
     let i = input.below(2);
     let other = arrays.0[1 - i].1.clone();
     let [a, b] = &mut arrays.0;

@@ -21,7 +21,7 @@ struct Embedded {
     behind: u64,
 }
 
-pub struct Batches {
+pub(crate) struct Batches {
     embedded: [Box<Embedded>; 2],
     made: [*mut IoBatch; 2],
     left: [u64; BATCHES],
@@ -30,7 +30,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    pub fn new() -> Batches {
+    pub(crate) fn new() -> Batches {
         // SAFETY: all-zero is an empty batch.
         let zeroed = || Box::new(Embedded { batch: unsafe { mem::zeroed() }, behind: BEHIND });
         let mut embedded = [zeroed(), zeroed()];
@@ -46,7 +46,7 @@ impl Batches {
         }
     }
 
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         for i in 0..BATCHES {
             let b = self.at(i);
             // SAFETY: a valid batch.
@@ -56,7 +56,7 @@ impl Batches {
     }
 }
 
-pub fn call(world: &mut World, input: &mut Input) {
+pub(crate) fn call(world: &mut World, input: &mut Input) {
     set_errno(0);
     let i = input.below(BATCHES + 1);
     let b = if i < BATCHES { world.batches.at(i) } else { ptr::null_mut() };
@@ -236,7 +236,14 @@ unsafe extern "C" fn take_file(s: i64, _: i64, _: u64, n: u64, _: WriteCallback)
 fn filter(world: &mut World, input: &mut Input, i: usize, b: *mut IoBatch) {
     let s = world.number(input);
     let answers = (0..input.below(6)).map(|_| input.byte()).collect();
-    let plan = Plan { answers, batch: b, arena: world.arena().cast(), added: 0, reset: false, good: !world.batches.bad };
+    let plan = Plan {
+        answers,
+        batch: b,
+        arena: world.arena().cast(),
+        added: 0,
+        reset: false,
+        good: !world.batches.bad,
+    };
     PLAN.set(Some(plan));
     let take: WriteCallback = if input.byte() == 255 { None } else { Some(take) };
     let files = input.yes();

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
-pub fn set_errno(e: c_int) {
+pub(crate) fn set_errno(e: c_int) {
     // SAFETY: this thread's own.
     unsafe { *libc::__errno_location() = e };
 }
 
-pub fn errno() -> c_int {
+pub(crate) fn errno() -> c_int {
     // SAFETY: this thread's own.
     let e = unsafe { *libc::__errno_location() };
     assert_ne!(e, libc::ENOTRECOVERABLE, "a panic");
@@ -22,7 +22,7 @@ pub fn errno() -> c_int {
 }
 
 /// What moves bytes.
-pub fn moved(r: i64, most: u64) {
+pub(crate) fn moved(r: i64, most: u64) {
     match r {
         -1 => assert_eq!(errno(), libc::EAGAIN),
         -3 => assert_ne!(errno(), 0, "an error without errno"),
@@ -31,7 +31,7 @@ pub fn moved(r: i64, most: u64) {
 }
 
 /// 1, or 0 with errno.
-pub fn one(r: c_int) -> bool {
+pub(crate) fn one(r: c_int) -> bool {
     assert!(r == 1 || (r == 0 && errno() != 0), "{r}");
     r == 1
 }
@@ -59,7 +59,7 @@ fn label(input: &mut Input) -> Taia {
     Taia { sec: Tai { x }, nano, atto: 0 }
 }
 
-pub fn call(world: &mut World, input: &mut Input) {
+pub(crate) fn call(world: &mut World, input: &mut Input) {
     set_errno(0);
     match input.byte() % 32 {
         0..3 => register(world, input),
@@ -215,7 +215,7 @@ fn write(world: &mut World, input: &mut Input) {
 }
 
 /// Whether `fd` takes any number of bytes.
-pub fn is_file(fd: i64) -> bool {
+pub(crate) fn is_file(fd: i64) -> bool {
     // SAFETY: all-zero is a value of the structure, which has room for the answer.
     unsafe {
         let mut stat: libc::stat = std::mem::zeroed();

@@ -12,7 +12,7 @@ fn label(input: &mut Input) -> Taia {
     Taia { sec: Tai { x: input.long() }, nano: input.word() % SECOND, atto: input.word() % SECOND }
 }
 
-pub fn call(input: &mut Input) {
+pub(crate) fn call(input: &mut Input) {
     let (a, b) = (label(input), label(input));
     let mut room = vec![0u8; 16].into_boxed_slice();
     let (p, mut c, mut d) = (room.as_mut_ptr().cast(), ZERO, ZERO);

@@ -25,7 +25,7 @@ use world::World;
 const CALLS_MAX: usize = 150;
 
 /// Runs one program.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     static BEFORE: Once = Once::new();
     BEFORE.call_once(|| {
         setenv(c"OWFAT_IO_ZEROCOPY", c"1");

@@ -9,19 +9,19 @@ use std::ffi::c_ulong;
 use std::{mem, ptr};
 
 /// The first one opens a pipe that all of them use.
-pub fn warm_up() {
+pub(crate) fn warm_up() {
     let mut muxes = Muxes::new();
     muxes.init();
     muxes.end();
 }
 
-pub struct Muxes {
+pub(crate) struct Muxes {
     one: Box<IoMux>,
     live: bool,
 }
 
 impl Muxes {
-    pub fn new() -> Muxes {
+    pub(crate) fn new() -> Muxes {
         // SAFETY: numbers, for which 0 is a value.
         Muxes { one: Box::new(unsafe { mem::zeroed() }), live: false }
     }
@@ -32,7 +32,7 @@ impl Muxes {
         self.live = unsafe { iom_init(&mut *self.one) } == 1;
     }
 
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if mem::take(&mut self.live) {
             // SAFETY: nobody uses the multiplexer any more.
             unsafe { libc::close(self.one.ctx) };
@@ -41,7 +41,7 @@ impl Muxes {
     }
 }
 
-pub fn call(world: &mut World, input: &mut Input) {
+pub(crate) fn call(world: &mut World, input: &mut Input) {
     set_errno(0);
     let fd = world.number(input);
     let c = if input.byte() == 255 { ptr::null_mut() } else { &raw mut *world.muxes.one };

@@ -12,23 +12,23 @@ use std::ptr;
 const SLOTS: usize = 8;
 
 /// Room for any length that the kernel takes: pages that nobody touches cost nothing.
-pub const ARENA: usize = 1 << 31;
+pub(crate) const ARENA: usize = 1 << 31;
 
-pub struct World {
+pub(crate) struct World {
     /// Numbers that the program has open.
     slots: [Option<i64>; SLOTS],
     /// The last one that was closed.
     closed: i64,
     /// Numbers that may be registered.
-    pub known: BTreeSet<i64>,
+    pub(crate) known: BTreeSet<i64>,
     arena: *mut c_void,
-    pub batches: Batches,
-    pub muxes: Muxes,
-    pub arrays: Arrays,
+    pub(crate) batches: Batches,
+    pub(crate) muxes: Muxes,
+    pub(crate) arrays: Arrays,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         let (prot, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping.
         let arena = unsafe { libc::mmap(ptr::null_mut(), ARENA, prot, flags | libc::MAP_NORESERVE, -1, 0) };
@@ -45,12 +45,12 @@ impl World {
     }
 
     /// Memory that can be read and written.
-    pub fn arena(&self) -> *mut c_void {
+    pub(crate) fn arena(&self) -> *mut c_void {
         self.arena
     }
 
     /// A number: nearly always one that the program has open, but never one that somebody else has.
-    pub fn number(&self, input: &mut Input) -> i64 {
+    pub(crate) fn number(&self, input: &mut Input) -> i64 {
         let b = input.byte();
         let own = self.slots[usize::from(b) % SLOTS];
         match (b, own) {
@@ -69,23 +69,23 @@ impl World {
     }
 
     /// A number that the program has open, or -1.
-    pub fn own(&self, input: &mut Input) -> i64 {
+    pub(crate) fn own(&self, input: &mut Input) -> i64 {
         self.slots[input.below(SLOTS)].unwrap_or(-1)
     }
 
-    pub fn has(&self, fd: i64) -> bool {
+    pub(crate) fn has(&self, fd: i64) -> bool {
         self.slots.contains(&Some(fd))
     }
 
     /// The program has `fd` open from now on, or closes it if it has enough.
-    pub fn adopt(&mut self, fd: i64) {
+    pub(crate) fn adopt(&mut self, fd: i64) {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => *slot = Some(fd),
             None => self.io_close(fd),
         }
     }
 
-    pub fn io_close(&mut self, fd: i64) {
+    pub(crate) fn io_close(&mut self, fd: i64) {
         io_fd::io_close(fd);
         self.gone(fd);
         self.known.remove(&fd);
@@ -100,25 +100,25 @@ impl World {
     }
 
     /// From now on nothing on `fd` blocks.
-    pub fn quiet(&self, fd: i64) {
+    pub(crate) fn quiet(&self, fd: i64) {
         if self.has(fd) {
             set_nonblocking(fd);
         }
     }
 
-    pub fn quiet_all(&self) {
+    pub(crate) fn quiet_all(&self) {
         self.slots.iter().flatten().for_each(|&fd| set_nonblocking(fd));
     }
 
     /// Whether `fd` is not open, or would not block.
-    pub fn answers_at_once(&self, fd: i64, events: i16) -> bool {
+    pub(crate) fn answers_at_once(&self, fd: i64, events: i16) -> bool {
         let mut poll = libc::pollfd { fd: fd as c_int, events, revents: 0 };
         // SAFETY: one entry.
         !self.has(fd) || unsafe { libc::poll(&mut poll, 1, 0) == 1 }
     }
 
     /// Something that the library does not see: files, peers, and what they do.
-    pub fn happen(&mut self, input: &mut Input) {
+    pub(crate) fn happen(&mut self, input: &mut Input) {
         match input.byte() % 16 {
             0..3 => self.pair(libc::SOCK_STREAM),
             3 => self.pair(libc::SOCK_DGRAM),
@@ -236,7 +236,7 @@ fn set_nonblocking(fd: i64) {
     }
 }
 
-pub fn is_open(fd: i64) -> bool {
+pub(crate) fn is_open(fd: i64) -> bool {
     // SAFETY: takes no memory.
     c_int::try_from(fd).is_ok_and(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0)
 }
@@ -244,6 +244,6 @@ pub fn is_open(fd: i64) -> bool {
 /// No program has more than that.
 const NUMBERS: i64 = 160;
 
-pub fn open_numbers() -> Vec<i64> {
+pub(crate) fn open_numbers() -> Vec<i64> {
     (0..NUMBERS).filter(|&fd| is_open(fd)).collect()
 }

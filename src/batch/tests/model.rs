@@ -14,7 +14,7 @@ fn setting() -> impl Strategy<Value = Setting> {
 proptest! {
     #[test]
     fn every_byte_once_and_every_owner_once(setting in setting(), codes in codes()) {
-        bytes::run(&bytes::Stock::new(), setting, &codes);
+        bytes::run(setting, &codes);
     }
 
     #[test]
