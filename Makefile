@@ -131,7 +131,7 @@ FUZZ_FLAGS = --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cforce-frame-p
 FUZZ_HOST = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
 FUZZ_DIR = $(CURDIR)/build/fuzz
 # No limit on memory as a whole: the thread that watches it would close the library's ways for programs of one thread.
-FUZZ_RUN = -rss_limit_mb=0 -malloc_limit_mb=512 -timeout=20 -max_len=600 -print_final_stats=1
+FUZZ_RUN = -rss_limit_mb=0 -malloc_limit_mb=512 -timeout=20 -max_len=600 -len_control=0 -print_final_stats=1
 
 fuzz: check-tools
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --release --manifest-path fuzz/Cargo.toml \

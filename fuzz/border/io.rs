@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
+const IO_FD_NONBLOCK: c_int = 4;
+
 pub(crate) fn set_errno(e: c_int) {
     // SAFETY: this thread's own.
     unsafe { *libc::__errno_location() = e };
@@ -126,11 +128,18 @@ pub(crate) fn call(world: &mut World, input: &mut Input) {
 
 fn register(world: &mut World, input: &mut Input) {
     let fd = world.number(input);
+    let with_flags = |flags| {
+        if flags & IO_FD_NONBLOCK != 0 {
+            // The library believes it, so let it be true.
+            world.quiet(fd);
+        }
+        io_fd_flags(fd, flags)
+    };
     let registered = match input.byte() % 8 {
         0..3 => io_fd(fd),
         3 => io_fd_canwrite(fd),
-        4 => io_fd_flags(fd, input.word() as c_int),
-        n => io_fd_flags(fd, c_int::from(n)),
+        4 => with_flags(input.word() as c_int),
+        n => with_flags(c_int::from(n)),
     };
     if one(registered) {
         world.known.insert(fd);
@@ -258,6 +267,8 @@ fn pass(world: &mut World, input: &mut Input) {
     assert!(r >= 0 || (r == -1 && errno() != 0), "{r}");
     if r >= 0 {
         world.adopt(r);
+        // The number may be known, from before a plain close.
+        world.quiet(r);
     }
 }
 

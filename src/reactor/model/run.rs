@@ -22,6 +22,7 @@ pub(crate) fn run(ops: &[Op], backend: Arc<dyn Backend>, world: &mut dyn World) 
         let expected = run.model.pending[dir.index()].iter().map(|&p| run.number(p)).collect();
         assert_eq!(reported, expected, "{dir:?}");
     }
+    assert!(!run.rig.state().has_pending(), "a wait would not sleep");
     run.edges
 }
 
@@ -152,6 +153,9 @@ impl Run<'_> {
         let set = &mut self.model.pending[dir.index()];
         let Some(number) = self.rig.pop(dir) else {
             assert!(set.is_empty(), "{set:?} was not reported");
+            let state = self.rig.state();
+            let none_left = [state.readable.is_empty(), state.writable.is_empty()][dir.index()];
+            assert!(none_left, "a wait would not sleep");
             return None;
         };
         let p = (0..PLACES).find(|&p| self.world.fd(p).index() as u32 == number).unwrap();
