@@ -147,7 +147,8 @@ fuzz: check-tools
 # From what `make fuzz` has left, the inputs that reach code which those in fuzz/corpus do not.
 fuzz-corpus:
 	@set -e; for t in $(TARGET); do \
-		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -set_cover_merge=1 -use_counters=0 fuzz/corpus/$$t $(FUZZ_DIR)/$$t; \
+		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -set_cover_merge=1 -use_counters=0 \
+			fuzz/corpus/$$t $(FUZZ_DIR)/$$t; \
 	done
 
 bench-tools:

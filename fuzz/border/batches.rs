@@ -35,13 +35,13 @@ impl Batches {
         let zeroed = || Box::new(Embedded { batch: unsafe { mem::zeroed() }, behind: BEHIND });
         let mut embedded = [zeroed(), zeroed()];
         // SAFETY: room for 72 bytes.
-        assert_eq!(unsafe { iob_init_autofree(&raw mut (*embedded[1]).batch, 5) }, 0);
+        assert_eq!(unsafe { iob_init_autofree(&raw mut embedded[1].batch, 5) }, 0);
         Batches { embedded, made: [iob_new(0), iob_new_autofree(usize::MAX)], left: [0; BATCHES], bad: false }
     }
 
     fn at(&mut self, i: usize) -> *mut IoBatch {
         match i {
-            0 | 1 => &raw mut (*self.embedded[i]).batch,
+            0 | 1 => &raw mut self.embedded[i].batch,
             i => self.made[i - 2],
         }
     }

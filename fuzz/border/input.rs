@@ -42,7 +42,7 @@ impl<'a> Input<'a> {
     pub(crate) fn size(&mut self) -> u64 {
         match self.byte() {
             n @ 0..200 => u64::from(n),
-            n @ 200..240 => 1 << (n - 200) % 17,
+            n @ 200..240 => 1 << ((n - 200) % 17),
             240..250 => u64::from(self.byte()) << 8,
             250 => i64::MAX as u64,
             251 => i64::MIN as u64,

@@ -40,7 +40,7 @@ pub(crate) fn call(input: &mut Input) {
         assert!((0.0..1.0).contains(&taia_frac(&a)) && taia_approx(&a) >= 0.0);
         let mut text = [0u8; 18];
         assert_eq!(taia_fmtfrac(text.as_mut_ptr().cast(), &a), 18);
-        assert_eq!(str::from_utf8(&text), Ok(&*format!("{:09}{:09}", a.nano, a.atto)));
+        assert_eq!(std::str::from_utf8(&text), Ok(&*format!("{:09}{:09}", a.nano, a.atto)));
         for (pack, unpack, read) in [
             (
                 uint64_pack as unsafe extern "C" fn(_, _),

@@ -282,7 +282,7 @@ impl Run {
         let id = self.added as u64;
         let (e, at, fd) = match kind {
             Kind::Buffer => {
-                let address = id << 34 | id % 4096;
+                let address = (id << 34) | (id % 4096);
                 let cleanup = owned.then_some(note_buffer as item::Cleanup);
                 (item::buffer(ptr::without_provenance(address as usize), n, cleanup), address, None)
             }
