@@ -52,7 +52,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers abi man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan check-asan check-valgrind check-deps stress bench bench-tools
+	check-c check-loom check-tsan check-asan check-valgrind check-deps stress fuzz fuzz-corpus bench bench-tools
 
 all:
 	$(CARGO) build --release $(BUILD)
@@ -133,6 +133,7 @@ check-lint:
 
 check-unit:
 	$(CARGO) test --lib --bins $(BUILD)
+	$(CARGO) test --locked --manifest-path fuzz/library/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # Built for release, as the library that the C programs link and the servers preload.
 check-c: all
@@ -169,6 +170,38 @@ check-valgrind: check-tools all
 stress: check-tools all
 	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
 	OWFAT_IO_RANDOM=10000 $(CARGO) test --release $(BUILD) --test c -- --nocapture random::
+
+# Ten minutes on each target, one after the other, beginning with the corpora in fuzz/corpus. What is new is added to
+# build/fuzz; a finding is left there too, in a file that `make fuzz TARGET=border INPUT=file` runs alone.
+# The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
+FUZZ_TARGETS = machine plan border
+TARGET = $(FUZZ_TARGETS)
+SECONDS = 600
+INPUT =
+FUZZ_FLAGS = --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cforce-frame-pointers -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+FUZZ_HOST = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+FUZZ_DIR = $(CURDIR)/build/fuzz
+# No limit on memory as a whole: the thread that watches it would close the library's ways for programs of one thread.
+FUZZ_RUN = -rss_limit_mb=0 -malloc_limit_mb=512 -timeout=20 -max_len=600 -len_control=0 -print_final_stats=1
+
+fuzz: check-tools
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --release --manifest-path fuzz/Cargo.toml \
+		--target $(FUZZ_HOST) --target-dir $(FUZZ_DIR)/target
+	@set -e; for t in $(TARGET); do \
+		mkdir -p $(FUZZ_DIR)/$$t; \
+		if [ -n '$(INPUT)' ]; then set -- '$(INPUT)'; \
+		else set -- -max_total_time=$(SECONDS) $(FUZZ_DIR)/$$t fuzz/corpus/$$t; fi; \
+		echo "make fuzz: $$t"; \
+		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -artifact_prefix=$(FUZZ_DIR)/$$t- "$$@"; \
+	done
+
+# From what `make fuzz` has left, the inputs that reach code which those in fuzz/corpus do not.
+fuzz-corpus:
+	@set -e; for t in $(TARGET); do \
+		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -set_cover_merge=1 -use_counters=0 \
+			fuzz/corpus/$$t $(FUZZ_DIR)/$$t; \
+	done
 
 bench-tools:
 	$(call need,$(BENCH_PACKAGES))

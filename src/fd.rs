@@ -16,6 +16,11 @@ impl Fd {
         }
     }
 
+    /// The low half of a number that was checked elsewhere, or that is none, which the kernel will say.
+    pub(crate) fn unchecked(d: i64) -> Fd {
+        Fd(d as i32)
+    }
+
     pub(crate) fn raw(self) -> i32 {
         self.0
     }

@@ -29,6 +29,8 @@ mod buf;
 pub mod capi;
 pub mod ctypes;
 mod fd;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod grow;
 mod interest;
 mod mode;

@@ -61,7 +61,7 @@ impl Deadline {
         Duration::from_nanos(u64::try_from(ns.max(0)).unwrap_or(u64::MAX))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn from_nanos(ns: i64) -> Deadline {
         Deadline(ns)
     }

@@ -247,3 +247,23 @@ TEST(RULE9_a_child_goes_on_where_the_parent_took_turns) {
   CHECK_INT(status, 0);
   turn();
 }
+
+TEST(S3_1_no_other_number_stands_for_the_one_that_was_named) {
+  int64 other[2];
+  int i;
+  take_turns();
+  t_unix_pair(other); /* behind whose event that of the other goes the shortest way */
+  l_read_event(other[0]);
+  l_put(other[1], "x");
+  l_put(d[1], "request");
+  arrived(7);
+  if (l_next_read(L_PATIENCE) != d[0]) CHECK_INT(io_canread(), d[0]);
+  for (i = 31; i < 64; i++) {
+    int64 number = (int64)((uint64)d[0] | (uint64)1 << i);
+    CHECK_INT(io_tryread(number, buf, 1), -3);
+    CHECK_ERRNO(EBADF);
+    CHECK_INT(io_trywrite(number, "x", 1), -3);
+    CHECK_ERRNO(EBADF);
+  }
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+}

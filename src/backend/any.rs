@@ -3,7 +3,7 @@
 //! An enum and not a trait object: the compiler sees every function that a call can reach, and so proves that none of
 //! them panics (`c-tests/layout/panics.sh`).
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use super::fake::Fake;
 use super::{Asked, Backend, Events, Token, epoll::Epoll, poll::Poll, uring::Uring};
 use crate::fd::Fd;
@@ -19,7 +19,7 @@ pub(crate) enum AnyBackend {
     Epoll(Epoll),
     Uring(Uring),
     Poll(Poll),
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     Fake(std::sync::Arc<Fake>),
 }
 
@@ -30,7 +30,7 @@ macro_rules! each {
             AnyBackend::Epoll($b) => $call,
             AnyBackend::Uring($b) => $call,
             AnyBackend::Poll($b) => $call,
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             AnyBackend::Fake($b) => $call,
         }
     };
@@ -82,7 +82,7 @@ impl Backend for AnyBackend {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl From<std::sync::Arc<Fake>> for Opened {
     fn from(fake: std::sync::Arc<Fake>) -> Opened {
         Shared::new(AnyBackend::Fake(fake)).unwrap()

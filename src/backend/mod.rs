@@ -23,7 +23,7 @@
 mod any;
 mod epoll;
 mod event;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
 mod numbers;
 mod pick;

@@ -7,6 +7,8 @@
 pub(crate) mod block;
 pub(crate) mod filter;
 pub(crate) mod item;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 pub(crate) mod pin;
 pub(crate) mod plan;
 pub(crate) mod prefetch;

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Its number, as C passes it; with [`TAKES_TURNS`] if what is read and written has to be noted after all.
 static HOT: AtomicI64 = AtomicI64::new(NOBODY);
+/// As `NOBODY`, a number that looks like one with [`TAKES_TURNS`] is no descriptor in its low half either: whoever passes
+/// it gets the kernel's `EBADF`.
 const NOBODY: i64 = -1;
 /// Above all descriptor numbers.
-const TAKES_TURNS: i64 = 1 << 32;
+const TAKES_TURNS: i64 = 1 << 31;
 
 /// The program has just been told that it can use `number`, which is as described above.
 #[inline(always)]
@@ -57,5 +59,5 @@ fn is_number(d: i64) -> bool {
 /// Whether `d` is the hot descriptor, of either kind.
 #[inline(always)]
 pub(super) fn was_named(d: i64) -> bool {
-    HOT.load(Relaxed) as i32 as i64 == d
+    HOT.load(Relaxed) & !TAKES_TURNS == d
 }

@@ -58,6 +58,8 @@ mod global;
 mod hot;
 mod interest;
 mod loops;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 mod next;
 pub(crate) mod quick;
 mod registry;

@@ -34,7 +34,7 @@ pub(crate) fn takes_turns(d: i64) -> bool {
 /// [`read`] in the short way. On an error, [`moved_hot`] must follow.
 #[inline(always)]
 pub(crate) fn read_hot(d: i64, target: Target) -> Result<usize, Errno> {
-    bytes::receive_nowait(Fd::from_index(d as u32), target)
+    bytes::receive_nowait(Fd::unchecked(d), target)
 }
 
 /// Whether [`write_hot`] and [`moved_hot`] serve descriptor `d`. No other way to send may be needed then.
@@ -46,13 +46,15 @@ pub(crate) fn can_write_hot(d: i64) -> bool {
 /// [`write()`] in the short way. If it does not take all, [`moved_hot`] must follow.
 #[inline(always)]
 pub(crate) fn write_hot(d: i64, source: Source) -> Result<usize, Errno> {
-    bytes::send_nowait(Fd::from_index(d as u32), source)
+    bytes::send_nowait(Fd::unchecked(d), source)
 }
 
 /// What came of the short way, when it was not all that was asked for. Takes no descriptor, so that the short way
 /// need not keep it: it is still the hot one.
 pub(crate) fn moved_hot(dir: Direction, r: Result<usize, Errno>) -> Outcome {
-    STATE.lock().moved(hot::fd()?, dir, false);
+    if r != Err(Errno::EBADF) {
+        STATE.lock().moved(hot::fd()?, dir, false);
+    }
     Ok(r?)
 }
 

@@ -128,7 +128,8 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
             // Or what is pending could be left out of each look by what comes before it.
             state.room = (2 * room).min(MOST_EVENTS);
         }
-        let put_off = asked.is_empty() && !state.doubts && alone();
+        // What is pending could be taken, and be reported once more by an event that was put off.
+        let put_off = asked.is_empty() && !state.doubts && state.readable.is_empty() && alone();
         let found = match state.apply(events, put_off) {
             Ok(found) => found,
             Err(e) => break Err(e),

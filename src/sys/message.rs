@@ -95,7 +95,13 @@ impl Gather {
         self.bytes
     }
 
-    #[cfg(test)]
+    /// Addresses and lengths.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.list().iter().map(|v| (v.iov_base.addr(), v.iov_len))
+    }
+
+    #[cfg(any(test, fuzzing))]
     /// Copies what the list names, for tests whose buffers are alive.
     pub(crate) fn contents(&self) -> Vec<u8> {
         let copy = |v: &libc::iovec| {

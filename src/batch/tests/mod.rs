@@ -1,184 +1,16 @@
-//! What the tests of batches share: batches as programs have them, and a descriptor that follows a script.
+//! What the tests of batches share.
 
 mod books;
 mod model;
 mod pin;
 
 use super::filter::Filter;
+use super::model::script::*;
 use super::plan::Small;
-use super::send::Carrier;
-use super::window::drop_window;
 use super::*;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::message::Gather;
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::Write;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::fs::FileExt;
-
-thread_local! {
-    /// The sizes of the entries that were released, in order.
-    static RELEASED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Clean-up function of owned buffers: notes the original length, by which the tests know an entry.
-unsafe extern "C" fn note_buffer(e: *mut IobEntry) {
-    // SAFETY: called by the batch with a live entry.
-    let n = unsafe { (*e).offset + (*e).n };
-    RELEASED.with_borrow_mut(|r| r.push(n));
-}
-
-/// Clean-up function of owned files: notes the end of the piece.
-unsafe extern "C" fn note_file(e: *mut IobEntry) {
-    // SAFETY: called by the batch with a live entry of `item::file`.
-    unsafe {
-        drop_window(e);
-        note_buffer(e);
-    }
-}
-
-fn released() -> Vec<u64> {
-    RELEASED.take()
-}
-
-/// A batch as a program has it: 64 zero bytes, and other data right behind them.
-#[repr(C)]
-struct Embedded {
-    batch: IoBatch,
-    behind: u64,
-}
-
-const BEHIND: u64 = 0x5a5a_5a5a_5a5a_5a5a;
-
-impl Embedded {
-    fn new() -> Box<Embedded> {
-        Box::new(Embedded { batch: empty(0), behind: BEHIND })
-    }
-
-    fn view(&mut self) -> Batch {
-        // SAFETY: a valid batch that the tests keep alive.
-        unsafe { Batch::new(&raw mut self.batch) }.unwrap()
-    }
-}
-
-/// Fields that programs see: bytesleft, next, bufs, files, and `[offset, n]` of each entry.
-type Seen = (u64, c_long, c_long, c_long, Vec<[u64; 2]>);
-
-fn seen(b: Batch) -> Seen {
-    // SAFETY: a valid batch; nothing else runs.
-    let (next, bufs, files) = unsafe { ((*b.raw()).next, (*b.raw()).bufs, (*b.raw()).files) };
-    // SAFETY: as above.
-    let entries = (0..b.len()).map(|i| unsafe { &*b.entry(i).unwrap() }).map(|e| [e.offset, e.n]).collect();
-    (b.bytesleft(), next, bufs, files, entries)
-}
-
-/// What the descriptor or the filter does at one call.
-#[derive(Clone, Copy, Debug)]
-enum Answer {
-    All,
-    Some(usize),
-    Again,
-    Fail,
-}
-
-/// A descriptor that follows a script, and takes everything when the script is over.
-#[derive(Default)]
-struct Script {
-    answers: Vec<Answer>,
-    got: Vec<u8>,
-    /// Bytes that wait for more.
-    held: bool,
-    calls: usize,
-    /// Files cannot be read without waiting.
-    cold: bool,
-}
-
-impl Script {
-    fn take(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        self.calls += 1;
-        let n = match self.answers.pop().unwrap_or(Answer::All) {
-            Answer::All => bytes.len(),
-            Answer::Some(n) => n.min(bytes.len()),
-            Answer::Again => return Err(Errno::EAGAIN),
-            Answer::Fail => return Err(Errno::EPIPE),
-        };
-        self.got.extend(&bytes[..n]);
-        Ok(n)
-    }
-
-    /// The bytes of a file piece that exist.
-    fn read(fd: i64, off: u64, n: u64) -> Vec<u8> {
-        // SAFETY: the descriptor is the test's own, open file.
-        let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd as i32) });
-        let mut bytes = vec![0; n as usize];
-        let read = file.read_at(&mut bytes, off).unwrap();
-        bytes.truncate(read);
-        bytes
-    }
-}
-
-impl Carrier for Script {
-    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
-        let bytes = list.contents();
-        let n = self.take(&bytes)?;
-        self.held = more && n == bytes.len();
-        Ok(n)
-    }
-
-    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
-        let bytes = Script::read(small.fd, small.off, small.n as u64);
-        if self.cold || bytes.len() < small.n {
-            return None;
-        }
-        list.fill(small.gap, &bytes);
-        Some(self.buffers(list, more))
-    }
-
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
-        let bytes = Script::read(fd, off, n);
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        let n = self.take(&bytes)?;
-        self.held = false;
-        Ok(n)
-    }
-
-    fn without_copy(&self) -> bool {
-        false
-    }
-
-    fn pinned(&mut self, _: Pin, _: Source, _: bool) -> Option<Result<usize, Errno>> {
-        None
-    }
-
-    fn push_held(&mut self) {
-        self.held = false;
-    }
-}
-
-impl Filter for Script {
-    fn target(&self) -> i64 {
-        -1
-    }
-
-    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
-        assert_ne!(n, 0, "a filter is never offered nothing");
-        // SAFETY: the batch offers memory of that size.
-        Ok(self.take(unsafe { slice::from_raw_parts(bytes, n as usize) })?)
-    }
-
-    fn takes_files(&self) -> bool {
-        false
-    }
-
-    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome {
-        unreachable!("asked first")
-    }
-}
 
 fn three(b: Batch) -> &'static [u8] {
     let text = b"0123456789abcdefXYZ";
@@ -191,12 +23,4 @@ fn three(b: Batch) -> &'static [u8] {
 /// Answers are popped from the end.
 fn script(answers: &[Answer]) -> Script {
     Script { answers: answers.iter().rev().copied().collect(), ..Script::default() }
-}
-
-/// A file in memory, and its number.
-fn file_of(bytes: &[u8]) -> (File, i64) {
-    let mut f = File::from(memfd_create(c"batch", MFdFlags::empty()).unwrap());
-    f.write_all(bytes).unwrap();
-    let fd = i64::from(f.as_raw_fd());
-    (f, fd)
 }

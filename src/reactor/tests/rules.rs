@@ -1,78 +1,10 @@
-//! The readiness rules against a scripted kernel, and as a state machine against a naive model.
+//! The rules, one at a time.
 
-mod machine;
-
-use super::wait::{Waiter, wait_on};
-use super::{Flags, Limit, Reactor};
-use crate::backend::{Opened, Token, fake::Fake};
-use crate::fd::Fd;
-use crate::interest::{Direction, Interest, Trigger};
-use crate::mode::Mode;
-use crate::sys::lock::{ForkLock, Guard};
+use super::super::Reactor;
+use super::*;
+use crate::backend::Token;
 use crate::time::Deadline;
-use std::sync::Arc;
 use std::time::Duration;
-
-use Direction::{Read, Write};
-
-/// A loop of its own on some backend.
-pub(super) struct Rig {
-    lock: ForkLock<Reactor>,
-}
-
-impl Rig {
-    pub(super) fn new(backend: impl Into<Opened>) -> Rig {
-        let mut r = Reactor::new();
-        r.backend = Some(backend.into());
-        Rig { lock: ForkLock::new(r) }
-    }
-
-    pub(super) fn state(&self) -> Guard<'_, Reactor> {
-        self.lock.lock()
-    }
-
-    pub(super) fn register(&self, fd: Fd, can_write: bool) {
-        self.state().register(fd, Flags { can_write, mode: Some(Mode::Nonblocking) }).unwrap();
-    }
-
-    pub(super) fn wait(&self, limit: Limit) -> Result<usize, nix::errno::Errno> {
-        wait_on(&self.lock, limit, Waiter::Program)
-    }
-
-    pub(super) fn pop(&self, dir: Direction) -> Option<u32> {
-        self.state().next(dir)
-    }
-
-    pub(super) fn drain(&self, dir: Direction) -> Vec<u32> {
-        std::iter::from_fn(|| self.pop(dir)).collect()
-    }
-}
-
-fn fd(n: u32) -> Fd {
-    Fd::from_index(n)
-}
-
-/// A rig with descriptors 0 to `n` - 1 registered and wanted for reading.
-fn rig(n: u32) -> (Rig, Arc<Fake>) {
-    let fake = Fake::new();
-    let rig = Rig::new(fake.clone());
-    for i in 0..n {
-        rig.register(fd(i), false);
-        rig.state().want(fd(i), Read);
-    }
-    (rig, fake)
-}
-
-fn set_ready(fake: &Fake, n: u32, interest: Interest) {
-    fake.script().happen(fd(n), interest);
-}
-
-/// Waits without limit and says whether it slept.
-fn sleeps(rig: &Rig, fake: &Fake) -> bool {
-    fake.script().slept = None;
-    let _ = rig.wait(Limit::Never);
-    fake.script().slept.is_some()
-}
 
 #[test]
 fn rule4_a_request_answer_cycle_changes_no_registration() {
@@ -228,24 +160,6 @@ fn ghosts_of_closed_descriptors_bring_a_new_backend() {
 }
 
 #[test]
-fn t20_with_a_new_backend_known_descriptors_are_no_new_connections() {
-    let (rig, fake) = rig(0);
-    let set_up = || {
-        rig.state().just_set = Some(fd(0));
-        let flags = Flags { mode: Some(Mode::Nonblocking), ..Flags::default() };
-        rig.state().register(fd(0), flags).unwrap();
-    };
-    set_up();
-    rig.register(fd(1), false);
-    (0..2).for_each(|n| rig.state().want(fd(n), Read));
-    rig.state().table.get(fd(0)).unwrap().cookie = 7;
-    assert!(sleeps(&rig, &fake));
-    rig.state().renew_backend().unwrap();
-    set_up();
-    assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 7);
-}
-
-#[test]
 fn d28_a_copy_elsewhere_is_unregistered_before_close() {
     let (rig, fake) = rig(2);
     assert!(sleeps(&rig, &fake));
@@ -311,132 +225,11 @@ fn m4_events_that_were_put_off_do_not_outlive_what_the_program_does() {
     }
 }
 
-/// A rig whose descriptor 0 is watched for edges, because its program takes turns.
-fn turn_taker() -> (Rig, Arc<Fake>) {
-    let (rig, fake) = rig(1);
-    for _ in 0..3 {
-        set_ready(&fake, 0, Interest::BOTH);
-        rig.wait(Limit::Never).unwrap();
-        assert_eq!(rig.drain(Read), [0]);
-        take(&rig, &fake);
-        rig.state().dont_want(fd(0), Read);
-        rig.state().want(fd(0), Write);
-        if rig.state().writable.is_empty() {
-            rig.wait(Limit::Never).unwrap();
-        }
-        assert_eq!(rig.drain(Write), [0]);
-        rig.state().moved(fd(0), Write, true);
-        rig.state().dont_want(fd(0), Write);
-        rig.state().want(fd(0), Read);
-    }
-    assert_eq!(rig.state().table.get(fd(0)).unwrap().trigger, Trigger::Edge);
-    (rig, fake)
-}
-
-/// A read that takes all there is.
-fn take(rig: &Rig, fake: &Fake) {
-    fake.script().ready.insert(fd(0), Interest::WRITE);
-    rig.state().moved(fd(0), Read, false);
-}
-
 #[test]
-fn rule1_after_a_write_an_edge_says_nothing_of_writing() {
-    let (rig, fake) = turn_taker();
-    set_ready(&fake, 0, Interest::BOTH);
+fn m1_m3_what_is_queued_and_ready_too_is_reported_once_a_wait() {
+    let (rig, fake) = rig(3);
+    rig.state().queue_for(fd(2), Read);
+    (0..3).for_each(|n| set_ready(&fake, n, Interest::READ));
     rig.wait(Limit::Never).unwrap();
-    assert_eq!(rig.drain(Read), [0]);
-    take(&rig, &fake);
-    rig.state().moved(fd(0), Write, true);
-    rig.state().want(fd(0), Write);
-    assert_eq!(rig.drain(Write), [], "the write may have used up the room");
-    rig.wait(Limit::Never).unwrap();
-    assert_eq!(rig.drain(Write), [0]);
-}
-
-#[test]
-fn rule1_an_edge_says_nothing_of_what_an_earlier_one_said() {
-    let (rig, fake) = turn_taker();
-    set_ready(&fake, 0, Interest::READ);
-    rig.wait(Limit::Never).unwrap();
-    assert_eq!(rig.drain(Read), [0]);
-    rig.state().want(fd(0), Write);
-    assert_eq!(rig.drain(Write), []);
-}
-
-#[test]
-fn m3_an_edge_is_reported_once_a_wait() {
-    let (rig, fake) = turn_taker();
-    set_ready(&fake, 0, Interest::BOTH);
-    rig.wait(Limit::Never).unwrap();
-    take(&rig, &fake);
-    for expected in [vec![0], vec![]] {
-        rig.state().want(fd(0), Write);
-        assert_eq!(rig.drain(Write), expected);
-        rig.state().dont_want(fd(0), Write);
-    }
-}
-
-#[test]
-fn rule2_what_an_edge_left_is_reported_again() {
-    for leave in [
-        |_: &Rig| (),
-        |rig: &Rig| assert_eq!(rig.pop(Read), Some(0)),
-        |rig: &Rig| rig.state().eagain(fd(0), Read),
-    ] {
-        let (rig, fake) = turn_taker();
-        set_ready(&fake, 0, Interest::BOTH);
-        rig.wait(Limit::Never).unwrap();
-        leave(&rig);
-        rig.wait(Limit::Never).unwrap();
-        assert_eq!(rig.drain(Read), [0]);
-    }
-}
-
-#[test]
-fn rule3_edges_that_nobody_wants_end_two_waits_and_no_more() {
-    let (rig, fake) = turn_taker();
-    rig.register(fd(1), false);
-    rig.state().want(fd(1), Read);
-    rig.state().dont_want(fd(0), Read);
-    assert!(sleeps(&rig, &fake));
-    let before = fake.script().looks;
-    for _ in 0..10 {
-        set_ready(&fake, 0, Interest::BOTH);
-        assert!(sleeps(&rig, &fake));
-    }
-    assert!(fake.script().looks <= before + 13, "{} looks", fake.script().looks - before);
-}
-
-#[test]
-fn rule4_connections_that_come_together_and_go_at_once_are_never_watched() {
-    let (rig, fake) = rig(0);
-    for n in 0..3 {
-        rig.state().just_set = Some(fd(n));
-        rig.state().register(fd(n), Flags::default()).unwrap();
-        rig.state().want(fd(n), Read);
-    }
-    (0..2).for_each(|n| set_ready(&fake, n, Interest::READ));
-    rig.wait(Limit::Never).unwrap();
-    assert_eq!(rig.drain(Read), [0, 1]);
-    (0..2).for_each(|n| rig.state().unregister(fd(n)));
-    assert!(sleeps(&rig, &fake));
-    assert_eq!(fake.script().sets, 1, "only the one that has nothing to say is watched");
-}
-
-#[test]
-fn rule6_a_connection_that_was_only_asked_about_is_new_when_it_is_set_up_again() {
-    let (rig, fake) = rig(0);
-    let set_up = |n| {
-        rig.state().just_set = Some(fd(n));
-        rig.state().register(fd(n), Flags::default()).unwrap();
-    };
-    (0..2).for_each(set_up);
-    (0..2).for_each(|n| rig.state().want(fd(n), Read));
-    rig.state().table.get(fd(0)).unwrap().cookie = 7;
-    set_ready(&fake, 0, Interest::READ);
-    rig.wait(Limit::Never).unwrap();
-    rig.register(fd(0), false);
-    assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 7, "nothing says that it is another");
-    set_up(0);
-    assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 0);
+    assert_eq!(rig.drain(Read), [2, 0, 1]);
 }

@@ -1,0 +1,331 @@
+//! Entries of any size. Most of their memory does not exist: only what is asked of the descriptor is looked at.
+
+use super::script::{Answer, BEHIND, Embedded, note_buffer, note_file, released, seen};
+use super::{Code, Owners, Setting};
+use crate::batch::filter::{self, Filter};
+use crate::batch::pin::Pin;
+use crate::batch::plan::Small;
+use crate::batch::send::{Carrier, send};
+use crate::batch::window::drop_window;
+use crate::batch::{Batch, item};
+use crate::buf::Source;
+use crate::outcome::Outcome;
+use crate::sys::mem;
+use crate::sys::message::{Gather, TRANSFER_MAX};
+use crate::xfer::gather::SMALL_FILE;
+use crate::xfer::sendfile::part;
+use nix::errno::Errno;
+use std::collections::VecDeque;
+use std::ptr;
+
+/// Calls of the descriptor after which it takes no more, so that the largest entries end.
+const PATIENCE: usize = 40;
+/// More than one send can have.
+const ENTRIES_MAX: usize = 2_500;
+/// Bytes of real memory in one entry.
+const REAL_MAX: usize = 1 << 18;
+/// A divisor of every page size.
+const PAGE: usize = 4096;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Add {
+        kind: Kind,
+        owned: bool,
+        n: u64,
+    },
+    AddMany(usize),
+    Answer(Answer),
+    Send,
+    Filter,
+    /// The kernel is done with some of what it was given without a copy.
+    LetGo(usize),
+    Reset,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Buffer,
+    File,
+    /// Memory that exists, and may be sent without a copy.
+    Real,
+}
+
+impl Step {
+    fn decode([kind, size, a, b]: Code) -> Step {
+        let wide = u64::from(a) << 8 | u64::from(b);
+        let n = match size % 8 {
+            0 | 1 => u64::from(a),
+            2 => wide,
+            3 => SMALL_FILE as u64 - 8 + u64::from(a % 16),
+            4 => TRANSFER_MAX as u64 - 8 + u64::from(a % 16),
+            5 => (1 << (a % 64)) + u64::from(b),
+            6 => wide << 4,
+            _ => u64::MAX - wide,
+        };
+        let owned = size & 64 != 0;
+        match kind % 16 {
+            0..3 => Step::Add { kind: Kind::Buffer, owned, n },
+            3..5 => Step::Add { kind: Kind::File, owned, n: n / 4 },
+            5 => Step::Add { kind: Kind::Real, owned: false, n: n % REAL_MAX as u64 },
+            6 => Step::AddMany(usize::from(size) * 5),
+            7..11 => Step::Answer(Answer::decode(a)),
+            11 | 12 => Step::Send,
+            13 => Step::Filter,
+            14 => Step::LetGo(usize::from(a)),
+            _ => Step::Reset,
+        }
+    }
+}
+
+/// What is left of an entry: of memory from an address on, of a file from a position on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Part {
+    fd: Option<i64>,
+    at: u64,
+    n: u64,
+}
+
+/// A descriptor that knows what it has to be asked.
+struct Ledger {
+    setting: Setting,
+    answers: VecDeque<Answer>,
+    parts: VecDeque<Part>,
+    /// Bytes in `parts`.
+    left: u128,
+    moved: u128,
+    calls: usize,
+    held: bool,
+    kept: Vec<(Pin, Source)>,
+}
+
+impl Ledger {
+    fn first(&self) -> Part {
+        *self.parts.front().expect("something is left")
+    }
+
+    /// Takes some of `n` bytes, of which nothing else is to be taken.
+    fn take(&mut self, n: u64, more: bool) -> Result<usize, Errno> {
+        assert!(n > 0 && u128::from(n) <= self.left);
+        self.calls += 1;
+        let answer = if self.calls > PATIENCE { Answer::Again } else { Answer::All };
+        let taken = match self.answers.pop_front().unwrap_or(answer) {
+            Answer::All => n,
+            // Near the end, too.
+            Answer::Some(few) if few % 2 == 0 => n.saturating_sub(few as u64).max(1),
+            Answer::Some(few) => n.min(few as u64),
+            Answer::Again => return Err(Errno::EAGAIN),
+            Answer::Fail => return Err(Errno::EPIPE),
+        };
+        self.held = more && taken == n;
+        self.moved += u128::from(taken);
+        self.left -= u128::from(taken);
+        let mut rest = taken;
+        while let Some(part) = self.parts.front_mut().filter(|_| rest > 0) {
+            let here = part.n.min(rest);
+            (part.at, part.n) = (part.at.wrapping_add(here), part.n - here);
+            rest -= here;
+            if part.n == 0 {
+                self.parts.pop_front();
+            }
+        }
+        Ok(taken as usize)
+    }
+
+    /// Only the last piece of a list may be less than an entry.
+    fn check(&self, list: &Gather, small: Option<Small>) {
+        let mut whole = true;
+        let mut parts = self.parts.iter();
+        for (i, (address, n)) in list.pieces().enumerate() {
+            assert!(whole, "a piece overtakes another");
+            let part = parts.next().expect("more pieces than entries");
+            let place = match small.filter(|small| small.gap == i) {
+                Some(small) => Part { fd: Some(small.fd), at: small.off, n: small.n as u64 },
+                None => Part { fd: None, at: address as u64, n: part.n },
+            };
+            assert_eq!(*part, place);
+            assert!(n > 0 && n as u64 <= part.n);
+            whole = n as u64 == part.n;
+        }
+        assert!(whole || small.is_none_or(|small| small.gap + 1 < list.len()), "part of a file");
+    }
+
+    fn follows(&self, n: usize) -> bool {
+        self.left > n as u128
+    }
+}
+
+impl Carrier for Ledger {
+    fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno> {
+        self.check(list, None);
+        assert_eq!(more, self.follows(list.bytes()));
+        self.take(list.bytes() as u64, more)
+    }
+
+    fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>> {
+        self.check(list, Some(small));
+        assert_eq!(more, self.follows(list.bytes()));
+        (!self.setting.cold).then(|| self.take(list.bytes() as u64, more))
+    }
+
+    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        assert_eq!(Part { fd: Some(fd), at: off, n }, self.first());
+        Ok(self.take(part(n) as u64, false)?)
+    }
+
+    fn without_copy(&self) -> bool {
+        self.setting.without_copy
+    }
+
+    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {
+        let first = self.first();
+        assert_eq!((first.fd, first.at), (None, piece.ptr().addr() as u64));
+        // It may begin within a page of the batch's own, where an earlier send came up short.
+        assert!(piece.len() as u64 <= first.n && (piece.ptr().addr() + piece.len()) % PAGE == 0);
+        assert_eq!(more, self.follows(piece.len()));
+        if self.setting.refuses {
+            return None;
+        }
+        self.kept.push((pin, piece));
+        Some(self.take(piece.len() as u64, more))
+    }
+
+    fn push_held(&mut self) {
+        self.held = false;
+    }
+}
+
+impl Filter for Ledger {
+    fn target(&self) -> i64 {
+        -1
+    }
+
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
+        assert_eq!(Part { fd: None, at: bytes.addr() as u64, n }, self.first());
+        Ok(self.take(n, false)?)
+    }
+
+    fn takes_files(&self) -> bool {
+        true
+    }
+
+    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+        assert_eq!(Part { fd: Some(fd), at: off, n }, self.first());
+        Ok(self.take(n, false)?)
+    }
+}
+
+struct Run {
+    batch: Batch,
+    ledger: Ledger,
+    owners: Owners,
+    added: usize,
+}
+
+/// Panics where the batch and the model differ.
+pub(crate) fn run(setting: Setting, codes: &[Code]) {
+    let mut e = Embedded::new();
+    let batch = e.view();
+    batch.init(setting.autofree, 0).unwrap();
+    let ledger = Ledger {
+        setting,
+        answers: VecDeque::new(),
+        parts: VecDeque::new(),
+        left: 0,
+        moved: 0,
+        calls: 0,
+        held: false,
+        kept: Vec::new(),
+    };
+    let mut run = Run { batch, ledger, owners: Owners::default(), added: 0 };
+    codes.iter().copied().map(Step::decode).for_each(|step| run.step(step));
+    run.step(Step::Send);
+    run.step(Step::Reset);
+    run.step(Step::LetGo(usize::MAX));
+    assert_eq!(e.behind, BEHIND);
+}
+
+impl Run {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Add { kind, owned, n } => self.add(kind, owned, n),
+            Step::AddMany(k) => (0..k).for_each(|i| self.add(Kind::Buffer, false, i as u64 % 3)),
+            Step::Answer(answer) => self.ledger.answers.push_back(answer),
+            Step::Send => self.call(|ledger, batch| send(ledger, batch).outcome),
+            Step::Filter => self.call(|ledger, batch| filter::write(batch, note_file, ledger)),
+            Step::LetGo(k) => {
+                let kept = &mut self.ledger.kept;
+                for (_, piece) in kept.drain(..k.min(kept.len())) {
+                    // SAFETY: the share keeps the memory alive; a sanitizer sees if it does not.
+                    assert_eq!(unsafe { piece.ptr().read_volatile() }, FILLING);
+                }
+            }
+            Step::Reset => {
+                self.batch.reset();
+                self.owners.reset();
+                self.ledger.parts.clear();
+                self.ledger.left = 0;
+            }
+        }
+        assert_eq!(u128::from(self.batch.bytesleft()), self.owners.left());
+        assert_eq!(self.ledger.left, self.owners.left());
+        if self.ledger.left == 0 {
+            assert_eq!(seen(self.batch), (0, 0, 0, 0, vec![]));
+        }
+    }
+
+    fn add(&mut self, kind: Kind, owned: bool, n: u64) {
+        if self.added == ENTRIES_MAX || (kind == Kind::Real && n == 0) {
+            return;
+        }
+        self.added += 1;
+        let id = self.added as u64;
+        let (e, at, fd) = match kind {
+            Kind::Buffer => {
+                let address = (id << 34) | (id % 4096);
+                let cleanup = owned.then_some(note_buffer as item::Cleanup);
+                (item::buffer(ptr::without_provenance(address as usize), n, cleanup), address, None)
+            }
+            Kind::File => {
+                let (fd, off) = (100 + id as i64 % 3, id << 20);
+                let cleanup = if owned { note_file } else { drop_window };
+                (item::file(fd, off, n, cleanup), off, Some(fd))
+            }
+            Kind::Real => {
+                let p = filled(n as usize);
+                (item::buffer(p.cast(), n, Some(item::free_buffer)), p.addr() as u64, None)
+            }
+        };
+        let note = owned.then(|| if fd.is_some() { at + n } else { n });
+        let fits = self.owners.left() + u128::from(n) <= u128::from(u64::MAX);
+        let added = item::add_owned(Ok(self.batch), e);
+        assert_eq!(added, if fits { Ok(()) } else { Err(Errno::EOVERFLOW) });
+        if n == 0 || !fits {
+            assert_eq!(released(), Vec::from_iter(note), "what is not queued goes at once");
+            return;
+        }
+        self.ledger.parts.push_back(Part { fd, at, n });
+        self.ledger.left += u128::from(n);
+        self.owners.added(n, note);
+    }
+
+    fn call(&mut self, call: impl FnOnce(&mut Ledger, Batch) -> Outcome) {
+        (self.ledger.moved, self.ledger.calls) = (0, 0);
+        let result = call(&mut self.ledger, self.batch);
+        assert_eq!(result.unwrap_or(0) as u128, self.ledger.moved);
+        assert!(!self.ledger.held, "the call ended with bytes that wait for more");
+        self.owners.moved(self.ledger.moved, self.ledger.setting.autofree);
+    }
+}
+
+const FILLING: u8 = 0x5a;
+
+/// A `malloc` block.
+fn filled(n: usize) -> *const u8 {
+    // SAFETY: a new block, which is filled to its end.
+    unsafe {
+        let p = mem::realloc(ptr::null_mut(), n).unwrap();
+        p.write_bytes(FILLING, n);
+        p.as_ptr()
+    }
+}

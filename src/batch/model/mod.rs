@@ -1,0 +1,88 @@
+//! Random batches against models that are too simple to be wrong.
+//!
+//! [`bytes`] follows every byte of small batches to where it arrives. [`ledger`] has entries of any size, whose memory
+//! is never looked at, and checks what is asked of the descriptor. Both follow who owns what.
+//!
+//! The unit tests draw the batches at random; the fuzz target `plan` looks for those that reach new code.
+
+pub(crate) mod bytes;
+pub(crate) mod ledger;
+pub(in crate::batch) mod script;
+
+use crate::batch::model::script::{Answer, released};
+use std::collections::VecDeque;
+
+/// Four bytes, which stand for a step.
+pub(crate) type Code = [u8; 4];
+
+/// How the calls of a case are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) autofree: bool,
+    /// Files cannot be read without waiting.
+    pub(crate) cold: bool,
+    /// The descriptor can send without a copy.
+    pub(crate) without_copy: bool,
+    /// The descriptor refuses to send without a copy.
+    pub(crate) refuses: bool,
+}
+
+impl Setting {
+    pub(crate) fn decode(n: u8) -> Setting {
+        let bit = |i: u8| n >> i & 1 != 0;
+        Setting { autofree: bit(0), cold: bit(1), without_copy: bit(2), refuses: bit(3) }
+    }
+}
+
+impl Answer {
+    fn decode(n: u8) -> Answer {
+        match n % 8 {
+            0 => Answer::Again,
+            1 => Answer::Fail,
+            2 | 3 => Answer::All,
+            few => Answer::Some(1 + usize::from(n / 8) * usize::from(few)),
+        }
+    }
+}
+
+/// Owned entries that are in the batch, in order: how many bytes end with each, and what is noted when it goes.
+#[derive(Default)]
+struct Owners {
+    /// Bytes queued and bytes sent since the last reset.
+    queued: u128,
+    sent: u128,
+    in_batch: VecDeque<(u128, u64)>,
+}
+
+impl Owners {
+    /// An entry of `n` bytes was added.
+    fn added(&mut self, n: u64, note: Option<u64>) {
+        self.queued += u128::from(n);
+        self.in_batch.extend(note.map(|note| (self.queued, note)));
+    }
+
+    fn left(&self) -> u128 {
+        self.queued - self.sent
+    }
+
+    /// Bytes were sent: with `autofree`, or if these were the last, owners have been released.
+    fn moved(&mut self, n: u128, autofree: bool) {
+        self.sent += n;
+        let all = self.left() == 0;
+        let mut expected = Vec::new();
+        while let Some(&(end, note)) = self.in_batch.front()
+            && (all || (autofree && end <= self.sent))
+        {
+            expected.push(note);
+            self.in_batch.pop_front();
+        }
+        assert_eq!(released(), expected);
+    }
+
+    /// Everything was let go of.
+    fn reset(&mut self) {
+        let expected: Vec<u64> = self.in_batch.drain(..).map(|(_, note)| note).collect();
+        assert_eq!(released(), expected);
+        *self = Owners::default();
+    }
+}
