@@ -34,6 +34,10 @@ mod loops;
 mod prefork;
 #[path = "servers/process.rs"]
 mod process;
+#[path = "servers/raw.rs"]
+mod raw;
+#[path = "soak.rs"]
+mod soak;
 #[path = "servers/stage.rs"]
 mod stage;
 #[path = "servers/swarm.rs"]
@@ -42,6 +46,10 @@ mod swarm;
 mod tls;
 #[path = "servers/tracker.rs"]
 mod tracker;
+#[path = "servers/usage.rs"]
+mod usage;
+#[path = "servers/victim.rs"]
+mod victim;
 #[path = "servers/web.rs"]
 mod web;
 
@@ -72,6 +80,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),
     )
+    .chain(soak::trials())
     .collect()
 }
 

@@ -11,7 +11,11 @@ pub(super) const TRIALS: &[OnBackend] =
     &[("echo::many_clients", many_clients), ("echo::many_clients_taking_turns", many_clients_taking_turns)];
 
 pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {
-    Server::start(Command::new(stage::program("echo", &[])?).args(arguments), backend)
+    Server::start(command()?.args(arguments), backend)
+}
+
+pub(super) fn command() -> Result<Command, String> {
+    Ok(Command::new(stage::program("echo", &[])?))
 }
 
 fn many_clients(backend: &str) -> Verdict {
