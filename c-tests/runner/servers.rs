@@ -22,6 +22,8 @@ mod cost;
 mod echo;
 #[path = "servers/gzip.rs"]
 mod gzip;
+#[path = "hostile.rs"]
+mod hostile;
 #[path = "servers/http.rs"]
 mod http;
 #[path = "servers/install.rs"]
@@ -80,6 +82,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),
     )
+    .chain(hostile::trials())
     .chain(soak::trials())
     .collect()
 }

@@ -1,13 +1,14 @@
 //! Sockets that are used as no decent client does.
 
 use super::process::PATIENCE;
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, connect, send, setsockopt, socket, sockopt,
 };
 use std::error::Error;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 pub(super) fn open(address: SocketAddr) -> Result<TcpStream, Box<dyn Error>> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -49,5 +50,24 @@ pub(super) fn rest_of(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     match stream.read_to_end(&mut rest) {
         Err(e) if e.kind() == ErrorKind::ConnectionReset => Ok(rest),
         read => read.map(|_| rest),
+    }
+}
+
+/// A connection that is begun but not waited for.
+pub(super) fn begin(address: SocketAddr) -> Result<OwnedFd, Box<dyn Error>> {
+    let SocketAddr::V4(address) = address else { return Err("not an IPv4 address".into()) };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    match connect(socket.as_raw_fd(), &SockaddrIn::from(address)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
+        Err(e) => Err(format!("connect: {e}").into()),
+    }
+}
+
+/// Closes the connection without a word to the other side; that needs a privilege, and without it is a reset.
+pub(super) fn vanish(stream: TcpStream) -> nix::Result<()> {
+    match setsockopt(&stream, sockopt::TcpRepair, &1) {
+        Err(Errno::EPERM) => reset(stream),
+        done => done,
     }
 }
