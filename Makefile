@@ -37,7 +37,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan stress bench bench-tools
+	check-c check-loom check-tsan hostile soak stress bench bench-tools
 
 all:
 	$(CARGO) build --release
@@ -114,6 +114,15 @@ check-loom:
 # The C side alone: see the script.
 check-tsan: check-tools all
 	sh c-tests/tsan/check.sh $(RELEASE)
+
+# Ten attacks of each kind; the table has what the servers used.
+hostile: check-tools
+	OWFAT_IO_HOSTILE=10 $(CARGO) test --release --test c -- --test-threads 1 hostile::
+	@cat build/hostile.txt
+
+# Twenty minutes; SECONDS= for less or more.
+soak: check-tools
+	OWFAT_IO_SOAK=$(or $(SECONDS),1200) $(CARGO) test --release --test c -- soak::
 
 # A minute on each backend, one after the other; OWFAT_IO_SEED= repeats what a failure printed.
 stress: check-tools

@@ -8,6 +8,8 @@
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
+//! | `servers/` | each attack of `runner/hostile.rs` on each backend | the same servers among hostile peers |
+//! | `servers/` | `soak::mixed_load`, only on demand | the same servers after twenty minutes |
 //!
 //! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.

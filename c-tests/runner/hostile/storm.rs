@@ -6,7 +6,7 @@ use crate::servers::raw::{open, reset};
 use crate::servers::victim::Victim;
 use std::io::Write;
 
-const CONNECTIONS: usize = 3000;
+const CONNECTIONS: usize = 2000;
 
 pub(super) fn launch(victim: &Victim) -> Launched {
     let request = request(victim.kind);

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 pub(super) struct Row<'a> {
     /// Server, attack, backend.
     subject: [&'a str; 3],
-    before: Spent,
+    pub(super) before: Spent,
     /// While the attack grew to its full size: the processor time in per cent.
     pub(super) attacked: f64,
     pub(super) during: Spent,
