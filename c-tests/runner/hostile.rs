@@ -48,12 +48,13 @@ pub(super) const KNOB: &str = "OWFAT_IO_HOSTILE";
 const ATTACKS_OF_EACH: usize = 2;
 /// How long an honest client may wait.
 const IN_TIME: Duration = Duration::from_secs(5);
-/// The attackers hold still for this long. A server that spins uses all of it, or its share of a busy machine.
+/// The attackers hold still for this long.
 const QUIET: Duration = Duration::from_millis(200);
 /// As long it is watched before they come and when they have gone.
 const CALM: Duration = Duration::from_millis(100);
-/// Of the processor, in per cent, in the quietest of some spans: in the first ones it may have work left over.
-const MOST_CPU: f64 = 10.0;
+/// For how much of it the server may be awake, in per cent, in the quietest of some spans: in the first ones it may
+/// have work left over. One that spins never sleeps.
+const AWAKE: f64 = 30.0;
 const SPANS: usize = 10;
 /// What an attack may leave behind, in KiB: a backlog of clients is now longer, now shorter.
 const MEMORY_SLACK: u64 = 1024;
@@ -194,12 +195,12 @@ fn quiet(victim: &Victim, held: &mut Held, span: Duration) -> Result<Spent, Box<
         let begin = Usage::of(pid)?;
         held.stay(span);
         let end = Usage::of(pid)?;
-        least = least.min(end.cpu_since(&begin));
-        if least <= MOST_CPU {
-            return Ok((least, end));
+        least = least.min(end.awake_since(&begin));
+        if least <= AWAKE {
+            return Ok((end.cpu_since(&begin), end));
         }
     }
-    Err(format!("with nothing to do it uses {least:.0} % of a processor").into())
+    Err(format!("with nothing to do it is awake for {least:.0} % of the time").into())
 }
 
 fn in_time(whom: &str, mut ask: impl FnMut() -> Verdict) -> Verdict {

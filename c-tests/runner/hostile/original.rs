@@ -12,7 +12,7 @@ use crate::servers::victim::{Kind, Victim};
 use std::error::Error;
 use std::thread::sleep;
 
-/// Processor time that ours may use beyond the original's, in per cent.
+/// For how much longer than the original ours may be awake, in per cent of the time.
 const SLACK: f64 = 15.0;
 
 pub(super) fn compare(backend: &str) -> Verdict {
@@ -27,12 +27,7 @@ pub(super) fn compare(backend: &str) -> Verdict {
         let held = [limit::launch(&original)?, limit::launch(&ours)?];
         row.attacked = Usage::of(ours.server().pid())?.cpu_since(&begin);
         in_time("a client over UDP", || regular.is_served())?;
-        let [used, allowed] = side_by_side([&ours, &original])?;
-        if used.0 > allowed.0 + SLACK {
-            let story = format!("{:.0} % of a processor, and {:.0} % on libowfat 0.32", used.0, allowed.0);
-            return Err(format!("with no descriptor left it uses {story}").into());
-        }
-        row.during = used;
+        row.during = side_by_side(&ours, &original)?;
         held.into_iter().try_for_each(|held| held.leave())?;
         row.after = calm(&ours, idle)?;
         in_time("a client that comes after the attack", || ours.serves_a_newcomer())?;
@@ -40,14 +35,17 @@ pub(super) fn compare(backend: &str) -> Verdict {
     row.write()
 }
 
-/// What both use in the same span.
-fn side_by_side(victims: [&Victim; 2]) -> Result<[Spent; 2], Box<dyn Error>> {
-    let usages = || -> Result<[Usage; 2], Box<dyn Error>> {
-        let [a, b] = victims.map(|victim| Usage::of(victim.server().pid()));
-        Ok([a?, b?])
-    };
+/// Watches both in the same span.
+fn side_by_side(ours: &Victim, original: &Victim) -> Result<Spent, Box<dyn Error>> {
+    let usages =
+        || Ok::<_, Box<dyn Error>>((Usage::of(ours.server().pid())?, Usage::of(original.server().pid())?));
     let begin = usages()?;
     sleep(QUIET);
     let end = usages()?;
-    Ok([0, 1].map(|n| (end[n].cpu_since(&begin[n]), end[n])))
+    let (awake, allowed) = (end.0.awake_since(&begin.0), end.1.awake_since(&begin.1));
+    if awake > allowed + SLACK {
+        let story = format!("awake for {awake:.0} % of the time, and for {allowed:.0} % on libowfat 0.32");
+        return Err(format!("with no descriptor left it is {story}").into());
+    }
+    Ok((end.0.cpu_since(&begin.0), end.0))
 }

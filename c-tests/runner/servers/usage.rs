@@ -12,6 +12,8 @@ const TICKS: f64 = 100.0;
 pub(super) struct Usage {
     at: Instant,
     ticks: u64,
+    /// Nanoseconds in which its threads ran or waited for a processor.
+    awake: u64,
     /// Resident memory in KiB.
     pub(super) resident: u64,
     /// That part of it which belongs to the process alone: heap and stacks, but neither code nor files. In KiB.
@@ -27,6 +29,7 @@ impl Usage {
         Ok(Usage {
             at: Instant::now(),
             ticks: cpu_ticks(pid)?,
+            awake: awake(pid)?,
             resident: kibibytes(&memory, "Rss:")?,
             anonymous: kibibytes(&memory, "Anonymous:")?,
             descriptors: fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
@@ -38,6 +41,27 @@ impl Usage {
         let seconds = (self.at - earlier.at).as_secs_f64();
         100.0 * (self.ticks - earlier.ticks) as f64 / TICKS / seconds
     }
+
+    /// The share of the time since `earlier` in which the process did not sleep, in per cent, and more than 100 if
+    /// several threads did not. What spins comes to 100 also on a machine that is too busy to let it run.
+    pub(super) fn awake_since(&self, earlier: &Usage) -> f64 {
+        // A thread that has ended takes its count along.
+        100.0 * self.awake.saturating_sub(earlier.awake) as f64 / (self.at - earlier.at).as_nanos() as f64
+    }
+}
+
+fn awake(pid: u32) -> Result<u64, Box<dyn Error>> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // It may end just now.
+        let Ok(times) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        let mut times = times.split_whitespace().map(str::parse::<u64>);
+        let (Some(ran), Some(waited)) = (times.next(), times.next()) else {
+            return Err("no schedstat".into());
+        };
+        sum += ran? + waited?;
+    }
+    Ok(sum)
 }
 
 fn kibibytes(memory: &str, label: &str) -> Result<u64, Box<dyn Error>> {
