@@ -52,7 +52,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 .NOTPARALLEL:
 .PHONY: all headers abi man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan check-asan check-valgrind check-deps stress fuzz fuzz-corpus bench bench-tools
+	check-c check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
 
 all:
 	$(CARGO) build --release $(BUILD)
@@ -165,18 +165,26 @@ check-asan: check-tools
 check-valgrind: check-tools all
 	sh c-tests/memory/valgrind.sh $(CARGO) $(RELEASE)
 
+# Ten attacks of each kind; the table has what the servers used.
+hostile: check-tools all
+	OWFAT_IO_HOSTILE=10 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 hostile::
+	@cat build/hostile.txt
+
+# Twenty minutes; SECONDS= for less or more.
+soak: check-tools all
+	OWFAT_IO_SOAK=$(or $(SECONDS),1200) $(CARGO) test --release $(BUILD) --test c -- soak::
+
 # A minute on each backend, one after the other, and 10,000 random programs; OWFAT_IO_SEED= repeats what a failure
 # printed.
 stress: check-tools all
 	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
 	OWFAT_IO_RANDOM=10000 $(CARGO) test --release $(BUILD) --test c -- --nocapture random::
 
-# Ten minutes on each target, one after the other, beginning with the corpora in fuzz/corpus. What is new is added to
+# Ten minutes on each target (SECONDS= for less or more), one after the other, beginning with the corpora in fuzz/corpus. What is new is added to
 # build/fuzz; a finding is left there too, in a file that `make fuzz TARGET=border INPUT=file` runs alone.
 # The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
 FUZZ_TARGETS = machine plan border
 TARGET = $(FUZZ_TARGETS)
-SECONDS = 600
 INPUT =
 FUZZ_FLAGS = --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cforce-frame-pointers -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
@@ -191,7 +199,7 @@ fuzz: check-tools
 	@set -e; for t in $(TARGET); do \
 		mkdir -p $(FUZZ_DIR)/$$t; \
 		if [ -n '$(INPUT)' ]; then set -- '$(INPUT)'; \
-		else set -- -max_total_time=$(SECONDS) $(FUZZ_DIR)/$$t fuzz/corpus/$$t; fi; \
+		else set -- -max_total_time=$(or $(SECONDS),600) $(FUZZ_DIR)/$$t fuzz/corpus/$$t; fi; \
 		echo "make fuzz: $$t"; \
 		$(FUZZ_DIR)/target/$(FUZZ_HOST)/release/$$t $(FUZZ_RUN) -artifact_prefix=$(FUZZ_DIR)/$$t- "$$@"; \
 	done

@@ -9,6 +9,8 @@
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
+//! | `servers/` | each attack of `runner/hostile.rs` on each backend | the same servers among hostile peers |
+//! | `servers/` | `soak::mixed_load`, only on demand | the same servers after twenty minutes |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!

@@ -13,6 +13,8 @@
 //! | `iom_pool` | `servers/iom_pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
+//! | `hostile` | all of them among peers that mean harm |
+//! | `soak` | all of them under a mixed load, for a long time |
 //! | `install` | what `make install` puts down and `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]
@@ -25,6 +27,8 @@ mod cost;
 mod echo;
 #[path = "servers/gzip.rs"]
 mod gzip;
+#[path = "hostile.rs"]
+mod hostile;
 #[path = "servers/http.rs"]
 mod http;
 #[path = "servers/install.rs"]
@@ -37,6 +41,10 @@ mod loops;
 mod prefork;
 #[path = "servers/process.rs"]
 mod process;
+#[path = "servers/raw.rs"]
+mod raw;
+#[path = "soak.rs"]
+mod soak;
 #[path = "servers/stage.rs"]
 mod stage;
 #[path = "servers/swarm.rs"]
@@ -45,6 +53,10 @@ mod swarm;
 mod tls;
 #[path = "servers/tracker.rs"]
 mod tracker;
+#[path = "servers/usage.rs"]
+mod usage;
+#[path = "servers/victim.rs"]
+mod victim;
 #[path = "servers/web.rs"]
 mod web;
 
@@ -75,6 +87,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),
     )
+    .chain(hostile::trials())
+    .chain(soak::trials())
     .collect()
 }
 

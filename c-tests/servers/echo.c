@@ -9,12 +9,14 @@
 #include <io.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 static int take_turns;
+static int64 listener;
 
 struct client {
   int64 have, sent;
@@ -24,12 +26,17 @@ struct client {
 static void hang_up(int64 s) {
   free(io_getcookie(s));
   io_close(s);
+  io_wantread(listener);       /* a descriptor is free again: see welcome() */
 }
 
-static void welcome(int64 listener) {
+static void welcome(void) {
   int s = accept((int)listener, NULL, NULL);
   struct client* c;
-  if (s == -1) return;
+  if (s == -1) {
+    /* No descriptor left: the client who waits stays ready, so ask again when another one has gone. */
+    if (errno == EMFILE || errno == ENFILE) io_dontwantread(listener);
+    return;
+  }
   c = calloc(1, sizeof *c);
   io_nonblock(s);
   if (!c || !io_fd(s)) {
@@ -79,13 +86,14 @@ static void on_writable(int64 s) {
 int main(int argc, char** argv) {
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t n = sizeof a;
-  int64 listener = socket(AF_INET, SOCK_STREAM, 0), s;
+  int64 s;
 
   take_turns = argc == 2 && !strcmp(argv[1], "turns");
   if (argc > 1 && !take_turns) {
     fputs("usage: echo [turns]\n", stderr);
     return 2;
   }
+  listener = socket(AF_INET, SOCK_STREAM, 0);
   if (listener == -1 || bind((int)listener, (struct sockaddr*)&a, n) == -1 || listen((int)listener, 128) == -1 ||
       getsockname((int)listener, (struct sockaddr*)&a, &n) == -1) {
     perror("echo");
@@ -103,7 +111,7 @@ int main(int argc, char** argv) {
   for (;;) {
     io_wait();
     while ((s = io_canread()) != -1)
-      if (s == listener) welcome(s);
+      if (s == listener) welcome();
       else on_readable(s);
     while ((s = io_canwrite()) != -1) on_writable(s);
   }

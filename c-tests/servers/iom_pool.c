@@ -30,11 +30,19 @@ static void die(const char* what) {
   exit(1);
 }
 
-/* Everybody else may accept meanwhile: with the listening socket it is as with any other. */
+static void hang_up(int s) {
+  close(s);
+  /* A descriptor is free again: see welcome(). To arm what is armed changes nothing. */
+  if (iom_add(&pool, listener, IOM_READ) == -1) die("iom_add");
+}
+
+/* Everybody else may accept meanwhile: with the listening socket it is as with any other. Without a descriptor left
+ * it is not armed before a client has gone, because the one who waits would be an event again and again. */
 static void welcome(void) {
   int s = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+  if (s == -1 && (errno == EMFILE || errno == ENFILE)) return;
   if (iom_add(&pool, listener, IOM_READ) == -1) die("iom_add");
-  if (s != -1 && iom_add(&pool, s, IOM_READ) == -1) close(s);
+  if (s != -1 && iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
 }
 
 /* Waits as long as the client does not read. 0 if it is gone. */
@@ -57,7 +65,7 @@ static int send_all(int s, const char* bytes, ssize_t n) {
 static void answer(int s) {
   char bytes[BUFFER];
   ssize_t n = read(s, bytes, sizeof bytes);
-  if (n <= 0 || !send_all(s, bytes, n) || iom_add(&pool, s, IOM_READ) == -1) close(s);
+  if (n <= 0 || !send_all(s, bytes, n) || iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
 }
 
 static void* work(void* unused) {

@@ -9,6 +9,7 @@
 #include <io.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,10 +28,23 @@ struct client {
 static void hang_up(int64 s) {
   free(io_getcookie(s));
   io_close(s);
+  io_wantread(listener);       /* a descriptor is free again: see next_client() */
+}
+
+/* The next client, or -1. Without a descriptor left, the client who waits stays ready: so do not ask before another
+ * one has gone. That may have happened just now, in another thread, and would be forgotten: hence the second look. */
+static int next_client(void) {
+  int s = accept((int)listener, NULL, NULL);
+  if (s == -1 && (errno == EMFILE || errno == ENFILE)) {
+    io_dontwantread(listener);
+    s = accept((int)listener, NULL, NULL);
+    if (s != -1 || errno == EAGAIN) io_wantread(listener);
+  }
+  return s;
 }
 
 static void welcome(void) {
-  int s = accept((int)listener, NULL, NULL);
+  int s = next_client();
   struct client* c;
   if (s == -1) return;
   c = calloc(1, sizeof *c);

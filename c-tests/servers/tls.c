@@ -139,8 +139,12 @@ static int queue_text(struct client* c, const char* status, const char* text) {
 
 static int queue_file(struct client* c, const char* path) {
   struct stat st;
-  int outside = path[0] == '/' || strstr(path, "..");
-  int file = outside ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  int file;
+  if (path[0] == '/' || strstr(path, "..")) return queue_text(c, "404 Not Found", "not found\n");
+  file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  /* With all descriptors in use, the file may well be there. */
+  if (file == -1 && (errno == EMFILE || errno == ENFILE))
+    return queue_text(c, "503 Service Unavailable", "try again later\n");
   if (file == -1) return queue_text(c, "404 Not Found", "not found\n");
   if (fstat(file, &st) == -1 || !S_ISREG(st.st_mode)) {
     close(file);

@@ -100,12 +100,20 @@ static int queue_text(struct client* c, const char* status, const char* text, in
   return queue_head(c, status, str_len(text)) && (!with_body || iob_adds(&c->answer, text));
 }
 
+/* With all descriptors in use, the file may well be there. */
+static int queue_unopened(struct client* c, int with_body) {
+  if (errno == EMFILE || errno == ENFILE)
+    return queue_text(c, "503 Service Unavailable", "try again later\n", with_body);
+  return queue_text(c, "404 Not Found", "not found\n", with_body);
+}
+
 static int queue_file(struct client* c, const char* path, int with_body) {
   struct stat st;
   int64 file;
   int outside = path[0] == '/'; /* so could ".." lead out of the directory */
   for (const char* p = path; *p; ++p) outside |= p[0] == '.' && p[1] == '.';
-  if (outside || !io_readfile(&file, path)) return queue_text(c, "404 Not Found", "not found\n", with_body);
+  if (outside) return queue_text(c, "404 Not Found", "not found\n", with_body);
+  if (!io_readfile(&file, path)) return queue_unopened(c, with_body);
   if (fstat((int)file, &st) == -1 || !S_ISREG(st.st_mode)) {
     io_close(file);
     return queue_text(c, "404 Not Found", "not found\n", with_body);

@@ -19,7 +19,11 @@ pub(super) const TRIALS: &[OnBackend] = &[
 ];
 
 pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {
-    Server::start(Command::new(stage::program("echo", &[])?).args(arguments), backend)
+    Server::start(command()?.args(arguments), backend)
+}
+
+pub(super) fn command() -> Result<Command, String> {
+    Ok(Command::new(stage::program("echo", &[])?))
 }
 
 fn many_clients(backend: &str) -> Verdict {

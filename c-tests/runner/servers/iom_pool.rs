@@ -15,8 +15,16 @@ pub(super) const TRIALS: &[Once] = &[
 
 const THREADS: &str = "4";
 
-fn start(command: &mut Command) -> Result<Server, Box<dyn Error>> {
-    Server::start(command.arg(stage::program("iom_pool", &[])?).arg(THREADS), "epoll")
+pub(super) fn command() -> Result<Command, String> {
+    let mut command = Command::new(stage::program("iom_pool", &[])?);
+    command.arg(THREADS);
+    Ok(command)
+}
+
+/// Starts it under `wrapper`.
+fn start(wrapper: &mut Command) -> Result<Server, Box<dyn Error>> {
+    let command = command()?;
+    Server::start(wrapper.arg(command.get_program()).args(command.get_args()), "epoll")
 }
 
 fn connect(address: SocketAddr) -> Result<TcpStream, Box<dyn Error>> {

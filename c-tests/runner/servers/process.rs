@@ -137,6 +137,13 @@ impl Drop for Server {
     }
 }
 
+/// The same command with room for `descriptors` descriptors, from its first instruction on.
+pub(super) fn limited(command: &Command, descriptors: usize) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--nofile={descriptors}")).arg(command.get_program()).args(command.get_args());
+    limited
+}
+
 fn spawn(command: &mut Command) -> Result<Child, String> {
     command.process_group(0).stdin(Stdio::null()).spawn().map_err(|e| format!("{command:?}: {e}"))
 }

@@ -1,6 +1,6 @@
 //! `servers/tls.c`: OpenSSL's `SSL_write` as a filter, fetched from with curl and `openssl s_client`.
 
-use super::http::Client;
+use super::http::{Client, request};
 use super::process::{PATIENCE, Server, fresh_path, in_parallel, wait_until};
 use super::swarm::payload;
 use super::{OnBackend, Verdict, stage};
@@ -29,7 +29,7 @@ pub(super) const TRIALS: &[OnBackend] = &[
 
 const LIMIT: Duration = Duration::from_secs(60);
 const BIG_SIZE: usize = 50_000_000;
-const FILES: [(&str, usize); 4] = [("empty", 0), ("one", 1), ("some", 100_000), ("big", BIG_SIZE)];
+pub(super) const FILES: [(&str, usize); 4] = [("empty", 0), ("one", 1), ("some", 100_000), ("big", BIG_SIZE)];
 const PARALLEL: usize = 200;
 
 /// What the server is started with and its clients know.
@@ -70,9 +70,14 @@ fn many_size(n: usize) -> usize {
 }
 
 fn start(backend: &str) -> Result<Server, Box<dyn Error>> {
+    Server::start(&mut command()?, backend)
+}
+
+pub(super) fn command() -> Result<Command, String> {
     let Site { certificate, key, documents } = site()?;
     let mut command = Command::new(stage::program("tls", &["-lssl", "-lcrypto"])?);
-    Server::start(command.arg(certificate).arg(key).arg(documents), backend)
+    command.arg(certificate).arg(key).arg(documents);
+    Ok(command)
 }
 
 fn curl() -> Result<Command, String> {
@@ -87,7 +92,7 @@ fn check(copy: &Path, name: &str) -> Verdict {
     if equal { Ok(()) } else { Err(format!("{name} differs").into()) }
 }
 
-fn fetch(server: &Server, name: &str) -> Verdict {
+pub(super) fn fetch(server: &Server, name: &str) -> Verdict {
     let copy = fresh_path("tls");
     fs::write(&copy, "")?;
     stage::succeed(curl()?.arg("-o").arg(&copy).arg(format!("https://{}/{name}", server.address)), LIMIT)?;
@@ -143,7 +148,7 @@ fn big_file_to_a_slow_client(backend: &str) -> Verdict {
 }
 
 /// `openssl s_client`, ended when dropped.
-struct SClient {
+pub(super) struct SClient {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -152,7 +157,7 @@ struct SClient {
 }
 
 impl SClient {
-    fn connect(server: &Server) -> Result<SClient, Box<dyn Error>> {
+    pub(super) fn connect(server: &Server) -> Result<SClient, Box<dyn Error>> {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-brief", "-verify_return_error", "-CAfile"]).arg(site()?.certificate);
         command.args(["-connect", &server.address.to_string()]).process_group(0);
@@ -182,8 +187,21 @@ impl SClient {
         }
     }
 
-    fn send(&mut self, text: &str) -> Verdict {
+    pub(super) fn send(&mut self, text: &str) -> Verdict {
         Ok(self.stdin.write_all(text.as_bytes())?)
+    }
+
+    /// Requests a path and gives the body of the answer, leaving the connection open.
+    pub(super) fn get(&mut self, path: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+        self.send(&request("GET", path))?;
+        let mut body = vec![0; self.header()?];
+        self.stdout.read_exact(&mut body)?;
+        Ok(body)
+    }
+
+    /// The next bytes that come, whatever they are.
+    pub(super) fn read_some(&mut self, bytes: usize) -> Result<(), Box<dyn Error>> {
+        Ok(self.stdout.read_exact(&mut vec![0; bytes])?)
     }
 
     /// The length that the header of the next answer announces.
@@ -215,7 +233,7 @@ fn s_client_changes_its_keys(backend: &str) -> Verdict {
     let server = start(backend)?;
     let wanted = fs::read(site()?.documents.join("big"))?;
     let mut client = SClient::connect(&server)?;
-    client.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    client.send(&request("GET", "/big"))?;
     let mut body = vec![0; client.header()?];
     let size = body.len() / PIECES;
     for piece in body.chunks_mut(size) {
@@ -243,8 +261,8 @@ fn client_disconnects_midway(backend: &str) -> Verdict {
     in_parallel(4, |_| {
         for _ in 0..5 {
             let mut client = SClient::connect(&server)?;
-            client.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-            client.stdout.read_exact(&mut [0; 100_000])?;
+            client.send(&request("GET", "/big"))?;
+            client.read_some(100_000)?;
             // The head of a record that announces 512 bytes of a ClientHello.
             Client::connect(server.address)?.send(b"\x16\x03\x01\x02\x00\x01")?;
         }

@@ -40,14 +40,13 @@ pub(super) struct Tracker {
 
 impl Tracker {
     pub(super) fn start(backend: &str, torrent: &Hash) -> Result<Tracker, Box<dyn Error>> {
-        Tracker::start_with(backend, torrent, &|port| {
-            vec!["-p".into(), port.to_string(), "-P".into(), port.to_string()]
-        })
+        Tracker::start_with(&preloaded(backend)?, torrent, &on_port)
     }
 
-    /// Starts a tracker that serves `torrent` on a free port, with the options that `listen` makes of it.
-    fn start_with(
-        backend: &str,
+    /// Starts a tracker that serves `torrent` on a free port, with the options that `listen` makes of it. `launcher` is
+    /// the words of the command that come before its name.
+    pub(super) fn start_with(
+        launcher: &[String],
         torrent: &Hash,
         listen: &dyn Fn(u16) -> Vec<String>,
     ) -> Result<Tracker, Box<dyn Error>> {
@@ -60,8 +59,8 @@ impl Tracker {
         // It takes no port 0, and a free port may be taken until it binds.
         for _ in 0..10 {
             let port = free_port()?;
-            let mut command = Command::new(stage::prefix()?.join("bin/owfat-io-run"));
-            command.args(["--backend", backend, "--", "opentracker", "-i", "127.0.0.1"]);
+            let mut command = Command::new(launcher.first().ok_or("no launcher")?);
+            command.args(&launcher[1..]).args(["opentracker", "-i", "127.0.0.1"]);
             command.args(listen(port)).arg("-d").arg(&directory).args(["-w", "whitelist"]);
             let mut server = Server::start_on(&mut command, port)?;
             let address = server.address;
@@ -82,6 +81,17 @@ impl Drop for Tracker {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The command that runs a program on our library.
+pub(super) fn preloaded(backend: &str) -> Result<Vec<String>, String> {
+    let wrapper = stage::prefix()?.join("bin/owfat-io-run").display().to_string();
+    Ok([wrapper.as_str(), "--backend", backend, "--"].map(str::to_owned).to_vec())
+}
+
+/// The options for TCP and UDP on one port.
+pub(super) fn on_port(port: u16) -> Vec<String> {
+    vec!["-p".into(), port.to_string(), "-P".into(), port.to_string()]
 }
 
 /// A port that is free for TCP and UDP.
@@ -127,7 +137,7 @@ fn udp_announces(backend: &str) -> Verdict {
 /// The workers read the registered UDP socket with blocking calls while the loop serves TCP.
 fn t18_udp_worker_threads(backend: &str) -> Verdict {
     let configuration = fresh_path("opentracker.conf");
-    let tracker = Tracker::start_with(backend, &TORRENT, &|port| {
+    let tracker = Tracker::start_with(&preloaded(backend)?, &TORRENT, &|port| {
         let text = format!("listen.udp.workers 2\nlisten.tcp_udp 127.0.0.1:{port}\n");
         // A missing file makes opentracker end, and that is reported.
         let _ = fs::write(&configuration, text);

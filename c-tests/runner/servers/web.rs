@@ -21,13 +21,18 @@ pub(super) const TRIALS: &[OnBackend] = &[
 ];
 
 pub(super) const HELLO: &[u8] = b"hello, world\n";
-const SMALL: &str = "a small file\n";
-const BIG_SIZE: usize = 50_000_000;
+pub(super) const SMALL: &str = "a small file\n";
+pub(super) const BIG_SIZE: usize = 50_000_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn start(backend: &str) -> Result<Server, Box<dyn Error>> {
+    Server::start(&mut command()?, backend)
+}
+
+pub(super) fn command() -> Result<Command, String> {
     let mut command = Command::new(stage::program("web", &["-lowfat"])?);
-    Server::start(command.arg(documents()?), backend)
+    command.arg(documents()?);
+    Ok(command)
 }
 
 /// The directory that is served, with a small and a big file.
