@@ -51,8 +51,9 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers abi man install uninstall clean demo demo-tools check check-tools check-format check-lint check-unit \
-	check-c check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
+.PHONY: all headers abi man install uninstall clean demo demo-tools \
+	check check-tools check-format check-lint check-unit check-c \
+	check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
 
 all:
 	$(CARGO) build --release $(BUILD)
@@ -180,9 +181,9 @@ stress: check-tools all
 	OWFAT_IO_STRESS=60 $(CARGO) test --release $(BUILD) --test c -- --test-threads 1 stress::
 	OWFAT_IO_RANDOM=10000 $(CARGO) test --release $(BUILD) --test c -- --nocapture random::
 
-# Ten minutes on each target (SECONDS= for less or more), one after the other, beginning with the corpora in fuzz/corpus. What is new is added to
-# build/fuzz; a finding is left there too, in a file that `make fuzz TARGET=border INPUT=file` runs alone.
-# The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
+# Ten minutes on each target (SECONDS= for less or more), one after the other, beginning with the corpora in
+# fuzz/corpus. What is new is added to build/fuzz; a finding is left there too, in a file that
+# `make fuzz TARGET=border INPUT=file` runs alone. The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
 FUZZ_TARGETS = machine plan border
 TARGET = $(FUZZ_TARGETS)
 INPUT =
