@@ -5,7 +5,7 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `generate`, `chance` | a program from a seed |
+//! | `generate`, `moves`, `chance` | a program from a seed |
 //! | `program` | its calls, as text and as C |
 //! | `play` | runs programs in `c-tests/random/play.c` |
 //! | `compare` | holds the runs against each other |
@@ -20,6 +20,8 @@ mod compare;
 mod defects;
 #[path = "random/generate.rs"]
 mod generate;
+#[path = "random/moves.rs"]
+mod moves;
 #[path = "random/play.rs"]
 mod play;
 #[path = "random/program.rs"]

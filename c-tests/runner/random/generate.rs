@@ -4,11 +4,11 @@
 use super::chance::Chance;
 use super::program::{Call, Program};
 
-const ENDS: usize = 24;
-const FILE_SIZE: i32 = 70_000;
+pub(super) const ENDS: usize = 24;
+pub(super) const FILE_SIZE: i32 = 70_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Pipe,
     Unix,
     Tcp,
@@ -18,9 +18,9 @@ enum Kind {
 }
 
 #[derive(Clone, Copy)]
-struct End {
+pub(super) struct End {
     kind: Kind,
-    mate: Option<usize>,
+    pub(super) mate: Option<usize>,
 }
 
 /// What the calls of a program are mostly about: weights for the groups of calls, as in `Sketch::step`.
@@ -34,14 +34,14 @@ const THEMES: [Theme; 6] = [
     [20, 10, 10, 8, 2, 30, 6, 4, 1],
 ];
 
-struct Sketch {
-    chance: Chance,
+pub(super) struct Sketch {
+    pub(super) chance: Chance,
     calls: Vec<Call>,
-    ends: [Option<End>; ENDS],
+    pub(super) ends: [Option<End>; ENDS],
     /// Large transfers, full connections.
-    large: bool,
+    pub(super) large: bool,
     /// Plain closes of registered descriptors, registrations left out, blocking ends.
-    careless: bool,
+    pub(super) careless: bool,
 }
 
 /// The program that belongs to a seed.
@@ -74,17 +74,17 @@ pub(crate) fn generate(seed: u64) -> Program {
 }
 
 impl Sketch {
-    fn call(&mut self, name: &'static str, arguments: &[i32]) {
+    pub(super) fn call(&mut self, name: &'static str, arguments: &[i32]) {
         self.calls.push(Call { name, arguments: arguments.to_vec() });
     }
 
-    fn free(&mut self) -> Option<usize> {
+    pub(super) fn free(&mut self) -> Option<usize> {
         let free: Vec<usize> = (0..ENDS).filter(|&i| self.ends[i].is_none()).collect();
         (!free.is_empty()).then(|| self.chance.pick(&free))
     }
 
     /// An index in use; now and then any.
-    fn end(&mut self) -> i32 {
+    pub(super) fn end(&mut self) -> i32 {
         let used: Vec<usize> =
             (0..ENDS).filter(|&i| self.ends[i].is_some_and(|e| e.kind != Kind::File)).collect();
         if used.is_empty() || self.chance.percent(1) {
@@ -94,7 +94,7 @@ impl Sketch {
     }
 
     /// A file, made first if there is none; now and then anything else.
-    fn file(&mut self) -> i32 {
+    pub(super) fn file(&mut self) -> i32 {
         if self.chance.percent(3) {
             return self.end();
         }
@@ -113,13 +113,13 @@ impl Sketch {
         self.call("file", &[a as i32, size, how]);
     }
 
-    fn of(&mut self, kinds: &[Kind]) -> i32 {
+    pub(super) fn of(&mut self, kinds: &[Kind]) -> i32 {
         let used: Vec<usize> =
             (0..ENDS).filter(|&i| self.ends[i].is_some_and(|e| kinds.contains(&e.kind))).collect();
         if used.is_empty() { self.end() } else { self.chance.pick(&used) as i32 }
     }
 
-    fn size(&mut self) -> i32 {
+    pub(super) fn size(&mut self) -> i32 {
         match self.chance.next() % 20 {
             0 => 0,
             1..=3 => 1,
@@ -158,7 +158,7 @@ impl Sketch {
     }
 
     /// A new pair, file or listener.
-    fn make(&mut self) {
+    pub(super) fn make(&mut self) {
         let (Some(a), kind) = (self.free(), self.chance.next() % 20) else { return };
         match kind {
             16 => {
@@ -281,158 +281,6 @@ impl Sketch {
                     self.register(b);
                     self.call("eagain_read", &[a]);
                 }
-            }
-        }
-    }
-
-    fn transfer(&mut self) {
-        let (a, n) = (self.end(), self.size());
-        match self.chance.next() % 40 {
-            0..=12 => self.call("tryread", &[a, n]),
-            13..=24 => self.call("trywrite", &[a, n]),
-            25 => self.call("tryreadtimeout", &[a, n]),
-            26 => self.call("trywritetimeout", &[a, n]),
-            27 | 28 => self.call("waitread", &[a, n]),
-            29 | 30 => self.call("waitwrite", &[a, n]),
-            31 if self.large => self.call("fill", &[a]),
-            31..=35 => {
-                let file = self.file();
-                let offset = self.chance.pick(&[0, 0, 5, 4096, 69_000, 70_000, 80_000]);
-                self.call("sendfile_to", &[a, file, offset, n]);
-            }
-            36 => {
-                let file = self.file();
-                let offset = self.chance.pick(&[0, 10, 65_000]);
-                self.call("mmapwrite", &[a, file, offset, n.min(4000)]);
-            }
-            37 | 38 => {
-                let (a, b) = (self.of(&[Kind::Unix]), self.end());
-                self.call("passfd", &[a, b]);
-            }
-            _ => {
-                let a = self.of(&[Kind::Unix]);
-                self.call("receivefd", &[a]);
-            }
-        }
-    }
-
-    fn batch(&mut self) {
-        let (b, n) = (self.chance.between(0, 1), self.size());
-        match self.chance.next() % 40 {
-            0..=5 => self.call("addbuf", &[b, n]),
-            6 | 7 => self.call("addbuf_free", &[b, n]),
-            8 => self.call("addbuf_munmap", &[b, n]),
-            9 => self.call("adds", &[b, n]),
-            10 => self.call("adds_free", &[b, n]),
-            11..=15 => {
-                let file = self.file();
-                let offset = self.chance.pick(&[0, 0, 5, 4096, 60_000, 69_999]);
-                let n = if self.chance.percent(95) { n.min(FILE_SIZE - offset) } else { n };
-                let name = self.chance.pick(&["addfile", "addfile_close"]);
-                self.call(name, &[b, file, offset, n]);
-            }
-            16 => self.call("prefetch", &[b, n]),
-            17..=27 => {
-                let a = self.of(&[Kind::Unix, Kind::Tcp]);
-                self.call("send_batch", &[b, a]);
-            }
-            28 => {
-                // Datagrams that 0.32 holds back (K2) would go together with the next ones.
-                let a = self.of(&[Kind::Pipe, Kind::Listener]);
-                self.call("send_batch", &[b, a]);
-            }
-            29 | 30 => {
-                let a = self.of(&[Kind::Unix, Kind::Tcp]);
-                self.call("pump", &[b, a]);
-            }
-            31..=36 => {
-                let (a, kind) = (self.of(&[Kind::Unix, Kind::Tcp]), self.chance.between(0, 5));
-                self.call("write_batch", &[b, a, kind, n]);
-            }
-            37 => self.call("reset_batch", &[b]),
-            38 => self.call("new_batch", &[b, n]),
-            _ => self.call("free_batch", &[b]),
-        }
-    }
-
-    fn deadline(&mut self) {
-        let a = self.end();
-        match self.chance.next() % 10 {
-            0..=3 => {
-                let ms = self.chance.pick(&[-5, -5, 0, 100_000]);
-                self.call("timeout", &[a, ms]);
-            }
-            4 | 5 => self.call("timedout", &[a]),
-            6 | 7 => self.call("sweep", &[]),
-            8 => self.call("tryreadtimeout", &[a, 100]),
-            _ => self.call("trywritetimeout", &[a, 100]),
-        }
-    }
-
-    fn mode(&mut self) {
-        let a = self.end();
-        match self.chance.next() % 8 {
-            0 | 1 => {
-                let cookie = self.chance.between(0, 99);
-                self.call("setcookie", &[a, cookie]);
-            }
-            2..=4 => self.call("getcookie", &[a]),
-            5 => self.call("closeonexec", &[a]),
-            6 => self.call("fd", &[a]),
-            _ if self.careless => self.call("block", &[a]),
-            _ => self.call("nonblock", &[a]),
-        }
-    }
-
-    fn open_or_close(&mut self) {
-        if self.chance.percent(50) {
-            return self.make();
-        }
-        let a = self.end();
-        match self.chance.next() % 10 {
-            0 if self.careless => self.call("plain_close", &[a, 0]),
-            1 if self.careless => self.call("plain_close", &[a, 1]),
-            _ => self.call("close_end", &[a]),
-        }
-        if let Some(mate) = self.ends[a as usize].take().and_then(|e| e.mate)
-            && let Some(end) = &mut self.ends[mate]
-        {
-            end.mate = None;
-        }
-    }
-
-    fn odd(&mut self) {
-        match self.chance.next() % 12 {
-            0 if self.careless => self.call("finish_and_shutdown", &[]),
-            0..=2 => {
-                let how = self.chance.between(0, 3);
-                self.call("no_file", &[how]);
-            }
-            3 => {
-                let file = self.file();
-                let name =
-                    self.chance.pick(&["fd", "wantread", "tryread", "trywrite", "close_end", "closeonexec"]);
-                match name {
-                    "tryread" | "trywrite" => self.call(name, &[file, 50]),
-                    _ => self.call(name, &[file]),
-                }
-            }
-            _ => {
-                let free = self.free().unwrap_or(0) as i32;
-                let name = self.chance.pick(&[
-                    "fd",
-                    "fd_canwrite",
-                    "nonblock",
-                    "getcookie",
-                    "wantread",
-                    "wantwrite",
-                    "dontwantread",
-                    "eagain",
-                    "timedout",
-                    "closeonexec",
-                    "close_end",
-                ]);
-                self.call(name, &[free]);
             }
         }
     }
