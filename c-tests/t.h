@@ -221,7 +221,7 @@ T_HELPER io_batch *t_batch;
 
 /* The case is over. Where leaks are looked for, nothing that the library allocated may be left, not even what it could
  * still reach; elsewhere the process just ends, as a case that is also run on libowfat must. Forked children, which
- * leave by _exit, may keep what they inherited. */
+ * leave by _exit, may keep what they inherited, or call this. */
 T_HELPER void t_account(void) {
   struct rlimit limit;
   if (!t_memory_is_checked()) return;
