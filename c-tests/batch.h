@@ -10,6 +10,11 @@
 /* Larger than malloc's highest mmap threshold, so that free unmaps it and the test can see that. */
 #define B_BIG (40 << 20)
 
+/* The batch of all cases of a program. */
+#define B_BATCH(b)                                                                             \
+  static io_batch b;                                                                           \
+  __attribute__((constructor)) static void b_is_ours(void) { t_batch = &b; }
+
 T_HELPER void *b_big(const char *text) {
   char *p = malloc(B_BIG);
   if (t_memory_is_checked()) SKIP("a memory checker does not unmap what is freed");

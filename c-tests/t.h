@@ -216,12 +216,16 @@ T_HELPER int64 t_tmpfile(int64 size) {
   return d;
 }
 
+/* A batch of the program's, if it has one: what is in there at the end is not the library's. */
+T_HELPER io_batch *t_batch;
+
 /* The case is over. Where leaks are looked for, nothing that the library allocated may be left, not even what it could
  * still reach; elsewhere the process just ends, as a case that is also run on libowfat must. Forked children, which
- * leave by _exit, may keep what they inherited. */
+ * leave by _exit, may keep what they inherited, or call this. */
 T_HELPER void t_account(void) {
   struct rlimit limit;
   if (!t_memory_is_checked()) return;
+  if (t_batch) iob_reset(t_batch);
   io_finishandshutdown();
   CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = limit.rlim_max; /* AddressSanitizer opens files when it looks for leaks */

@@ -3,7 +3,7 @@
 #include "batch.h"
 #include "filter.h"
 
-static io_batch b;
+B_BATCH(b)
 /* For iob_write2: a piece of the file at a time. */
 static int64 hands_on(int64 s, int64 file, uint64 off, uint64 n, io_write_callback cb) {
   static char piece[1000];

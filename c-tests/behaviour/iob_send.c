@@ -4,7 +4,7 @@
 #include <linux/tcp.h>
 #include <sys/resource.h>
 
-static io_batch b;
+B_BATCH(b)
 
 TEST(S3_11_all_in_one_call) {
   int64 d[2], f = t_tmpfile(50000);

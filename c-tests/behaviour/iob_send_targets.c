@@ -1,7 +1,7 @@
 /* iob_send: files that fail, targets that refuse, and targets that are no sockets. */
 #include "batch.h"
 
-static io_batch b;
+B_BATCH(b)
 
 TEST(D30_Q6_a_short_file_is_an_error_and_not_the_end) {
   int64 d[2], f = t_tmpfile(1000);

@@ -2,7 +2,7 @@
 #include "batch.h"
 #include "filter.h"
 
-static io_batch b;
+B_BATCH(b)
 
 static void register_target(void) {
   int64 d[2];

@@ -294,6 +294,7 @@ TEST(RULE9_a_child_lets_go_of_its_own_copy) {
     memset(watched, 0, SIZE); /* this process' copy */
     iob_reset(&b);
     io_close(d[0]);
+    t_account();
     t_leave(unmapped == 1 ? 0 : 1);
   }
   CHECK_INT(waitpid(child, &status, 0), child);

@@ -100,13 +100,13 @@ TEST(S3_4_negative_limit_is_none) {
 TEST(D24_far_limit_is_not_truncated) {
   int64 start;
   l_idle();
-  alarm_in(150, 0);
   start = t_now_ms();
+  alarm_in(150, 0);
   CHECK_INT(io_waituntil2(1LL << 32), -1);
   CHECK_ERRNO(EINTR);
   CHECK(t_now_ms() - start >= 140);
-  alarm_in(150, 0);
   start = t_now_ms();
+  alarm_in(150, 0);
   CHECK_INT(io_waituntil2(INT64_MAX), -1);
   CHECK(t_now_ms() - start >= 140);
 }
@@ -115,12 +115,12 @@ TEST(D24_far_label_is_not_truncated) {
   tai6464 end_of_time = {{UINT64_MAX}, 999999999, 999999999};
   int64 start;
   l_idle();
-  alarm_in(1000, 0);
   start = t_now_ms();
+  alarm_in(1000, 0);
   io_waituntil(l_in_ms(4294968 * 1000LL)); /* 0.704 s past 2^32 ms */
   CHECK(t_now_ms() - start >= 990);
-  alarm_in(150, 0);
   start = t_now_ms();
+  alarm_in(150, 0);
   io_waituntil(end_of_time);
   CHECK(t_now_ms() - start >= 140);
 }
