@@ -183,7 +183,8 @@ stress: check-tools all
 
 # Ten minutes on each target (SECONDS= for less or more), one after the other, beginning with the corpora in
 # fuzz/corpus. What is new is added to build/fuzz; a finding is left there too, in a file that
-# `make fuzz TARGET=border INPUT=file` runs alone. The flags are those of `cargo fuzz`, which works as well; this needs no nightly compiler.
+# `make fuzz TARGET=border INPUT=file` runs alone. The flags are those of `cargo fuzz`, which works as well; this needs
+# no nightly compiler.
 FUZZ_TARGETS = machine plan border
 TARGET = $(FUZZ_TARGETS)
 INPUT =
