@@ -138,7 +138,7 @@ R_HELPER void after_send(struct batch *batch, int a, int64 r, int64 n) {
     ends[a].hint = 0;
   }
   settle(a);
-  if (known(a) && r > 0 && ends[a].mate < 0) settle_end(a, 50);
+  if (r > 0) settle_reset(a);
 }
 
 R_HELPER void send_batch(int b, int a) {
@@ -146,8 +146,8 @@ R_HELPER void send_batch(int b, int a) {
   int64 r, n = (int64)iob_bytesleft(batch->b);
   call("send_batch", a, -1);
   add_aside("batch", b);
-  if (known(a) && !is_stream(a)) {
-    add(" as many datagrams as it likes");
+  if (is_source(a) || (known(a) && !is_stream(a))) {
+    add(" passed over");
   } else if (known(a) && !ends[a].nonblocking && (under_way(a) + n > PLAIN || vague_to_write(a))) {
     add(" would sleep");
   } else {

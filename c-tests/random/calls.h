@@ -244,14 +244,16 @@ R_HELPER void after_write(int a, const char *bytes, int64 r, int64 n) {
     ends[a].hint = 0;
   }
   settle(a);
-  if (known(a) && r > 0 && ends[a].mate < 0) settle_end(a, 50);
+  if (r > 0) settle_reset(a);
 }
 
 R_HELPER void writing(const char *name, int a, int n, int64 (*f)(int64, const char *, int64), int sleeps) {
   int64 r;
   call(name, a, -1);
   add_aside("size", n);
-  if (known(a) && ((under_way(a) + n > PLAIN && (sleeps || !ends[a].nonblocking)) || (sleeps && (vague_to_write(a) || !truly_ready(a, 1))))) {
+  if (is_source(a)) {
+    add(" passed over");
+  } else if (known(a) && ((under_way(a) + n > PLAIN && (sleeps || !ends[a].nonblocking)) || (sleeps && (vague_to_write(a) || !truly_ready(a, 1))))) {
     add(" would sleep");
   } else {
     fresh_bytes(scratch, n);
@@ -297,8 +299,8 @@ R_HELPER int from_file(int f, int64 offset, int64 n, char *to) {
 R_HELPER void sendfile_to(int a, int f, int offset, int n) {
   int64 r;
   call("sendfile_to", a, f);
-  if (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN) {
-    add(" would sleep");
+  if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN)) {
+    add(" passed over");
   } else {
     plan_write(a, n);
     r = io_sendfile(fd_of(a), fd_of(f), (uint64)offset, (uint64)n);

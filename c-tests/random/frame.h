@@ -244,6 +244,20 @@ R_HELPER void settle_end(int mate, int ms) {
   poll(&p, 1, ms);
 }
 
+/* A write to a TCP peer that is gone is answered by a reset. */
+R_HELPER void settle_reset(int i) {
+  struct pollfd p;
+  if (!known(i) || ends[i].kind != TCP || ends[i].mate >= 0) return;
+  p.fd = ends[i].fd;
+  p.events = 0;
+  poll(&p, 1, 50);
+}
+
+/* A file that batches may be made of stays as it is. */
+R_HELPER int is_source(int i) {
+  return known(i) && ends[i].kind == REGULAR && (fcntl(ends[i].fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+}
+
 R_HELPER void enter(int i, enum kind kind, int fd, int mate) {
   struct end *e = &ends[i];
   int flags = fcntl(fd, F_GETFL);

@@ -195,7 +195,7 @@ R_HELPER void no_file(int how) {
 R_HELPER void put(int a, int n) {
   ssize_t r = -1;
   call("put", a, -1);
-  if (known(a) && (ends[a].kind != PIPE_OUT || ends[a].mate >= 0) && ends[a].kind != LISTENER &&
+  if (known(a) && (ends[a].kind != PIPE_OUT || ends[a].mate >= 0) && ends[a].kind != LISTENER && !is_source(a) &&
       under_way(a) + n <= PLAIN && !vague_to_write(a)) {
     fresh_bytes(scratch, n);
     r = ends[a].kind == PIPE_OUT || ends[a].kind == REGULAR ? write(ends[a].fd, scratch, (size_t)n)
@@ -203,7 +203,7 @@ R_HELPER void put(int a, int n) {
     add_result(r);
     took(a, scratch, r);
     settle(a);
-    if (known(a) && ends[a].mate < 0) settle_end(a, 50);
+    settle_reset(a);
   }
   say_line();
 }

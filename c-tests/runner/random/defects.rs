@@ -61,6 +61,7 @@ pub(crate) fn of_the_end(original: &Run, step: usize) -> Option<Blame> {
         "signal 13" if ["send_batch", "pump", "sendfile_to", "passfd"].contains(&line.call.as_str()) => {
             Some(Blame::new("D11"))
         }
+        "hangs" if line.is("haunted") => Some(Blame::new("D12")),
         "signal 11" if !warm && tells_events(&line.call) => Some(Blame::new("D20")),
         "hangs" if !warm && waits && before.iter().any(|l| l.number("n").is_some_and(|n| n % 16 == 0)) => {
             Some(Blame::new("D1"))
@@ -121,7 +122,7 @@ impl Case<'_> {
                 let limit = self.of_end(line.a, "timeout").next();
                 limit.is_none_or(|l| l.number("ms") == Some(0)).then(|| Blame::new("D14"))
             }
-            _ if theirs == "-3 EBADF" && line.is("unregistered") => both("Q3"),
+            _ if line.is("unregistered") && !sends => both("Q3"),
             _ if sends && ours.starts_with("-3 EBADF") && line.is("unregistered") => {
                 both("Q3").map(|b| b.with_batch(line))
             }
@@ -161,20 +162,27 @@ impl Case<'_> {
     fn sweep(&self) -> Vec<Blame> {
         let mut blames = Vec::new();
         for word in &self.theirs {
-            if *word != "endless" {
-                return Vec::new();
+            match *word {
+                "endless" => blames.push(Blame::new("D8")),
+                // Either may hold an event back that makes the deadline wait.
+                word if self.may_be_ready(word) => blames.push(Blame::new("sweep-skips-ready")),
+                _ => return Vec::new(),
             }
-            blames.push(Blame::new("D8"));
         }
         for word in &self.ours {
-            let ready = self.line.aside.split(' ').any(|w| w.strip_prefix("ready") == Some(word));
-            let end = end_of(word);
-            if !ready && !self.before.iter().any(|l| l.a == end && l.is("hint")) {
+            if !self.may_be_ready(word) {
                 return Vec::new();
             }
             blames.push(Blame::new("sweep-skips-ready"));
         }
         blames
+    }
+
+    /// Whether an end that a sweep is about is ready, or was once hinted to be.
+    fn may_be_ready(&self, word: &str) -> bool {
+        let end = end_of(word);
+        self.line.aside.split(' ').any(|w| w.strip_prefix("ready") == Some(word))
+            || end.is_some() && self.before.iter().any(|l| l.a == end && l.is("hint"))
     }
 
     fn events(&self) -> Vec<Blame> {
@@ -269,7 +277,12 @@ impl Case<'_> {
             return Some("D26");
         }
         let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
-        (self.uncollected() || dropped).then_some("D21")
+        if self.uncollected() || dropped {
+            return Some("D21");
+        }
+        // The kernel calls it ready and we tell it: what else than toggling makes 0.32 forget is not known.
+        let toggled = self.before.iter().any(|l| l.call.starts_with("dontwant"));
+        Some(if toggled { "D5" } else { "lost-otherwise" })
     }
 
     /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
