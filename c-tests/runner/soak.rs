@@ -2,9 +2,9 @@
 //! Now and then all clients are held up; then each server must have the descriptors that it began with, and at the end
 //! the memory that it had after the warm-up, which is the first quarter of the run.
 //!
-//! Memory is flat if the last sample differs from the first by at most 1 % in the sum of all servers, and in each server
-//! by at most 1 % or 128 KiB. These servers are so small that 1 % is six pages, while malloc gives the end of its heap
-//! back to the kernel when it is longer than 128 KiB, and the kernel brings in 64 KiB of code when some is used first.
+//! Memory is flat if the last sample differs from the first by at most 1 % in the sum of all servers, and in each
+//! server by at most 1 % or 128 KiB. These servers are so small that 1 % is six pages, while malloc gives the end of
+//! its heap back to the kernel when it is longer than 128 KiB, and the kernel brings in 64 KiB of code when some is used.
 
 #[path = "soak/echo.rs"]
 mod echo;
