@@ -4,7 +4,7 @@
 //!
 //! Memory is flat if the last sample differs from the first by at most 1 % in the sum of all servers, and in each
 //! server by at most 1 % or 128 KiB. These servers are so small that 1 % is six pages, while malloc gives the end of
-//! its heap back to the kernel when it is longer than 128 KiB, and the kernel brings in 64 KiB of code when some is used.
+//! its heap back to the kernel when it is longer than 128 KiB, and code comes in by 64 KiB when some is used first.
 
 #[path = "soak/echo.rs"]
 mod echo;
