@@ -1,6 +1,6 @@
-//! opentracker with all its descriptors in use. It accepts until that fails, and waits again whatever the reason was: so
-//! it spins as long as somebody wants to be accepted, with libowfat 0.32 as with this library. Both are attacked here at
-//! the same time, because what a busy machine leaves to one that spins is no fixed figure.
+//! opentracker with all its descriptors in use. It accepts until that fails, and waits again whatever the reason was:
+//! so it spins as long as somebody wants to be accepted, with libowfat 0.32 as with this library. Both are attacked
+//! here at the same time, because what a busy machine leaves to one that spins is no fixed figure.
 
 use super::limit::{self, DESCRIPTORS};
 use super::table::{Row, Spent};
