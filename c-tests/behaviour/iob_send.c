@@ -104,7 +104,7 @@ static void prompt(int64 d[2], int64 returned, size_t n) {
   int64 start = t_now_ms();
   CHECK_INT(iob_send(d[0], &b), returned);
   free(b_read(d[1], n));
-  CHECK(t_now_ms() - start < 100);
+  CHECK(t_now_ms() - start < 100 || t_under_valgrind()); /* which is slow where code runs for the first time */
 }
 
 TEST(K2_a_lone_buffer_leaves_at_once) {

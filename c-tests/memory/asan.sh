@@ -24,5 +24,7 @@ planted 1 leak overflow freed shift
 
 "$cargo" test --release --locked --features tools --test c -- behaviour::
 # Those whose processes or costs are not looked at from outside.
-for server in web echo tls gzip loops prefork iom_pool; do "$cargo" test --release --locked --features tools --test c -- "servers::$server"; done
+for server in web echo tls gzip loops prefork iom_pool; do
+  "$cargo" test --release --locked --features tools --test c -- "servers::$server" --skip helgrind
+done
 echo "AddressSanitizer: unit tests, behaviour and servers: nothing reported; what was planted was"

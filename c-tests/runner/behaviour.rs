@@ -25,8 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             for backend in BACKENDS {
                 let (program, case) = (program.clone(), case.clone());
                 let name = format!("behaviour::{file}::{case}::{backend}");
-                let threads = file.starts_with("threads") || file == "exec";
-                let stuck = threads && backend == "io_uring" && under_valgrind();
+                let stuck = file.starts_with("threads") && backend == "io_uring" && under_valgrind();
                 trials.push(Trial::ignorable_test(name, move || match stuck {
                     true => {
                         Ok(Completion::ignored_with("valgrind runs no other thread during io_uring_enter"))
