@@ -134,6 +134,7 @@ R_HELPER void accept_one(int c, int a) {
       ends[c].mate = i;
       ends[i].mate = c;
       ends[c].untracked = ends[i].untracked;
+      ends[i].untracked = 0;
     }
   }
   add(" %d", s >= 0);
@@ -213,7 +214,7 @@ R_HELPER void take(int a, int n) {
   ssize_t r = -1, sum = 0;
   int vague = known(a) && ends[a].vague;
   call("take", a, -1);
-  while (known(a) && ends[a].kind != LISTENER && truly_ready(a, 0)) {
+  while (known(a) && ends[a].kind != LISTENER && poll_now(ends[a].fd, POLLIN) & (POLLIN | POLLHUP)) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);

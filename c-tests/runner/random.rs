@@ -47,7 +47,7 @@ const CHUNK: usize = 50;
 /// How often a failure must show, one time after the other: a busy machine is no defect.
 const REPEATS: usize = 3;
 /// After so many a trial gives up.
-const FAILURES: usize = 25;
+const FAILURES: usize = 5;
 /// Of which printed programs are held against the player.
 const PRINTED: [u64; 3] = [3, 5, 8];
 

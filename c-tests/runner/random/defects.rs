@@ -146,12 +146,15 @@ impl Case<'_> {
             _ if sends && theirs.starts_with('0') && ours.starts_with("-3 EIO") => Some(Blame::new("Q6")),
             "write_batch" if theirs.replace("-1 ", "-3 ") == ours => Some(Blame::new("D29")),
             "write_batch"
-                if self.holds_a_file() && (ours.contains("EIO") || count(&theirs) > count(&ours)) =>
+                if self.holds_a_file()
+                    && (theirs.contains("EFAULT")
+                        || ours.contains("EIO")
+                        || count(&theirs) > count(&ours)) =>
             {
                 both("D16").map(|b| b.with_batch(line))
             }
             "write_batch" if theirs.replace(" FILES-OPEN", "") == ours => Some(Blame::new("Q7")),
-            "send_batch" if theirs.starts_with("-3 ENOTSOCK") => both("Q11").map(|b| b.with_batch(line)),
+            _ if sends && theirs.starts_with("-3 ENOTSOCK") => both("Q11").map(|b| b.with_batch(line)),
             _ if line.number("batch").is_some() && self.touched_by_a_filter() => {
                 both("Q7").map(|b| b.with_batch(line))
             }
@@ -226,6 +229,9 @@ impl Case<'_> {
         }
         if word == "late" {
             return self.before.iter().any(|l| l.call == "send_batch").then(|| Blame::new("K2"));
+        }
+        if word == "SPINS" {
+            return Some(Blame::new("D7"));
         }
         if word == "SLEPT" {
             return Some(Blame::new("D3"));

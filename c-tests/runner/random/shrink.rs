@@ -3,7 +3,7 @@
 use super::program::Program;
 
 /// Each try plays the program on 0.32 and on us.
-const TRIES: usize = 60;
+const TRIES: usize = 120;
 
 /// `fails` says whether a program still fails.
 pub(crate) fn shrink(program: &Program, mut fails: impl FnMut(&Program) -> bool) -> Program {
