@@ -281,3 +281,21 @@ TEST(T23_dontwant_silences_a_peer_that_is_gone) {
     io_close(d[0]);
   }
 }
+
+/* The peer has ended its sending and does not read either: nothing to report until it does. */
+TEST(RULE3_half_closed_peer_of_a_full_socket_does_not_spin) {
+  struct timespec begin, end;
+  int64 d[2], used_ms;
+  t_tcp_pair(d);
+  CHECK(io_fd(d[1]));
+  io_nonblock(d[1]);
+  t_fill(d[1]);
+  CHECK_INT(shutdown((int)d[0], SHUT_WR), 0);
+  io_wantwrite(d[1]);
+  CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin), 0);
+  CHECK_INT(io_waituntil2(500), 0);
+  CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end), 0);
+  used_ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
+  CHECK_INT(io_canwrite(), -1);
+  CHECK(used_ms < 50);
+}
