@@ -23,3 +23,31 @@ impl From<Errno> for Stop {
 
 /// Bytes moved (0 = end of file, or nothing asked for), or why none.
 pub(crate) type Outcome = Result<usize, Stop>;
+
+/// What an attempt has shown of the readiness that it could use up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Readiness {
+    Stands,
+    UsedUp,
+    /// It ended for another reason: an error, or a file that was at its end.
+    Unclear,
+}
+
+impl Readiness {
+    /// After an attempt at moving `asked` bytes between memory and the descriptor.
+    pub(crate) fn after(outcome: Outcome, asked: usize) -> Readiness {
+        match outcome {
+            Ok(n) if n == asked => Readiness::Stands,
+            Ok(_) | Err(Stop::Again) => Readiness::UsedUp,
+            Err(Stop::Failed(_)) => Readiness::Unclear,
+        }
+    }
+
+    /// After an attempt at moving `asked` bytes of a file, which may have had less.
+    pub(crate) fn after_file(outcome: Outcome, asked: usize) -> Readiness {
+        match outcome {
+            Ok(n) if n < asked => Readiness::Unclear,
+            _ => Readiness::after(outcome, asked),
+        }
+    }
+}

@@ -1,6 +1,7 @@
 /* A program that takes turns on a TCP connection: after some turns epoll watches it for edges, which no program
  * may notice. Each test leaves an edge unused in another way. */
 #include "loop.h"
+#include "iob.h"
 
 #include <sys/ioctl.h>
 
@@ -59,41 +60,6 @@ TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 1);
   turn();
   l_check_asleep();
-}
-
-/* The second of two events is given out in the shortest way. */
-TEST(S3_1_number_past_int_is_never_the_one_just_named) {
-  int64 c[2][2], named, past;
-  int round, i;
-  l_idle();
-  for (i = 0; i < 2; i++) {
-    t_tcp_pair(c[i]);
-    io_nonblock(c[i][0]);
-    l_read_event(c[i][0]);
-  }
-  for (round = 0; round < 5; round++) {
-    for (i = 0; i < 2; i++) {
-      l_put(c[i][1], "request");
-      l_until(c[i][0], POLLIN);
-    }
-    for (i = 0; i < 2; i++) {
-      named = l_next_read(L_PATIENCE);
-      past = named + (1LL << 32);
-      CHECK_INT(io_tryread(past, buf, 1), -3);
-      CHECK_ERRNO(EBADF);
-      CHECK_INT(io_trywrite(past, "x", 1), -3);
-      CHECK_ERRNO(EBADF);
-      CHECK_INT(io_tryread(named, buf, sizeof buf), 7);
-      io_dontwantread(named);
-      io_wantwrite(named);
-    }
-    for (i = 0; i < 2; i++) {
-      named = l_next_write(L_PATIENCE);
-      CHECK_INT(io_trywrite(named, "answer", 6), 6);
-      io_dontwantwrite(named);
-      io_wantread(named);
-    }
-  }
 }
 
 TEST(RULE2_a_report_that_was_ignored_comes_again) {
@@ -265,5 +231,64 @@ TEST(S3_1_no_other_number_stands_for_the_one_that_was_named) {
     CHECK_INT(io_trywrite(number, "x", 1), -3);
     CHECK_ERRNO(EBADF);
   }
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+}
+
+static void write_is_reported(void) {
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  CHECK_INT(io_canwrite(), -1);
+}
+
+/* The answer may be written in the turn of the edge. */
+static void answer_is_wanted(void) {
+  if (io_getcookie(d[0])) io_close(d[0]);
+  take_turns();
+  io_setcookie(d[0], d);
+  l_put(d[1], "request");
+  arrived(7);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+  io_dontwantread(d[0]);
+  io_wantwrite(d[0]);
+  write_is_reported();
+}
+
+TEST(RULE2_a_file_that_ends_uses_up_no_room) {
+  int64 file = t_tmpfile(5);
+  io_batch *b = iob_new(0);
+  answer_is_wanted();
+  CHECK_INT(io_sendfile(d[0], file, 5, 100), 0);
+  write_is_reported();
+  answer_is_wanted();
+  CHECK_INT(io_sendfile(d[0], file, 0, 100), 5);
+  write_is_reported();
+  answer_is_wanted();
+  CHECK_INT(io_sendfile(d[0], -1, 0, 100), -3);
+  write_is_reported();
+  answer_is_wanted();
+  CHECK(iob_addfile(b, file, 0, 100));
+  CHECK_INT(iob_send(d[0], b), 5);
+  write_is_reported();
+  CHECK_INT(iob_send(d[0], b), -3);
+  CHECK_ERRNO(EIO);
+  write_is_reported();
+  iob_free(b);
+}
+
+TEST(RULE2_a_bad_address_uses_up_nothing) {
+  take_turns();
+  l_put(d[1], "request");
+  arrived(7);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], (char *)1, 7), -3);
+  CHECK_ERRNO(EFAULT);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  io_wantwrite(d[0]);
+  write_is_reported();
+  CHECK_INT(io_trywrite(d[0], (char *)1, 7), -3);
+  CHECK_ERRNO(EFAULT);
+  write_is_reported();
+  io_dontwantwrite(d[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
 }

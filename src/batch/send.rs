@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::batch::pin::Pin;
 use crate::batch::plan::{Small, Step, next_step};
 use crate::buf::Source;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Outcome, Readiness, Stop};
 use crate::sys::message::Gather;
 use crate::xfer::sendfile;
 use nix::errno::Errno;
@@ -13,8 +13,8 @@ use nix::errno::Errno;
 pub(crate) struct Sent {
     /// Bytes sent over all entries, or why none.
     pub(crate) outcome: Outcome,
-    /// Something was left: the descriptor takes no more at present, or failed.
-    pub(crate) came_up_short: bool,
+    /// Of the descriptor, to be written to.
+    pub(crate) readiness: Readiness,
 }
 
 /// Where the bytes go; the tests have one that follows a script.
@@ -40,15 +40,16 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut total = 0;
     let mut held = false;
     let mut copies_only = false;
-    let stop = loop {
+    let (stop, readiness) = loop {
         if batch.bytesleft() == 0 {
-            break None;
+            break (None, Readiness::Stands);
         }
         let without_copy = !copies_only && to.without_copy();
+        let mut from_file = false;
         let (asked, moved, more) =
             match batch.with_unsent(|entries| next_step(entries, &mut list, without_copy)) {
                 // The fields contradict each other. Better an error than an endless 0.
-                Step::Nothing => break Some(Stop::Failed(Errno::EINVAL)),
+                Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
                 Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
                 Step::Around { small, more } => match to.around(&mut list, small, more) {
                     Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
@@ -71,21 +72,26 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
                     if moved == Ok(0) {
                         // Older kernels hold the last segment of a file that ended early.
                         held = true;
-                        break Some(Stop::Failed(Errno::EIO));
+                        break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
                     }
+                    from_file = true;
                     (sendfile::part(n), moved, false)
                 }
             };
+        let readiness = match from_file {
+            true => Readiness::after_file(moved, asked),
+            false => Readiness::after(moved, asked),
+        };
         match moved {
             Ok(k) => {
                 total += k;
                 held = more && k == asked;
                 batch.advance(k);
                 if k < asked {
-                    break Some(Stop::Again);
+                    break (Some(Stop::Again), readiness);
                 }
             }
-            Err(stop) => break Some(stop),
+            Err(stop) => break (Some(stop), readiness),
         }
     };
     if held {
@@ -95,5 +101,5 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     };
-    Sent { outcome, came_up_short: stop.is_some() }
+    Sent { outcome, readiness }
 }

@@ -6,7 +6,7 @@ use crate::capi::guard::guard;
 use crate::capi::ret;
 use crate::ctypes::WriteCallback;
 use crate::fd::Fd;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Readiness};
 use crate::reactor;
 use crate::xfer::{file, sendfile, sigpipe};
 
@@ -17,7 +17,7 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     }
     let (s, fd) = (Fd::new(s)?, Fd::new(fd)?);
     let r = sendfile::send(s, fd, off, n);
-    reactor::wrote(s, r.is_ok_and(|k| k == sendfile::part(n)));
+    reactor::wrote(s, Readiness::after_file(r, sendfile::part(n)));
     r
 }
 

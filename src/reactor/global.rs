@@ -6,6 +6,7 @@ use crate::batch::block;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::Mode;
+use crate::outcome::Readiness;
 use crate::sys::lock::Guard;
 use crate::text::Text;
 use crate::time::Deadline;
@@ -111,9 +112,9 @@ pub(crate) fn eagain_wanted(fd: Fd) {
     }
 }
 
-/// A write through the library is over: it has taken `all`, or came up short, or could not begin.
-pub(crate) fn wrote(fd: Fd, all: bool) {
-    STATE.lock().moved(fd, Direction::Write, all);
+/// A write through the library is over.
+pub(crate) fn wrote(fd: Fd, readiness: Readiness) {
+    STATE.lock().moved(fd, Direction::Write, readiness);
 }
 
 pub(crate) fn queue_for(fd: Fd, dir: Direction) -> bool {

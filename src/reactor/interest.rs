@@ -5,6 +5,7 @@ use crate::backend::{Backend, Token};
 use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::{Direction, Interest, Trigger, Watch};
+use crate::outcome::Readiness;
 use crate::sys::mode::is_nonblocking;
 use crate::table::Rhythm;
 use nix::errno::Errno;
@@ -98,26 +99,31 @@ impl Reactor {
         self.withdraw(dir, fd.index() as u32);
     }
 
-    /// A transfer through the library has moved all of what it was asked to, or not.
-    pub(super) fn moved(&mut self, fd: Fd, dir: Direction, all: bool) {
+    /// A transfer through the library is over.
+    pub(super) fn moved(&mut self, fd: Fd, dir: Direction, readiness: Readiness) {
         self.touch(fd);
         let Some(e) = self.table.get(fd) else { return };
         if dir == Direction::Write {
             e.fresh = 0;
         }
-        match (all, dir) {
-            // What the program queued itself stands.
-            (false, _) if e.queued.has(dir) => {}
-            (false, _) => {
-                e.close(dir);
-                self.withdraw(dir, fd.index() as u32);
-            }
-            (true, Direction::Write) if e.rhythm == Rhythm::Answering => {
+        match (readiness, dir) {
+            (Readiness::Stands, Direction::Write) if e.rhythm == Rhythm::Answering => {
                 e.rhythm = Rhythm::TakesTurns;
                 // The request was read before anybody looked how.
                 e.open |= Interest::READ;
             }
-            (true, _) => {}
+            (Readiness::Stands, _) => {}
+            // What the program queued itself stands.
+            _ if e.queued.has(dir) => {}
+            (Readiness::UsedUp, _) => {
+                e.close(dir);
+                self.withdraw(dir, fd.index() as u32);
+            }
+            // The next edge may never come: the kernel has to be asked.
+            (Readiness::Unclear, _) => {
+                e.come_up_short(dir);
+                self.withdraw(dir, fd.index() as u32);
+            }
         }
     }
 

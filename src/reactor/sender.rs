@@ -8,7 +8,7 @@ use crate::batch::send::{self, Carrier};
 use crate::buf::Source;
 use crate::fd::Fd;
 use crate::interest::Direction;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Readiness};
 use crate::sys::message::{self, Gather};
 use crate::sys::thread::single_threaded;
 use crate::xfer::{gather, sendfile};
@@ -30,16 +30,16 @@ pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome {
     let sent = send::send(&mut Target { fd, without_copy }, batch);
     // Another thread may have made an event pending meanwhile.
     if followed || without_copy || !single_threaded() {
-        note(fd, !sent.came_up_short);
+        note(fd, sent.readiness);
     }
     sent.outcome
 }
 
 /// Has the reactor know what came of a send.
 #[cold]
-fn note(fd: Fd, all: bool) {
+fn note(fd: Fd, readiness: Readiness) {
     let mut state = STATE.lock();
-    state.moved(fd, Direction::Write, all);
+    state.moved(fd, Direction::Write, readiness);
     let done = state.zerocopy.take_done();
     drop(state);
     drop(done);

@@ -5,7 +5,7 @@ use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::{FileKind, Mode};
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Outcome, Readiness, Stop};
 use crate::sys::bytes;
 use crate::sys::thread::single_threaded;
 use crate::time::Deadline;
@@ -52,10 +52,12 @@ pub(crate) fn write_hot(d: i64, source: Source) -> Result<usize, Errno> {
 /// What came of the short way, when it was not all that was asked for. Takes no descriptor, so that the short way
 /// need not keep it: it is still the hot one.
 pub(crate) fn moved_hot(dir: Direction, r: Result<usize, Errno>) -> Outcome {
+    let outcome = r.map_err(Stop::from);
     if r != Err(Errno::EBADF) {
-        STATE.lock().moved(hot::fd()?, dir, false);
+        // It was asked for more than was moved.
+        STATE.lock().moved(hot::fd()?, dir, Readiness::after(outcome, usize::MAX));
     }
-    Ok(r?)
+    outcome
 }
 
 /// One read that does not wait, whatever the descriptor's mode.
@@ -81,7 +83,7 @@ pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
         return bytes::read(fd, target);
     }
     let n = rw::wait_read(fd, target)?;
-    STATE.lock().moved(fd, Direction::Read, n == target.len());
+    STATE.lock().moved(fd, Direction::Read, Readiness::after(Ok(n), target.len()));
     Ok(n)
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
 pub(crate) fn wait_write(fd: Fd, source: Source) -> Result<usize, Errno> {
     sigpipe::arrange();
     let n = rw::wait_write(fd, source)?;
-    STATE.lock().moved(fd, Direction::Write, n == source.len());
+    STATE.lock().moved(fd, Direction::Write, Readiness::after(Ok(n), source.len()));
     Ok(n)
 }
 
@@ -138,7 +140,7 @@ fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -
 /// Has the reactor know what came of a transfer.
 #[cold]
 fn note(fd: Fd, dir: Direction, len: usize, outcome: Outcome) -> Outcome {
-    STATE.lock().moved(fd, dir, outcome == Ok(len));
+    STATE.lock().moved(fd, dir, Readiness::after(outcome, len));
     outcome
 }
 

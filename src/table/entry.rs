@@ -276,6 +276,12 @@ impl Entry {
         if self.rhythm != Rhythm::Irregular {
             self.open -= dir.into();
         }
+        self.come_up_short(dir);
+    }
+
+    /// A transfer has not moved all of what it was asked to. Whether an edge is used up is another question.
+    #[inline]
+    pub(crate) fn come_up_short(&mut self, dir: Direction) {
         if dir == Direction::Write {
             self.can_write_hint = false;
             if self.rhythm == Rhythm::Answering {

@@ -3,6 +3,7 @@
 use super::super::filter;
 use super::super::send::send;
 use super::*;
+use crate::outcome::Readiness;
 
 #[test]
 fn libowfats_books_of_a_send() {
@@ -14,10 +15,10 @@ fn libowfats_books_of_a_send() {
     assert_eq!(send(&mut s, b).outcome, Ok(13));
     assert_eq!(seen(b), (6, 1, 3, 0, vec![[0, 10], [3, 3], [0, 3]]));
     let sent = send(&mut s, b);
-    assert_eq!((sent.outcome, sent.came_up_short), (Err(Stop::Again), true));
+    assert_eq!((sent.outcome, sent.readiness), (Err(Stop::Again), Readiness::UsedUp));
     assert_eq!(seen(b).0, 6);
     let sent = send(&mut s, b);
-    assert_eq!((sent.outcome, sent.came_up_short), (Ok(6), false));
+    assert_eq!((sent.outcome, sent.readiness), (Ok(6), Readiness::Stands));
     assert_eq!((seen(b), &s.got[..]), ((0, 0, 0, 0, vec![]), text));
     assert_eq!((send(&mut s, b).outcome, s.calls), (Ok(0), 3));
 }

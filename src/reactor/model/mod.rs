@@ -28,6 +28,8 @@ pub(crate) enum Op {
     Read(usize, usize),
     /// A write of so many bytes through the library.
     Write(usize, usize),
+    /// A transfer through the library fails, or ends for want of a file's bytes.
+    Fail(usize, Direction),
     /// As many servers work: take the request, want to write, write the answer, want to read.
     Turn(usize),
     /// A deadline that has passed, one that is far, or none.
@@ -70,6 +72,7 @@ impl Op {
         match kind % 37 {
             0..4 => Op::Want(p, dir),
             4..6 => Op::DontWant(p, dir),
+            6 if bit(3) => Op::Fail(p, dir),
             6 => Op::Eagain(p, dir),
             7..11 => Op::Pop(dir),
             11..15 => Op::Wait,

@@ -4,6 +4,7 @@ use super::super::Limit;
 use super::{Model, Op, PLACES, Rig, World};
 use crate::backend::Opened;
 use crate::interest::{Direction, Interest, Trigger};
+use crate::outcome::Readiness;
 use crate::table::Entry;
 use crate::time::Deadline;
 use std::collections::BTreeSet;
@@ -23,6 +24,10 @@ pub(crate) fn run(ops: &[Op], backend: impl Into<Opened>, world: &mut dyn World)
     }
     assert!(!run.rig.state().has_pending(), "a wait would not sleep");
     run.edges
+}
+
+fn used_up(short: bool) -> Readiness {
+    if short { Readiness::UsedUp } else { Readiness::Stands }
 }
 
 struct Run<'w> {
@@ -65,13 +70,14 @@ impl Run<'_> {
             Op::World(p, what) => self.world.happen(p, what),
             Op::Read(p, n) => {
                 let short = self.world.read_short(p, n);
-                self.moved(p, Read, short);
+                self.moved(p, Read, used_up(short));
             }
             Op::Write(p, n) => {
                 let short = self.world.write_short(p, n);
-                self.moved(p, Write, short);
+                self.moved(p, Write, used_up(short));
                 self.model.places[p].writable = false;
             }
+            Op::Fail(p, dir) => self.moved(p, dir, Readiness::Unclear),
             Op::Turn(p) => self.turn(p),
             Op::Deadline(p, what) => {
                 let at = match what % 3 {
@@ -138,11 +144,11 @@ impl Run<'_> {
         }
     }
 
-    /// A transfer came up short, or not.
-    fn moved(&mut self, p: usize, dir: Direction, short: bool) {
-        self.rig.state().moved(self.world.fd(p), dir, !short);
+    /// A transfer is over.
+    fn moved(&mut self, p: usize, dir: Direction, readiness: Readiness) {
+        self.rig.state().moved(self.world.fd(p), dir, readiness);
         // What the program queued stands.
-        if short && !self.model.places[p].queued.has(dir) {
+        if readiness != Readiness::Stands && !self.model.places[p].queued.has(dir) {
             self.model.withdraw(p, dir);
             self.model.places[p].hint &= dir != Write;
         }

@@ -3,6 +3,7 @@
 use super::super::Reactor;
 use super::*;
 use crate::backend::Token;
+use crate::outcome::Readiness;
 use crate::time::Deadline;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn rule4_a_request_answer_cycle_changes_no_registration() {
         rig.wait(Limit::Never).unwrap();
         assert_eq!(rig.drain(Read), [0]);
         set_ready(&fake, 0, Interest::WRITE);
-        rig.state().moved(fd(0), Read, false);
+        rig.state().moved(fd(0), Read, Readiness::UsedUp);
         rig.state().dont_want(fd(0), Read);
         rig.state().want(fd(0), Write);
         rig.wait(Limit::Never).unwrap();
@@ -72,7 +73,7 @@ fn m5_events_left_over_keep_a_wait_from_sleeping() {
     set_ready(&fake, 0, Interest::READ);
     assert!(!sleeps(&rig, &fake));
     assert!(!sleeps(&rig, &fake));
-    rig.state().moved(fd(0), Read, false);
+    rig.state().moved(fd(0), Read, Readiness::UsedUp);
     set_ready(&fake, 0, Interest::NONE);
     assert!(sleeps(&rig, &fake));
 }
@@ -84,7 +85,7 @@ fn m9_d3_d22_the_hint_serves_once_and_a_full_socket_voids_it() {
     rig.register(fd(1), true);
     rig.state().want(fd(0), Write);
     rig.state().want(fd(1), Write);
-    rig.state().moved(fd(1), Write, false);
+    rig.state().moved(fd(1), Write, Readiness::UsedUp);
     assert!(!sleeps(&rig, &fake), "a hinted event needs no kernel");
     assert_eq!(rig.drain(Write), [0]);
     assert!(sleeps(&rig, &fake));
@@ -209,7 +210,7 @@ fn what_is_withdrawn_before_the_wait_costs_nothing() {
 #[test]
 fn m4_events_that_were_put_off_do_not_outlive_what_the_program_does() {
     let changes: [fn(&mut Reactor); 4] = [
-        |r| r.moved(fd(1), Read, false),
+        |r| r.moved(fd(1), Read, Readiness::UsedUp),
         |r| r.eagain(fd(1), Read),
         |r| r.dont_want(fd(1), Read),
         |r| r.unregister(fd(1)),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::interest::Trigger;
+use crate::outcome::Readiness;
 
 /// A rig whose descriptor 0 is watched for edges, because its program takes turns.
 fn turn_taker() -> (Rig, Arc<Fake>) {
@@ -17,7 +18,7 @@ fn turn_taker() -> (Rig, Arc<Fake>) {
             rig.wait(Limit::Never).unwrap();
         }
         assert_eq!(rig.drain(Write), [0]);
-        rig.state().moved(fd(0), Write, true);
+        rig.state().moved(fd(0), Write, Readiness::Stands);
         rig.state().dont_want(fd(0), Write);
         rig.state().want(fd(0), Read);
     }
@@ -28,7 +29,7 @@ fn turn_taker() -> (Rig, Arc<Fake>) {
 /// A read that takes all there is.
 fn take(rig: &Rig, fake: &Fake) {
     fake.script().ready.insert(fd(0), Interest::WRITE);
-    rig.state().moved(fd(0), Read, false);
+    rig.state().moved(fd(0), Read, Readiness::UsedUp);
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn rule1_after_a_write_an_edge_says_nothing_of_writing() {
     rig.wait(Limit::Never).unwrap();
     assert_eq!(rig.drain(Read), [0]);
     take(&rig, &fake);
-    rig.state().moved(fd(0), Write, true);
+    rig.state().moved(fd(0), Write, Readiness::Stands);
     rig.state().want(fd(0), Write);
     assert_eq!(rig.drain(Write), [], "the write may have used up the room");
     rig.wait(Limit::Never).unwrap();
@@ -131,4 +132,20 @@ fn rule6_a_connection_that_was_only_asked_about_is_new_when_it_is_set_up_again()
     assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 7, "nothing says that it is another");
     set_up(0);
     assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 0);
+}
+
+#[test]
+fn rule2_a_transfer_that_fails_uses_up_no_edge() {
+    for dir in [Read, Write] {
+        let (rig, fake) = turn_taker();
+        set_ready(&fake, 0, Interest::BOTH);
+        rig.state().want(fd(0), Write);
+        rig.wait(Limit::Never).unwrap();
+        assert_eq!((rig.drain(Read), rig.drain(Write)), (vec![0], vec![0]));
+        rig.state().moved(fd(0), dir, Readiness::Unclear);
+        for _ in 0..2 {
+            rig.wait(Limit::Never).unwrap();
+            assert_eq!(rig.drain(dir), [0], "{dir:?}");
+        }
+    }
 }
