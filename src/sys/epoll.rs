@@ -5,7 +5,7 @@ use crate::fd::Fd;
 use libc::{c_int, epoll_event};
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::IntoRawFd;
 
 /// What to do with a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,8 +19,8 @@ pub(crate) enum Op {
 pub(crate) fn create() -> Result<Fd, Errno> {
     // SAFETY: no pointer is passed.
     let n = Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-    // SAFETY: just opened, so nobody else's.
-    let set = own::above_standard(unsafe { OwnedFd::from_raw_fd(n) })?;
+    // SAFETY: just opened.
+    let set = own::above_standard(unsafe { own::owner(n) }?)?;
     Fd::new(set.into_raw_fd().into())
 }
 

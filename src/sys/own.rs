@@ -6,6 +6,19 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 const AFTER_STANDARD_ERROR: RawFd = 3;
 
+/// The owner of a number that the kernel has just handed out. That it is none is an error and not a panic, which the
+/// standard library's own conversion has.
+///
+/// # Safety
+/// It was just opened, so that nobody else has it.
+pub(crate) unsafe fn owner(number: RawFd) -> Result<OwnedFd, Errno> {
+    if number < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// `fd`, which was just opened close-on-exec, under a number above those of standard input, output and error. In a
 /// program that has closed one of these, what it prints would otherwise arrive in the library's descriptor.
 pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
@@ -13,6 +26,6 @@ pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
         return Ok(fd);
     }
     let higher = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(AFTER_STANDARD_ERROR))?;
-    // SAFETY: just opened, so nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(higher) })
+    // SAFETY: just opened.
+    unsafe { owner(higher) }
 }

@@ -1,7 +1,8 @@
 //! Two connected sockets. nix's wrapper looks at the numbers that the kernel hands out in a way that can panic.
 
+use super::own::owner;
 use nix::errno::Errno;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// Unix stream sockets, in blocking mode and inherited over exec.
 pub(crate) fn stream_sockets() -> Result<[OwnedFd; 2], Errno> {
@@ -9,9 +10,6 @@ pub(crate) fn stream_sockets() -> Result<[OwnedFd; 2], Errno> {
     // SAFETY: room for the two numbers.
     Errno::result(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) })?;
     let [a, b] = pair;
-    if a < 0 || b < 0 {
-        return Err(Errno::EBADF);
-    }
     // SAFETY: the kernel has just opened both for us.
-    Ok(unsafe { [OwnedFd::from_raw_fd(a), OwnedFd::from_raw_fd(b)] })
+    Ok(unsafe { [owner(a)?, owner(b)?] })
 }

@@ -1,8 +1,9 @@
 //! Opening by a path in the caller's memory.
 
+use super::own::owner;
 use nix::errno::Errno;
 use std::ffi::{c_char, c_int, c_uint};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// A path as C passed it. The kernel reads it and checks the address.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,6 @@ impl Path {
 pub(crate) fn open(path: Path, flags: c_int, mode: c_uint) -> Result<OwnedFd, Errno> {
     // SAFETY: a C string by the promise of `Path::new`, and only read.
     let fd = Errno::result(unsafe { libc::open(path.0, flags, mode) })?;
-    // SAFETY: just opened, so nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // SAFETY: just opened.
+    unsafe { owner(fd) }
 }

@@ -1,11 +1,12 @@
 //! Descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate, and lose the descriptors of a message
 //! that was cut short.
 
+use super::own::owner;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint};
 use std::mem::{size_of, zeroed};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 const INT: c_uint = size_of::<c_int>() as c_uint;
 
@@ -91,12 +92,11 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
             for i in 0..bytes / size_of::<c_int>() {
                 // SAFETY: the message has `bytes` bytes of data.
                 let number = unsafe { libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned() };
-                if number < 0 {
-                    continue;
-                }
                 // SAFETY: a descriptor that the kernel opened for us just now and that nobody else knows.
-                let fd = unsafe { OwnedFd::from_raw_fd(number) };
-                if head.cmsg_type == libc::SCM_RIGHTS && first.is_none() {
+                if let Ok(fd) = unsafe { owner(number) }
+                    && head.cmsg_type == libc::SCM_RIGHTS
+                    && first.is_none()
+                {
                     first = Some(fd);
                 }
             }

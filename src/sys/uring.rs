@@ -8,7 +8,7 @@ use super::own;
 use crate::fd::Fd;
 use libc::{c_int, c_long, c_void};
 use nix::errno::Errno;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::IntoRawFd;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -168,8 +168,8 @@ impl Ring {
         // SAFETY: the kernel reads and fills `p`, which has the size it expects.
         let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
         let n = Errno::result(n)? as c_int;
-        // SAFETY: just opened, so nobody else's.
-        let ring = own::above_standard(unsafe { OwnedFd::from_raw_fd(n) })?;
+        // SAFETY: just opened.
+        let ring = own::above_standard(unsafe { own::owner(n) }?)?;
         let fd = Fd::new(ring.into_raw_fd().into())?;
         Ring::map(fd, p).inspect_err(|_| {
             // Nothing can be done about an error here.
