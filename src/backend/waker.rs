@@ -1,7 +1,7 @@
 //! Something a second thread can make readable to end a wait.
 
 use crate::fd::Fd;
-use crate::sys::mode::{Identity, identity};
+use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::own::above_standard;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Waker {
     ends: Ends,
     fd: Fd,
-    file: Identity,
+    /// Unknown if the kernel could not tell.
+    file: Option<Identity>,
     lost: AtomicBool,
 }
 
@@ -47,7 +48,7 @@ impl Waker {
             Ends::Gone => return Err(Errno::EBADF),
         };
         let fd = Fd::new(number.into())?;
-        Ok(Waker { ends, fd, file: identity(fd)?, lost: AtomicBool::new(false) })
+        Ok(Waker { ends, fd, file: identity(fd).ok(), lost: AtomicBool::new(false) })
     }
 
     /// The descriptor that is readable between [`Waker::ring`] and [`Waker::silence`].
@@ -83,7 +84,8 @@ impl Waker {
 impl Drop for Waker {
     fn drop(&mut self) {
         // A program that closed all descriptors may use the number itself, or we do for the next waker.
-        if self.lost.load(Ordering::Relaxed) || identity(self.fd) != Ok(self.file) {
+        let is_anothers = self.file.is_some_and(|file| !is_still(self.fd, file));
+        if self.lost.load(Ordering::Relaxed) || is_anothers {
             std::mem::forget(std::mem::replace(&mut self.ends, Ends::Gone));
         }
     }
