@@ -1,5 +1,6 @@
 //! The readiness rules against a scripted kernel, and as a state machine against a naive model.
 
+mod anew;
 mod machine;
 
 use super::wait::{Waiter, wait_on};
@@ -225,24 +226,6 @@ fn ghosts_of_closed_descriptors_bring_a_new_backend() {
     assert!(!rig.state().stale, "one can be a race");
     rig.wait(Limit::Now).unwrap();
     assert!(rig.state().stale);
-}
-
-#[test]
-fn t20_with_a_new_backend_known_descriptors_are_no_new_connections() {
-    let (rig, fake) = rig(0);
-    let set_up = || {
-        rig.state().just_set = Some(fd(0));
-        let flags = Flags { mode: Some(Mode::Nonblocking), ..Flags::default() };
-        rig.state().register(fd(0), flags).unwrap();
-    };
-    set_up();
-    rig.register(fd(1), false);
-    (0..2).for_each(|n| rig.state().want(fd(n), Read));
-    rig.state().table.get(fd(0)).unwrap().cookie = 7;
-    assert!(sleeps(&rig, &fake));
-    rig.state().renew_backend().unwrap();
-    set_up();
-    assert_eq!(rig.state().table.get(fd(0)).unwrap().cookie, 7);
 }
 
 #[test]
