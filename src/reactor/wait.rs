@@ -142,7 +142,10 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
     };
     state.drop_unconfirmed();
     state.pass_on_the_change();
-    state.spare = Some(scratch);
+    // Not after a shutdown, which has given back what was there.
+    if state.backend.is_some() {
+        state.spare = Some(scratch);
+    }
     let done = state.zerocopy.take_done();
     drop(state);
     drop(done);

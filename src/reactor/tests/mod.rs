@@ -1,5 +1,6 @@
 //! The readiness rules against a scripted kernel, and as a state machine against a naive model.
 
+mod anew;
 mod machine;
 mod rules;
 mod turns;
