@@ -250,7 +250,9 @@ impl Backend for Uring {
                 let _ = state.leave();
                 return Err(Errno::EINTR);
             }
-            if clock == Clock::Now || woke == Some(Woke::Late) || state.is_called() {
+            // Hints in vain may come one after the other without end.
+            let late = woke == Some(Woke::Late) || (woke.is_some() && clock.is_over());
+            if clock == Clock::Now || late || state.is_called() {
                 return state.leave();
             }
             let result;
