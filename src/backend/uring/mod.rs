@@ -91,7 +91,8 @@ impl Uring {
             let answers = poll(&mut events.polled, 0);
             let full_at = events.take_polled(0, answers.unwrap_or(0)).full_at;
             state = self.state.lock();
-            state.put_back(events, asked.len()..events.generations.len(), full_at)?;
+            let answered = matches!(answers, Ok(_) | Err(Errno::EINTR));
+            state.put_back(events, asked.len()..events.generations.len(), answered, full_at)?;
             if let Err(e) = answers {
                 state.leave()?;
                 return Err(e);
