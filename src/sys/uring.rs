@@ -18,8 +18,10 @@ const SETUP_CLAMP: u32 = 1 << 4;
 const FEAT_SINGLE_MMAP: u32 = 1 << 0;
 const FEAT_NODROP: u32 = 1 << 1;
 const FEAT_EXT_ARG: u32 = 1 << 8;
-/// Linux 5.11 has them all.
-const NEEDED: u32 = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_EXT_ARG;
+/// Came together with poll requests that complete more than once, which no feature tells of.
+const FEAT_RSRC_TAGS: u32 = 1 << 10;
+/// Linux 5.13 has them all.
+const NEEDED: u32 = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_EXT_ARG | FEAT_RSRC_TAGS;
 
 const ENTER_GETEVENTS: u32 = 1 << 0;
 const ENTER_EXT_ARG: u32 = 1 << 3;
@@ -27,6 +29,9 @@ const SQ_CQ_OVERFLOW: u32 = 1 << 1;
 
 const OFF_RINGS: i64 = 0;
 const OFF_SQES: i64 = 0x1000_0000;
+
+const POLL_ADD_MULTI: u32 = 1 << 0;
+const CQE_F_MORE: u32 = 1 << 1;
 
 const OP_NOP: u8 = 0;
 const OP_POLL_ADD: u8 = 6;
@@ -108,10 +113,12 @@ const _: () = assert!(size_of::<Params>() == 120 && size_of::<Sqe>() == 64 && si
 /// Something to have done; `data` comes back with the completion.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Request {
-    /// Completes once, when one of `flags`, an error or a hang-up is there. Holds the open file until then.
+    /// Completes when one of `flags`, an error, a hang-up or the end of what the peer sends is there: once, or with
+    /// `again` also at each later change. Holds the open file until it has completed for the last time.
     Poll {
         fd: Fd,
         flags: u32,
+        again: bool,
         data: u64,
     },
     /// Ends the poll request with `target` for its data.
@@ -128,15 +135,26 @@ impl Request {
     fn to_sqe(self) -> Sqe {
         let none = Sqe { fd: -1, ..Sqe::default() };
         match self {
-            Request::Poll { fd, flags, data } => {
+            Request::Poll { fd, flags, again, data } => {
                 // Big-endian machines have the halves swapped, for the sake of an older, narrower field.
                 let poll_events = if cfg!(target_endian = "big") { flags.rotate_left(16) } else { flags };
-                Sqe { opcode: OP_POLL_ADD, fd: fd.raw(), poll_events, data, ..none }
+                let len = if again { POLL_ADD_MULTI } else { 0 };
+                Sqe { opcode: OP_POLL_ADD, fd: fd.raw(), len, poll_events, data, ..none }
             }
             Request::Remove { target, data } => Sqe { opcode: OP_POLL_REMOVE, addr: target, data, ..none },
             Request::Nop { data } => Sqe { opcode: OP_NOP, data, ..none },
         }
     }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Completion {
+    pub(crate) data: u64,
+    /// A negated error number, or what the request asked for.
+    pub(crate) result: i32,
+    /// The request is still there and completes again.
+    pub(crate) more: bool,
 }
 
 /// A ring and its memory.
@@ -239,8 +257,8 @@ impl Ring {
         self.tail.wrapping_sub(self.queues.word(self.sq_head).load(Ordering::Acquire))
     }
 
-    /// Takes the next completion: data and result.
-    pub(crate) fn pop(&mut self) -> Option<(u64, i32)> {
+    /// Takes the next completion.
+    pub(crate) fn pop(&mut self) -> Option<Completion> {
         if !self.has_completion() {
             return None;
         }
@@ -248,7 +266,7 @@ impl Ring {
         let cqe: Cqe = self.queues.read(at);
         self.head = self.head.wrapping_add(1);
         self.queues.word(self.cq_head).store(self.head, Ordering::Release);
-        Some((cqe.data, cqe.result))
+        Some(Completion { data: cqe.data, result: cqe.result, more: cqe.flags & CQE_F_MORE != 0 })
     }
 
     pub(crate) fn has_completion(&self) -> bool {

@@ -91,7 +91,8 @@ impl Uring {
             let answers = poll(&mut events.polled, 0);
             let full_at = events.take_polled(0, answers.unwrap_or(0)).full_at;
             state = self.state.lock();
-            state.put_back(events, asked.len()..events.generations.len(), full_at)?;
+            let answered = matches!(answers, Ok(_) | Err(Errno::EINTR));
+            state.put_back(events, asked.len()..events.generations.len(), answered, full_at)?;
             if let Err(e) = answers {
                 state.leave()?;
                 return Err(e);
@@ -250,7 +251,9 @@ impl Backend for Uring {
                 let _ = state.leave();
                 return Err(Errno::EINTR);
             }
-            if clock == Clock::Now || woke == Some(Woke::Late) || state.is_called() {
+            // Hints in vain may come one after the other without end.
+            let late = woke == Some(Woke::Late) || (woke.is_some() && clock.is_over());
+            if clock == Clock::Now || late || state.is_called() {
                 return state.leave();
             }
             let result;

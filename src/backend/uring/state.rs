@@ -5,8 +5,8 @@ use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::sys::mode::{Identity, identity, is_still};
-use crate::sys::poll::flags;
-use crate::sys::uring::{Request, Ring, Wait, enter};
+use crate::sys::poll::{RDHUP, flags};
+use crate::sys::uring::{Completion, Request, Ring, Wait, enter};
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -34,8 +34,10 @@ struct Slot {
     armed: Interest,
     /// In `hot`, or being asked about by a thread that has taken it from there.
     hot: bool,
-    /// Questions in vain since the last event.
+    /// Questions in vain since the last event or completion.
     idle: u8,
+    /// The peer sends no more: its poll requests complete at once, and stay.
+    half_closed: bool,
 }
 
 pub(super) struct State {
@@ -114,7 +116,8 @@ impl State {
         }
         let slot = self.slots.get_or_new(token.fd)?;
         slot.interest = interest;
-        if (interest - slot.armed).is_none() { Ok(()) } else { self.look_anew(token.fd) }
+        // A request that stays may have told of the added direction when nobody wanted to know.
+        if (interest - slot.armed).is_none() && !slot.half_closed { Ok(()) } else { self.look_anew(token.fd) }
     }
 
     /// Takes back the poll request for whatever file it is, so that the next look is at what the number now is.
@@ -170,9 +173,9 @@ impl State {
     pub(super) fn reap(&mut self) -> Result<bool, Errno> {
         let mut news = false;
         loop {
-            while let Some((data, _)) = self.ring.pop() {
+            while let Some(completion) = self.ring.pop() {
                 self.taken += 1;
-                news |= self.completed(data);
+                news |= self.completed(completion)?;
             }
             let lost = self.ring.lost();
             if lost != self.lost {
@@ -188,17 +191,23 @@ impl State {
     }
 
     /// Whatever the result, an error or the end of the submitting thread among them: a closer look will tell.
-    fn completed(&mut self, data: u64) -> bool {
+    fn completed(&mut self, Completion { data, result, more }: Completion) -> Result<bool, Errno> {
         let (number, request) = (data as u32, (data >> 32) as u32);
         let slot = self.slots.get_mut(number).filter(|s| s.request == request && !s.armed.is_none());
-        let Some(slot) = slot else { return false };
-        slot.armed = Interest::NONE;
+        let Some(slot) = slot else { return Ok(false) };
+        slot.half_closed |= result > 0 && result as u32 & RDHUP != 0;
         slot.idle = 0;
+        if !more {
+            slot.armed = Interest::NONE;
+        }
         if !slot.hot {
             slot.hot = true;
             self.hot.put(number);
+        } else if more {
+            // A thread that is asking may have asked before this; a new request will complete at once.
+            disarm(&mut self.ring, number, slot)?;
         }
-        true
+        Ok(true)
     }
 
     pub(super) fn hot(&self) -> usize {
@@ -219,19 +228,20 @@ impl State {
         n
     }
 
-    /// Puts back what [`State::ask`] took for the questions `asked`. Answers from `full_at` on found no room.
-    /// Arms the idle ones if they are the majority.
+    /// Puts back what [`State::ask`] took for the questions `asked`, `answered` or not. Answers from `full_at` on found no
+    /// room. Arms the idle ones if they are the majority.
     pub(super) fn put_back(
         &mut self,
         events: &Events,
         asked: Range<usize>,
+        answered: bool,
         full_at: Option<usize>,
     ) -> Result<(), Errno> {
         let mut idle = 0;
         for i in asked.clone() {
             let Some(p) = events.polled.get(i) else { break };
             let Some(slot) = self.slots.get_mut(p.fd as u32) else { continue };
-            slot.idle = if p.revents != 0 { 0 } else { slot.idle.saturating_add(1) };
+            slot.idle = if p.revents != 0 || !answered { 0 } else { slot.idle.saturating_add(1) };
             idle += usize::from(slot.idle >= PATIENCE);
         }
         let patient = idle * 2 <= asked.len();
@@ -265,10 +275,17 @@ impl State {
 
     fn arm(&mut self, number: u32) -> Result<(), Errno> {
         let Some(slot) = self.slots.get_mut(number).filter(|s| !s.interest.is_none()) else { return Ok(()) };
+        if !slot.armed.is_none() && slot.idle > 0 {
+            // The request has stayed and tells of changes from what was found.
+            return Ok(());
+        }
         self.last_request = self.last_request.wrapping_add(1);
         let (fd, flags) = (Fd::from_index(number), flags(slot.interest));
         let data = Token { fd, generation: self.last_request }.to_data();
-        match push(&mut self.ring, Request::Poll { fd, flags, data }) {
+        let request = Request::Poll { fd, flags, again: slot.half_closed, data };
+        // One that has stayed would not tell of what is ready already.
+        let replaced = disarm(&mut self.ring, number, slot).and_then(|()| push(&mut self.ring, request));
+        match replaced {
             Ok(()) => {
                 slot.request = self.last_request;
                 slot.armed = slot.interest;

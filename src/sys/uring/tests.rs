@@ -13,8 +13,8 @@ fn the_queues_go_round() {
         }
         assert_eq!(ring.pending(), 7);
         assert_eq!(enter(ring.fd(), 7, Wait::UpTo(None)), Ok(7));
-        while let Some((data, result)) = ring.pop() {
-            assert_eq!((data, result), (next, 0));
+        while let Some(c) = ring.pop() {
+            assert_eq!((c.data, c.result), (next, 0));
             next += 1;
         }
     }
@@ -33,8 +33,8 @@ fn a_full_queue_takes_no_more_and_loses_nothing() {
     assert!(ring.has_overflow());
     while taken < 12 {
         match ring.pop() {
-            Some((data, _)) => {
-                assert_eq!(data, taken);
+            Some(c) => {
+                assert_eq!(c.data, taken);
                 taken += 1;
             }
             None => drop(enter(ring.fd(), 0, Wait::Flush).unwrap()),
