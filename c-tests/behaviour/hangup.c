@@ -299,3 +299,17 @@ TEST(RULE3_half_closed_peer_of_a_full_socket_does_not_spin) {
   CHECK_INT(io_canwrite(), -1);
   CHECK(used_ms < 50);
 }
+
+TEST(RULE7_half_closed_peer_of_a_full_socket_does_not_put_off_a_deadline) {
+  int64 d[2], begin = t_now_ms();
+  t_tcp_pair(d);
+  CHECK(io_fd(d[1]));
+  io_nonblock(d[1]);
+  t_fill(d[1]);
+  CHECK_INT(shutdown((int)d[0], SHUT_WR), 0);
+  io_wantwrite(d[1]);
+  io_timeout(d[1], l_in_ms(100));
+  CHECK_INT(io_waituntil2(10 * L_PATIENCE), 0);
+  CHECK(t_now_ms() - begin < L_PATIENCE);
+  CHECK_INT(io_timeouted(), d[1]);
+}

@@ -41,6 +41,10 @@
 //!   to the program.
 //! * It **ends** with the thread that submitted it: at once, or with its first completion. Either way that
 //!   is a hint, and the next thread that waits submits it anew.
+//! * It completes when the peer **sends no more**, though nobody asks for that. If only writing is wanted and
+//!   there is no room, each new request would complete at once, without end. Such a descriptor gets a request
+//!   that stays and completes at each change. It stays while the descriptor is hot, too, and is replaced when
+//!   what it has told may not have been looked at since.
 //!
 //! The child of a fork inherits the ring's memory and descriptor. It drops both and submits nothing, so that
 //! the parent's requests stay as they are.

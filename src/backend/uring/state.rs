@@ -36,7 +36,7 @@ struct Slot {
     hot: bool,
     /// Questions in vain since the last event or completion.
     idle: u8,
-    /// The peer sends no more: its poll requests complete at once, and stay.
+    /// The peer sends no more, at which requests complete at once: they stay in flight after that.
     half_closed: bool,
 }
 

@@ -7,7 +7,7 @@ use crate::interest::{Interest, Watch};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
+use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, shutdown, socketpair};
 use nix::unistd::{read, write};
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -240,7 +240,7 @@ fn rule5_who_found_no_room_comes_first() {
 fn a_request_that_was_replaced_is_not_taken_for_its_successor() {
     let Some(ring) = ring() else { return };
     let (a, b) = pair();
-    while write(&a, &[0; 4096]).is_ok() {}
+    fill(&a);
     set(&ring, &a, Interest::WRITE);
     assert_eq!(wait(&ring, MOMENT), []);
     set(&ring, &a, Interest::BOTH);
@@ -253,6 +253,88 @@ fn a_request_that_was_replaced_is_not_taken_for_its_successor() {
     let mut end = [PollFd::new(b.as_fd(), PollFlags::empty())];
     poll(&mut end, PollTimeout::ZERO).unwrap();
     assert!(end[0].revents().unwrap().contains(PollFlags::POLLHUP));
+}
+
+fn fill(end: &OwnedFd) {
+    while write(end, &[0; 4096]).is_ok() {}
+}
+
+fn drain(end: &OwnedFd) {
+    while read(end, &mut [0; 4096]).is_ok_and(|n| n > 0) {}
+}
+
+/// A pair whose first end is full and waits for room, while the other one sends no more.
+fn half_closed_pair(ring: &Uring) -> (OwnedFd, OwnedFd) {
+    let (a, b) = pair();
+    fill(&a);
+    shutdown(b.as_raw_fd(), Shutdown::Write).unwrap();
+    set(ring, &a, Interest::WRITE);
+    assert_eq!(wait(ring, MOMENT), []);
+    (a, b)
+}
+
+#[test]
+fn rule3_a_peer_that_sends_no_more_is_told_of_once() {
+    let Some(ring) = ring() else { return };
+    let (a, b) = half_closed_pair(&ring);
+    for _ in 0..3 {
+        assert_eq!(wait(&ring, 50 * MOMENT), []);
+        let taken = ring.state.lock().taken;
+        assert!(taken < 50, "{taken} completions");
+        drain(&b);
+        assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::WRITE)]);
+        fill(&a);
+    }
+    ring.closing(token(&a));
+    drop(a);
+    drain(&b);
+    assert!(is_at_end(&b));
+}
+
+#[test]
+fn a_request_that_stays_hides_no_readiness_from_others() {
+    let Some(ring) = ring() else { return };
+    let (a, b) = half_closed_pair(&ring);
+    drain(&b);
+    assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::WRITE)]);
+    // As when a wait returns while others sleep.
+    ring.state.lock().arm_all().unwrap();
+    assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::WRITE)]);
+}
+
+#[test]
+fn a_change_that_one_thread_hears_of_while_another_asks_is_not_lost() {
+    let Some(ring) = ring() else { return };
+    let (a, b) = half_closed_pair(&ring);
+    while !ring.state.lock().ring.has_completion() {
+        read(&b, &mut [0; 4096]).unwrap();
+    }
+    fill(&a);
+    let mut events = Events::NONE;
+    events.make_room(EVENTS).unwrap();
+    {
+        let mut state = ring.state.lock();
+        assert!(state.reap().unwrap());
+        events.begin(1).unwrap();
+        assert_eq!(state.ask(&mut events, 1), 1);
+        drain(&b);
+        assert!(state.reap().unwrap());
+        state.put_back(&events, 0..1, true, None).unwrap();
+    }
+    assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::WRITE)]);
+}
+
+#[test]
+fn what_was_told_when_nobody_wanted_it_is_looked_at_when_somebody_does() {
+    let Some(ring) = ring() else { return };
+    let (a, _b) = half_closed_pair(&ring);
+    set(&ring, &a, Interest::BOTH);
+    assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::READ)]);
+    ring.state.lock().arm_all().unwrap();
+    set(&ring, &a, Interest::WRITE);
+    assert_eq!(wait(&ring, MOMENT), []);
+    set(&ring, &a, Interest::BOTH);
+    assert_eq!(wait(&ring, LONG), [(token(&a).fd, Interest::READ)]);
 }
 
 #[test]
