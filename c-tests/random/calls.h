@@ -296,10 +296,12 @@ R_HELPER int from_file(int f, int64 offset, int64 n, char *to) {
   return r < 0 ? 0 : (int)r;
 }
 
+/* Of two numbers that are both wrong, which one is told of is open. */
 R_HELPER void sendfile_to(int a, int f, int offset, int n) {
   int64 r;
   call("sendfile_to", a, f);
-  if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN)) {
+  if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN) ||
+      (!known(a) && known(f) && ends[f].kind != REGULAR)) {
     add(" passed over");
   } else {
     plan_write(a, n);

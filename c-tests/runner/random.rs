@@ -10,6 +10,7 @@
 //! | `play` | runs programs in `c-tests/random/play.c` |
 //! | `compare` | holds the runs against each other |
 //! | `defects` | knows which difference is a defect of 0.32 |
+//! | `history` | what the calls before a difference tell |
 //! | `shrink` | finds the few calls that a failure takes |
 
 #[path = "random/chance.rs"]
@@ -20,6 +21,8 @@ mod compare;
 mod defects;
 #[path = "random/generate.rs"]
 mod generate;
+#[path = "random/history.rs"]
+mod history;
 #[path = "random/moves.rs"]
 mod moves;
 #[path = "random/play.rs"]

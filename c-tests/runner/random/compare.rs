@@ -183,7 +183,13 @@ fn of_a_reused_number(ours: &Run, step: usize, word: &str) -> bool {
         return ours.lines[..step].iter().any(closed_behind);
     }
     let end = defects::end_of(word);
-    end.is_some() && ours.lines[..step].iter().any(|l| l.a == end && l.is("haunted"))
+    let before = &ours.lines[..step];
+    let closed: Vec<i64> = before.iter().filter(|l| closed_behind(l)).filter_map(|l| l.number("n")).collect();
+    let reuses = |l: &Line| l.aside.split(' ').any(|w| closed.iter().any(|n| w == format!("n{n}")));
+    let made = |l: &&Line| l.says("made") && (l.a == end || l.b == end);
+    end.is_some()
+        && (before.iter().any(|l| l.a == end && l.is("haunted"))
+            || before.iter().rev().find(made).is_some_and(reuses))
 }
 
 /// Compares two backends of ours: they must say the same throughout.

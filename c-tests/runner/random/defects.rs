@@ -62,6 +62,9 @@ pub(crate) fn of_the_end(original: &Run, step: usize) -> Option<Blame> {
             Some(Blame::new("D11"))
         }
         "hangs" if line.is("haunted") => Some(Blame::new("D12")),
+        "signal 11" if tells_events(&line.call) && before.iter().any(|l| l.call == "finish_and_shutdown") => {
+            Some(Blame::new("events-after-shutdown"))
+        }
         "signal 11" if !warm && tells_events(&line.call) => Some(Blame::new("D20")),
         "hangs" if !warm && waits && before.iter().any(|l| l.number("n").is_some_and(|n| n % 16 == 0)) => {
             Some(Blame::new("D1"))
@@ -75,14 +78,25 @@ pub(crate) fn of_the_end(original: &Run, step: usize) -> Option<Blame> {
 /// A fault of a report, which explains the report itself.
 const FAULTS_OF_0_32: [&str; 3] = ["untrue-", "unwanted-", "lost-"];
 
-fn count(said: &str) -> i64 {
+pub(super) fn count(said: &str) -> i64 {
     said.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default()
 }
 
+fn is_reset(said: &str) -> bool {
+    ["-1 EPIPE", "-3 EPIPE", "-1 ECONNRESET", "-3 ECONNRESET"].contains(&said)
+}
+
+/// Whether a filter that failed after a part of a file made 0.32 forget that part, which is then sent twice.
+fn is_part_forgotten(theirs: &str, ours: &str) -> bool {
+    let left = |said: &str| said.split_once("left ").and_then(|(_, n)| n.parse::<i64>().ok());
+    let part = count(ours) - count(theirs).max(0);
+    part > 0 && left(theirs) == left(ours).map(|n| n + part)
+}
+
 /// A difference: what is said of it, and all that went before.
-struct Case<'a> {
-    line: &'a Line,
-    before: &'a [Line],
+pub(super) struct Case<'a> {
+    pub(super) line: &'a Line,
+    pub(super) before: &'a [Line],
     /// The words that only one of the two says.
     theirs: Vec<&'a str>,
     ours: Vec<&'a str>,
@@ -112,7 +126,15 @@ impl Case<'_> {
         let sends = ["send_batch", "pump", "write_batch"].contains(&call);
         match call {
             _ if theirs.contains("WRONG-BYTES") && self.sent_without_a_copy() => both("K3"),
-            "close_end" if theirs.starts_with("STILL-OPEN") => Some(Blame::new("D2").with_end(line.mate())),
+            _ if (theirs.contains("WRONG-BYTES") || theirs.contains("TOO-MUCH")) && self.sent_twice() => {
+                both("Q7")
+            }
+            "addfile_close" if theirs.replace(" FILE-OPEN", "") == ours => Some(Blame::new("D2")),
+            // More is under way there than with us.
+            "send_batch" if ours.starts_with(&format!("{theirs} left ")) && self.corked(line.a) => {
+                both("K2").map(|b| b.with_batch(line))
+            }
+            "close_end" if theirs.starts_with("STILL-OPEN") => Some(self.still_open()),
             "close_end" if theirs == "timedout" && ours.is_empty() => {
                 Some(Blame::new("timedout-after-close"))
             }
@@ -122,7 +144,8 @@ impl Case<'_> {
                 let limit = self.of_end(line.a, "timeout").next();
                 limit.is_none_or(|l| l.number("ms") == Some(0)).then(|| Blame::new("D14"))
             }
-            _ if line.is("unregistered") && !sends => both("Q3"),
+            // 0.32 refuses; the kernel is asked by us.
+            _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
             _ if sends && ours.starts_with("-3 EBADF") && line.is("unregistered") => {
                 both("Q3").map(|b| b.with_batch(line))
             }
@@ -142,9 +165,21 @@ impl Case<'_> {
             "mmapwrite" if ours == "-3 EIO" => both("D16"),
             "mmapwrite" if ours == "-3 ESPIPE" => both("3.10"),
             _ if theirs.replace(" late", "") == ours && self.corked(line.a) => Some(Blame::new("K2")),
+            // What is held back is not answered by a reset yet.
+            _ if line.is("tcp")
+                && line.is("alone")
+                && count(&theirs) > 0
+                && is_reset(&ours)
+                && self.corked(line.a) =>
+            {
+                both("K2")
+            }
             _ if line.is("udp") && theirs.contains("late") && self.corked(line.a) => both("K2"),
             _ if sends && theirs.starts_with('0') && ours.starts_with("-3 EIO") => Some(Blame::new("Q6")),
             "write_batch" if theirs.replace("-1 ", "-3 ") == ours => Some(Blame::new("D29")),
+            "write_batch" if self.holds_a_file() && is_part_forgotten(&theirs, &ours) => {
+                both("part-forgotten").map(|b| b.with_batch(line))
+            }
             "write_batch"
                 if self.holds_a_file()
                     && (theirs.contains("EFAULT")
@@ -162,6 +197,13 @@ impl Case<'_> {
         }
     }
 
+    /// A descriptor that 0.32 leaves open: what is connected to it does not hear of the end.
+    fn still_open(&self) -> Blame {
+        let line = self.line;
+        let connected = self.before.iter().filter(|l| l.call == "connect_to" && l.b == line.a);
+        connected.fold(Blame::new("D2").with_end(line.mate()), |blame, l| blame.with_end(l.a))
+    }
+
     fn sweep(&self) -> Vec<Blame> {
         let mut blames = Vec::new();
         for word in &self.theirs {
@@ -173,10 +215,11 @@ impl Case<'_> {
             }
         }
         for word in &self.ours {
-            if !self.may_be_ready(word) {
-                return Vec::new();
-            }
-            blames.push(Blame::new("sweep-skips-ready"));
+            blames.push(match () {
+                () if self.may_be_ready(word) => Blame::new("sweep-skips-ready"),
+                () if self.is_overdue(word) => Blame::new("sweep-omits"),
+                () => return Vec::new(),
+            });
         }
         blames
     }
@@ -197,12 +240,18 @@ impl Case<'_> {
             let same = |w: &&str| w.contains('=') && w.split('=').next() == word.split('=').next();
             word.contains('=') && self.theirs.iter().any(same)
         };
-        let unexplained = |word: &&str| !lost(end_of(word)) && !wrong(end_of(word)) && !served(word);
+        let unexplained = |word: &&str| {
+            !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
+        };
         if self.ours.iter().any(unexplained) {
             return self.hint_forgotten();
         }
+        let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
+        let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
         let theirs: Option<Vec<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
-        theirs.unwrap_or_default().into_iter().filter(|b| !b.name.is_empty()).collect()
+        theirs.map_or(Vec::new(), |theirs| {
+            theirs.into_iter().chain(held).filter(|b| !b.name.is_empty()).collect()
+        })
     }
 
     /// The events that only we tell are hints, which 0.32 drops when a write to another end comes up short (D21).
@@ -211,7 +260,7 @@ impl Case<'_> {
         let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
         let all = self.ours.iter().all(|word| word.starts_with('w') && hinted(end_of(word)));
         let blame = |word: &&str| Blame::new("D21").with_end(end_of(word));
-        if dropped && all && self.theirs.is_empty() {
+        if (dropped || self.uncollected()) && all && self.theirs.is_empty() {
             self.ours.iter().map(blame).collect()
         } else {
             Vec::new()
@@ -225,7 +274,13 @@ impl Case<'_> {
         let both = |name| Some(Blame::new(name).with_end(end).with_end(mate));
         let fault = |kind: &&str| self.theirs.iter().any(|w| w.starts_with(*kind) && end_of(w) == end);
         if word == "WRONG-BYTES" {
-            return self.sent_without_a_copy().then(|| Blame::new("K3"));
+            return match self.sent_without_a_copy() {
+                true => Some(Blame::new("K3")),
+                false => self.sent_twice().then(|| Blame::new("Q7")),
+            };
+        }
+        if word == "TOO-MUCH" {
+            return self.sent_twice().then(|| Blame::new("Q7"));
         }
         if word == "late" {
             return self.before.iter().any(|l| l.call == "send_batch").then(|| Blame::new("K2"));
@@ -254,6 +309,12 @@ impl Case<'_> {
         if let Some(word) = word.strip_prefix("lost-") {
             return self.lost(word).and_then(both);
         }
+        if word.starts_with("twice-w") && self.hinted_anew(end) {
+            return both("hint-anew");
+        }
+        if word.starts_with("stale-w") && self.writing_dropped(end) {
+            return both("stale-hint");
+        }
         if FAULTS_OF_0_32.iter().any(fault) {
             return Some(Blame::default());
         }
@@ -264,7 +325,9 @@ impl Case<'_> {
             return both("asked-first");
         }
         // Notices of completed sends look like readiness.
-        (word.starts_with('r') && self.corked(end)).then(|| both("D6")).flatten()
+        let false_read = word.starts_with('r') && (!word.contains('=') || word.ends_with("/EAGAIN"));
+        let tcp = self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("tcp"));
+        (false_read && tcp && self.corked(end)).then(|| both("D6")).flatten()
     }
 
     /// Why 0.32 has lost an event.
@@ -289,64 +352,5 @@ impl Case<'_> {
         // The kernel calls it ready and we tell it: what else than toggling makes 0.32 forget is not known.
         let toggled = self.before.iter().any(|l| l.call.starts_with("dontwant"));
         Some(if toggled { "D5" } else { "lost-otherwise" })
-    }
-
-    /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
-    fn corked(&self, end: Option<usize>) -> bool {
-        ["send_batch", "pump"].contains(&self.line.call.as_str())
-            || self.of_end(end, "send_batch").next().is_some()
-    }
-
-    /// Whether iob_send was given enough by TCP to send it without a copy.
-    fn sent_without_a_copy(&self) -> bool {
-        let sent = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.is("tcp");
-        self.before.iter().any(sent)
-            && self.before.iter().any(|l| l.call.starts_with("add") && l.number("size") >= Some(8192))
-    }
-
-    /// Whether a write came up short, or was said to, while the end was wanted for writing.
-    fn writing_dropped(&self, end: Option<usize>) -> bool {
-        let writes =
-            ["trywrite", "trywritetimeout", "waitwrite", "send_batch", "pump", "sendfile_to", "fill"];
-        let failed = format!("w{}=-", end.unwrap_or_default());
-        self.before.iter().any(|l| {
-            let call = l.call.as_str();
-            let short = writes.contains(&call) && (l.said.starts_with('-') || l.said == "some");
-            l.a == end && l.is("w") && (short || ["eagain", "eagain_write"].contains(&call))
-                || l.said.contains(&failed)
-        })
-    }
-
-    /// Whether a wait call came although events of the one before were not all taken.
-    fn uncollected(&self) -> bool {
-        let takes = |l: &&Line| tells_events(&l.call) && l.call != "pop_some";
-        let calls: Vec<&str> =
-            self.before.iter().chain([self.line]).filter(takes).map(|l| l.call.as_str()).collect();
-        calls.windows(2).any(|pair| pair[0] == "wait_only" && pair[1] != "leftovers")
-    }
-
-    /// Whether a file was put into the batch of this call.
-    fn holds_a_file(&self) -> bool {
-        let batch = self.line.number("batch");
-        self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == batch)
-    }
-
-    /// Calls on an end, the last one first, since it was made.
-    fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
-        self.before.iter().rev().filter(move |l| l.call == call && l.a == end)
-    }
-
-    fn unregistered(&self, end: Option<usize>) -> bool {
-        self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("unregistered"))
-    }
-
-    /// Whether iob_write has sent from the batch of this call and nothing has reset it since: 0.32 keeps what was sent.
-    fn touched_by_a_filter(&self) -> bool {
-        let of_batch = self.before.iter().rev().filter(|l| l.number("batch") == self.line.number("batch"));
-        let mut of_batch = of_batch.take_while(|l| {
-            let sent = l.call == "send_batch" || l.call == "pump";
-            l.call != "reset_batch" && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
-        });
-        of_batch.any(|l| l.call == "write_batch" && count(&l.said) > 0)
     }
 }

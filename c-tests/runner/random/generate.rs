@@ -226,7 +226,8 @@ impl Sketch {
                 self.call("turn", &[kind, n]);
             }
             15 => self.call("wait_only", &[kind]),
-            16 | 17 => self.call("leftovers", &[]),
+            16 => self.call("leftovers", &[]),
+            17 => self.withdraw(kind),
             18 => {
                 let (direction, n) = (self.chance.between(0, 1), self.chance.between(1, 3));
                 self.call("wait_only", &[kind]);
@@ -234,6 +235,18 @@ impl Sketch {
             }
             _ => self.call("idle", &[]),
         }
+    }
+
+    /// An event that is pending for certain, and then is not.
+    fn withdraw(&mut self, kind: i32) {
+        let a = self.of(&[Kind::Unix, Kind::Tcp]);
+        if let Some(mate) = self.ends[a as usize].and_then(|end| end.mate) {
+            self.call("put", &[mate as i32, 10]);
+        }
+        self.call("wantread", &[a]);
+        self.call("wait_only", &[kind]);
+        self.call("eagain_read", &[a]);
+        self.call("leftovers", &[]);
     }
 
     fn interest(&mut self) {

@@ -21,7 +21,8 @@ impl Sketch {
             36 => {
                 let file = self.file();
                 let offset = self.chance.pick(&[0, 10, 65_000]);
-                self.call("mmapwrite", &[a, file, offset, n.min(4000)]);
+                // Whether nothing at all can be sent to a bad number is open.
+                self.call("mmapwrite", &[a, file, offset, n.clamp(1, 4000)]);
             }
             37 | 38 => {
                 let (a, b) = (self.of(&[Kind::Unix]), self.end());

@@ -1,0 +1,105 @@
+//! What the calls before a difference tell: which end was hinted, which write came up short, what a batch holds.
+
+use super::defects::{Case, count, end_of, tells_events};
+use super::play::Line;
+
+impl Case<'_> {
+    /// Whether the deadline of an end has passed for certain: then a sweep must name it.
+    pub(super) fn is_overdue(&self, word: &str) -> bool {
+        let end = end_of(word);
+        let of_end = |l: &&Line| {
+            l.a == end && end.is_some() && ["timeout", "close_end", "plain_close"].contains(&l.call.as_str())
+        };
+        self.before.iter().rev().find(of_end).is_some_and(|l| l.number("ms").is_some_and(|ms| ms < 0))
+    }
+
+    /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
+    pub(super) fn corked(&self, end: Option<usize>) -> bool {
+        ["send_batch", "pump"].contains(&self.line.call.as_str())
+            || self.of_end(end, "send_batch").next().is_some()
+            || self.of_end(end, "pump").next().is_some()
+    }
+
+    /// Whether a read event is about bytes that 0.32 may keep back at the other end.
+    pub(super) fn held_back(&self, word: &str) -> bool {
+        let end = end_of(word);
+        let mate = self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
+        word.starts_with('r') && mate.is_some() && self.corked_before(mate)
+    }
+
+    fn corked_before(&self, end: Option<usize>) -> bool {
+        ["send_batch", "pump"].iter().any(|call| self.of_end(end, call).any(|l| l.is("tcp")))
+    }
+
+    /// Whether iob_send was given a batch of which iob_write had sent a part: 0.32 sends that part again.
+    pub(super) fn sent_twice(&self) -> bool {
+        let filtered = |l: &Line| l.call == "write_batch" && count(&l.said) > 0;
+        let starts = self.before.iter().enumerate().filter(|(_, l)| filtered(l));
+        starts.into_iter().any(|(i, first)| {
+            let of_batch = self.before[i + 1..].iter().chain([self.line]);
+            let mut of_batch = of_batch
+                .filter(|l| l.number("batch") == first.number("batch"))
+                .take_while(|l| l.call != "reset_batch" && l.call != "free_batch");
+            of_batch.any(|l| ["send_batch", "pump", "write_batch"].contains(&l.call.as_str()))
+        })
+    }
+
+    /// Whether iob_send was given enough by TCP to send it without a copy.
+    pub(super) fn sent_without_a_copy(&self) -> bool {
+        let sent = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.is("tcp");
+        self.before.iter().any(sent)
+            && self.before.iter().any(|l| l.call.starts_with("add") && l.number("size") >= Some(8192))
+    }
+
+    /// Whether the end was hinted again after events were taken, and no wait call came since.
+    pub(super) fn hinted_anew(&self, end: Option<usize>) -> bool {
+        let since = self.before.iter().rev().take_while(|l| !tells_events(&l.call));
+        since.into_iter().any(|l| l.a == end && ["fd_canwrite", "fd_flags"].contains(&l.call.as_str()))
+    }
+
+    /// Whether a write came up short, or was said to, while the end was wanted for writing.
+    pub(super) fn writing_dropped(&self, end: Option<usize>) -> bool {
+        let writes =
+            ["trywrite", "trywritetimeout", "waitwrite", "send_batch", "pump", "sendfile_to", "fill"];
+        let failed = format!("w{}=-", end.unwrap_or_default());
+        self.before.iter().any(|l| {
+            let call = l.call.as_str();
+            let short = writes.contains(&call) && (l.said.starts_with('-') || l.said == "some");
+            l.a == end && l.is("w") && (short || ["eagain", "eagain_write"].contains(&call))
+                || l.said.contains(&failed)
+        })
+    }
+
+    /// Whether a wait call came although events of the one before were not all taken.
+    pub(super) fn uncollected(&self) -> bool {
+        let takes = |l: &&Line| tells_events(&l.call) && l.call != "pop_some";
+        let calls: Vec<&str> =
+            self.before.iter().chain([self.line]).filter(takes).map(|l| l.call.as_str()).collect();
+        calls.windows(2).any(|pair| pair[0] == "wait_only" && pair[1] != "leftovers")
+    }
+
+    /// Whether a file was put into the batch of this call.
+    pub(super) fn holds_a_file(&self) -> bool {
+        let batch = self.line.number("batch");
+        self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == batch)
+    }
+
+    /// Calls on an end, the last one first, since it was made.
+    pub(super) fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
+        self.before.iter().rev().filter(move |l| l.call == call && l.a == end)
+    }
+
+    pub(super) fn unregistered(&self, end: Option<usize>) -> bool {
+        self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("unregistered"))
+    }
+
+    /// Whether iob_write has sent from the batch of this call and nothing has reset it since: 0.32 keeps what was sent.
+    pub(super) fn touched_by_a_filter(&self) -> bool {
+        let of_batch = self.before.iter().rev().filter(|l| l.number("batch") == self.line.number("batch"));
+        let mut of_batch = of_batch.take_while(|l| {
+            let sent = l.call == "send_batch" || l.call == "pump";
+            l.call != "reset_batch" && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
+        });
+        of_batch.any(|l| l.call == "write_batch" && count(&l.said) > 0)
+    }
+}
