@@ -185,7 +185,8 @@ impl Ring {
             Params { cq_entries: completions, flags: SETUP_CQSIZE | SETUP_CLAMP, ..Params::default() };
         // SAFETY: the kernel reads and fills `p`, which has the size it expects.
         let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
-        let n = Errno::result(n)? as c_int;
+        // Narrowed before the test, which so shows that it is a number that a descriptor can have.
+        let n = Errno::result(n as c_int)?;
         // SAFETY: just opened, so nobody else's.
         let ring = own::above_standard(unsafe { OwnedFd::from_raw_fd(n) })?;
         let fd = Fd::new(ring.into_raw_fd().into())?;
