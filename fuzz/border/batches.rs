@@ -250,8 +250,8 @@ fn filter(world: &mut World, input: &mut Input, i: usize, b: *mut IoBatch) {
     // SAFETY: a valid batch or NULL, functions or none.
     let r = unsafe { if files { iob_write2(s, b, take, Some(take_file)) } else { iob_write(s, b, take) } };
     let plan = PLAN.take().expect("put there above");
-    if plan.reset {
-        // What there was, and what was taken of it, is beyond knowing from here.
+    if plan.reset || r == i64::MAX {
+        // What there was, and what was taken of it, is beyond knowing from here; or more than can be said.
         assert!(r >= -3);
         if i < BATCHES {
             // SAFETY: a valid batch.
