@@ -21,19 +21,18 @@ T_HELPER void no_event(iomux_t *c) {
   CHECK_INT(revents, 99);
 }
 
-/* Whether a thread of this process sleeps now. */
+/* Whether a thread of this process sleeps now, or has ended. */
 T_HELPER int asleep(int tid) {
   char path[64], line[512], *state;
   FILE *f;
   size_t n;
   snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
   f = fopen(path, "r");
-  CHECK(f != NULL);
+  if (!f) return 1;
   n = fread(line, 1, sizeof line - 1, f);
   fclose(f);
   line[n] = 0;
   state = strrchr(line, ')');
-  CHECK(state != NULL);
-  return state[2] == 'S';
+  return !state || state[2] == 'S';
 }
 #endif
