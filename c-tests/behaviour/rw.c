@@ -200,6 +200,19 @@ static void *eat(void *p) {
   return NULL;
 }
 
+/* The kernel never says that such a socket is at its end: not in non-blocking mode. */
+TEST(RULE3_S3_6_waitread_of_a_socket_that_is_shut_down_ends) {
+  int d[2];
+  char c;
+  CHECK_INT(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, d), 0);
+  CHECK_INT(write(d[1], "x", 1), 1);
+  CHECK_INT(shutdown(d[0], SHUT_RDWR), 0);
+  CHECK_INT(io_waitread(d[0], &c, 1), 1);
+  CHECK_INT(io_waitread(d[0], &c, 1), 0);
+  CHECK_INT(io_waitwrite(d[0], &c, 1), -3);
+  CHECK_ERRNO(EPIPE);
+}
+
 TEST(S3_6_waitwrite_waits_for_room) {
   int64 d[2];
   int read_end;

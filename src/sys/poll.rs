@@ -43,18 +43,18 @@ pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
 
 /// The directions in which `fd` is ready at this moment.
 pub(crate) fn ready_now(fd: Fd) -> Interest {
-    look(fd, IN | OUT, 0).unwrap_or(Interest::NONE)
+    look(fd, IN | OUT, 0).map_or(Interest::NONE, ready)
 }
 
-/// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut.
-pub(crate) fn until_ready(fd: Fd, interest: Interest) -> Result<(), Errno> {
-    look(fd, flags(interest), -1).map(drop)
+/// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut in both: whether it is the latter.
+pub(crate) fn until_ready(fd: Fd, interest: Interest) -> Result<bool, Errno> {
+    look(fd, flags(interest), -1).map(|found| found & HUP != 0)
 }
 
-fn look(fd: Fd, events: u32, timeout: i32) -> Result<Interest, Errno> {
+fn look(fd: Fd, events: u32, timeout: i32) -> Result<u32, Errno> {
     let mut one = [pollfd { fd: fd.raw(), events: events as i16, revents: 0 }];
     poll(&mut one, timeout)?;
-    Ok(ready(one[0].revents as u32))
+    Ok(one[0].revents as u32)
 }
 
 #[cfg(test)]

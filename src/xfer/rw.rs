@@ -20,18 +20,26 @@ pub(crate) fn write(fd: Fd, s: Source) -> Outcome {
 
 /// read(2) that waits in either mode. A signal ends it with `EINTR`.
 pub(crate) fn wait_read(fd: Fd, t: Target) -> Result<usize, Errno> {
-    patiently(fd, Interest::READ, || bytes::read(fd, t))
+    patiently(fd, Interest::READ, Ok(0), || bytes::read(fd, t))
 }
 
 /// write(2) that waits in either mode. A signal ends it with `EINTR`.
 pub(crate) fn wait_write(fd: Fd, s: Source) -> Result<usize, Errno> {
-    patiently(fd, Interest::WRITE, || bytes::write(fd, s))
+    patiently(fd, Interest::WRITE, Err(Errno::EPIPE), || bytes::write(fd, s))
 }
 
-fn patiently(fd: Fd, interest: Interest, once: impl Fn() -> Result<usize, Errno>) -> Result<usize, Errno> {
+/// A Unix datagram socket that is shut down says "again" for ever in non-blocking mode: that is `the_end`.
+fn patiently(
+    fd: Fd,
+    interest: Interest,
+    the_end: Result<usize, Errno>,
+    once: impl Fn() -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
+    let mut is_shut = false;
     loop {
         match once() {
-            Err(Errno::EAGAIN) => until_ready(fd, interest)?,
+            Err(Errno::EAGAIN) if is_shut => return the_end,
+            Err(Errno::EAGAIN) => is_shut = until_ready(fd, interest)?,
             r => return r,
         }
     }
