@@ -46,9 +46,10 @@ pub(crate) fn ready_now(fd: Fd) -> Interest {
     look(fd, IN | OUT, 0).map_or(Interest::NONE, ready)
 }
 
-/// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut in both: whether it is the latter.
+/// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut: whether it is the latter.
 pub(crate) fn until_ready(fd: Fd, interest: Interest) -> Result<bool, Errno> {
-    look(fd, flags(interest), -1).map(|found| found & HUP != 0)
+    let end = if interest.has(Direction::Read) { RDHUP } else { 0 };
+    look(fd, flags(interest) | end, -1).map(|found| found & (HUP | end) != 0)
 }
 
 fn look(fd: Fd, events: u32, timeout: i32) -> Result<u32, Errno> {
