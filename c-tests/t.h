@@ -131,11 +131,11 @@ T_HELPER void t_skip_under_valgrind(void) {
   if (t_under_valgrind()) SKIP("valgrind reports the bad address that is tested here");
 }
 
-/* For cases in which one thread sleeps in a wait until another has done something. */
-T_HELPER void t_skip_where_one_thread_holds_up_all(void) {
+/* For cases in which one thread sleeps in a wait until another, or a signal handler, has done something. */
+T_HELPER void t_skip_where_a_wait_holds_up_all(void) {
   const char *backend = getenv("OWFAT_IO_BACKEND");
   if (t_under_valgrind() && backend && strcmp(backend, "io_uring") == 0)
-    SKIP("valgrind runs no other thread during io_uring_enter");
+    SKIP("valgrind runs no other thread and no signal handler during io_uring_enter");
 }
 
 T_HELPER int64 t_now_ms(void) {
