@@ -3,14 +3,17 @@
 //!
 //! No request carries a pointer, so whatever is pushed here is safe.
 
+mod mapping;
+
 use super::mode::close;
 use super::own;
 use crate::fd::Fd;
 use libc::{c_int, c_long, c_void};
+use mapping::{Mapping, Word};
 use nix::errno::Errno;
 use std::os::fd::IntoRawFd;
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ptr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const SETUP_CQSIZE: u32 = 1 << 3;
@@ -335,69 +338,6 @@ pub(crate) fn enter(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
         )
     };
     Errno::result(n).map(|n| n as u32)
-}
-
-/// Where a number lies in the mapping of the queues.
-#[derive(Clone, Copy)]
-struct Word(usize);
-
-/// Memory shared with the kernel.
-struct Mapping {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to the process, not to a thread, and is reached only through the ring.
-unsafe impl Send for Mapping {}
-
-impl Mapping {
-    fn of(ring: Fd, offset: i64, len: usize) -> Result<Mapping, Errno> {
-        const PROT: c_int = libc::PROT_READ | libc::PROT_WRITE;
-        const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_POPULATE;
-        // SAFETY: asks for a fresh mapping anywhere.
-        let start = unsafe { libc::mmap(ptr::null_mut(), len, PROT, FLAGS, ring.raw(), offset) };
-        match NonNull::new(start.cast()) {
-            Some(start) if start.as_ptr() as *mut c_void != libc::MAP_FAILED => Ok(Mapping { start, len }),
-            _ => Err(Errno::last()),
-        }
-    }
-
-    /// The number at byte `at`; `ENOSYS` if no number can be there.
-    fn find(&self, at: u32) -> Result<Word, Errno> {
-        let at = at as usize;
-        let fits = at % align_of::<AtomicU32>() == 0 && at + size_of::<AtomicU32>() <= self.len;
-        if fits { Ok(Word(at)) } else { Err(Errno::ENOSYS) }
-    }
-
-    /// A number that both sides read and write, found in this mapping.
-    fn word(&self, word: Word) -> &AtomicU32 {
-        debug_assert!(word.0 + size_of::<AtomicU32>() <= self.len);
-        // SAFETY: `find` has seen that it is inside the mapping, which is page-aligned, and aligned.
-        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(word.0).cast()) }
-    }
-
-    /// The completion at byte `at`.
-    fn read(&self, at: usize) -> Cqe {
-        debug_assert!(at % align_of::<Cqe>() == 0 && at + size_of::<Cqe>() <= self.len);
-        // SAFETY: one of the completions, all of which `Ring::map` mapped, and aligned; the kernel leaves it alone from
-        // when it moved the tail past it until we move the head, and any bytes are a Cqe.
-        unsafe { self.start.as_ptr().add(at).cast::<Cqe>().read() }
-    }
-
-    /// Sets request number `i`.
-    fn write(&self, i: usize, sqe: Sqe) {
-        debug_assert!((i + 1) * size_of::<Sqe>() <= self.len);
-        // SAFETY: one of the requests, all of which `Ring::map` mapped, and aligned; the kernel has moved the head past
-        // what was there, and reads it again only after we have moved the tail.
-        unsafe { self.start.as_ptr().cast::<Sqe>().add(i).write(sqe) };
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping, to which no reference is left.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
 }
 
 #[cfg(test)]
