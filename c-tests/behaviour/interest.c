@@ -56,15 +56,16 @@ TEST(S3_1_S3_3_errno_survives_what_others_are_told) {
   int64 d[2], broken[2];
   t_unix_pair(d);
   l_read_event(d[0]);
+  CHECK_INT(io_fd(d[1]), 1);
   l_pipe(broken, 0);
   l_write_event(broken[1]);
   CHECK_INT(l_next_write(L_PATIENCE), broken[1]);
   io_dontwantwrite(broken[1]);
-  close((int)broken[0]);
   l_put(d[1], "x");
+  close((int)broken[0]);
   io_check();
   errno = 12345;
-  io_dontwantread(d[0]);
+  io_dontwantread(d[1]);
   CHECK_ERRNO(12345);
 }
 
