@@ -351,3 +351,18 @@ TEST(T9_T12_S3_11_a_filter_that_hangs_up) {
   B_CHECK(&b, 0, 0, 0, 0);
   CHECK_INT(io_canwrite(), -1);
 }
+
+static int64 queues_more(int64 s, const void *bytes, uint64 n) {
+  (void)s, (void)bytes;
+  if (calls++ == 1) CHECK_INT(iob_adds(&b, "67890"), 1);
+  return (int64)n;
+}
+
+TEST(T12_S3_11_more_than_64_bits_hold) {
+  static const char nowhere[] = "nothing of this length";
+  CHECK_INT(iob_addbuf(&b, nowhere, INT64_MAX), 1);
+  CHECK_INT(iob_addbuf(&b, nowhere, INT64_MAX), 1);
+  CHECK_INT(iob_write(target, &b, queues_more), INT64_MAX);
+  CHECK_INT(calls, 3);
+  CHECK_INT(iob_bytesleft(&b), 0);
+}

@@ -49,7 +49,8 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             Ok(Offer { asked, taken: Ok(taken), still_there }) => (asked, taken as u64, still_there),
             Ok(Offer { taken: Err(stop), .. }) | Err(stop) => break Some(stop),
         };
-        total += taken as usize;
+        // More than fits, if the filter queues more.
+        total = usize::saturating_add(total, taken as usize);
         if !still_there {
             break None;
         }
