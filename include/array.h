@@ -45,7 +45,7 @@ void array_reset(array *x);
 void array_fail(array *x);
 
 /* Append the bytes of an array, bytes, a string without or with its zero byte, a zero byte, bytes pos to
-   stop-1 of an array. Where memory is short or the source is not there, the array fails. */
+   stop-1 of an array. Where memory is short, the source is not there or has no such range, the array fails. */
 void array_cat(array *to, const array *const from);
 void array_catb(array *to, const char *from, uint64 len);
 void array_cats(array *to, const char *from);
