@@ -13,6 +13,7 @@
 
 #include "http.h"
 
+#include <ip4.h>
 #include <socket.h>
 
 #include <signal.h>
@@ -80,12 +81,6 @@ static void welcome(void) {
   }
 }
 
-static void resume_accepting(void) {
-  const tai6464 none = {.sec = {0}};
-  io_timeout(listener, none);
-  io_wantread(listener);
-}
-
 /* Sends what the socket takes now. The header leaves together with the beginning of the file, and the file does not
  * pass through this process. A reader who is slow costs a descriptor and no memory. */
 static int64 send_some(int64 s, struct client* c) {
@@ -144,7 +139,8 @@ static void go_on(int64 s) {
 
 static void on_deadline(int64 s) {
   struct client* c = io_getcookie(s);
-  if (c->http.have && !c->leaving && !iob_bytesleft(&c->http.answer) && queue_refusal(&c->http, "408 Request Timeout")) {
+  int reading = c->http.have && !c->leaving && !iob_bytesleft(&c->http.answer);
+  if (reading && queue_refusal(&c->http, "408 Request Timeout")) {
     set_deadline(s, LINGER);
     go_on(s);
   } else {
@@ -154,7 +150,6 @@ static void on_deadline(int64 s) {
 
 /* A signal that comes as a readable descriptor is an event like any other. */
 static void listen_on(uint16 port) {
-  static const char loopback[4] = {127, 0, 0, 1};
   char ip[4];
   sigset_t set;
   sigemptyset(&set);
@@ -163,7 +158,7 @@ static void listen_on(uint16 port) {
   terminated = signalfd(-1, &set, SFD_CLOEXEC);
   listener = socket_tcp4();    /* libowfat's sockets are non-blocking */
   if (listener == -1 || terminated == -1) die("files: socket");
-  if (socket_bind4_reuse((int)listener, loopback, port) == -1 || socket_listen((int)listener, 128) == -1 ||
+  if (socket_bind4_reuse((int)listener, ip4loopback, port) == -1 || socket_listen((int)listener, 128) == -1 ||
       socket_local4((int)listener, ip, &port) == -1 || !io_fd(listener) || !io_fd(terminated))
     die("files: listen");
   io_wantread(listener);
@@ -185,7 +180,7 @@ int main(int argc, char** argv) {
   for (;;) {
     io_wait();                 /* sleeps until something can be done or a deadline passes */
     while ((s = io_timeouted()) != -1)
-      if (s == listener) resume_accepting();
+      if (s == listener) io_wantread(listener); /* it is named in each sweep from now on, which does no harm */
       else on_deadline(s);
     while ((s = io_canread()) != -1) {
       if (s == terminated) {

@@ -120,7 +120,7 @@ impl Regular {
     pub(super) fn is_served(&mut self) -> Verdict {
         match self {
             Regular::Http(client) => same(&client.get("/")?.body, web::HELLO),
-            Regular::Tls(client) => same(&client.get("//")?, b"not found\n"),
+            Regular::Tls(client) => same(&client.get("//")?, b"404 Not Found\n"),
             Regular::Echo(stream) => {
                 stream.write_all(b"a message")?;
                 let mut back = [0; 9];
