@@ -4,8 +4,8 @@
  *     ./chat [PORT [SECONDS]]
  *
  * The first line is the name under which one speaks, "/quit" the last. It shows batches into which others write, what
- * to do about readers who are too slow, deadlines, and when to close a client of whom others speak. Sockets and numbers
- * are libowfat's. Who says nothing for SECONDS (300) is asked whether he is there, and shown out after as many more.
+ * to do about readers who are too slow, and when to close a client of whom others speak. Sockets and numbers are
+ * libowfat's. Who is silent for SECONDS (300) is asked whether he is there, and shown out after as many more.
  */
 #include <io.h>
 #include <iob.h>
@@ -37,7 +37,7 @@ static struct client* clients;
 static int64 listener;
 static unsigned long idle_seconds = 300;
 
-/* Belongs to the descriptor, and replaces the one before. It costs little, so it is done at every line. */
+/* Replaces the one before. It costs little, so it is done at every line. */
 static void set_deadline(int64 s, unsigned long seconds) {
   tai6464 deadline;
   taia_now(&deadline);
@@ -139,10 +139,7 @@ static void take_lines(struct client* c) {
     line = end + 1;
   }
   memmove(c->line, line, c->have);
-  if (c->have == LINE) {
-    tell(c, "That line is too long.\n");
-    c->leaving = "has too much to say";
-  }
+  if (c->have == LINE) c->leaving = "has too much to say in a line";
 }
 
 /* One read for an event: what is left is reported again by the next io_wait, when the others have had their turn. */
@@ -173,8 +170,8 @@ static void on_deadline(struct client* c) {
 
 int main(int argc, char** argv) {
   unsigned long wanted = 0;
-  char ip[4];
   uint16 port;
+  char ip[4];
   int64 s;
   if (argc > 3 || (argc > 1 && !scan_ulong(argv[1], &wanted)) || (argc > 2 && !scan_ulong(argv[2], &idle_seconds))) {
     fputs("usage: chat [PORT [SECONDS]]\n", stderr);
@@ -182,13 +179,12 @@ int main(int argc, char** argv) {
   }
   listener = socket_tcp4();    /* libowfat's sockets are non-blocking */
   if (listener == -1 || socket_bind4_reuse((int)listener, ip4loopback, (uint16)wanted) == -1 ||
-      socket_listen((int)listener, 128) == -1 || socket_local4((int)listener, ip, &port) == -1 || !io_fd(listener)) {
+      socket_listen((int)listener, 128) == -1 || socket_local4((int)listener, ip, &port) == -1 || !io_fd(listener) ||
+      printf("listening on %u\n", port) < 0 || fflush(stdout)) {
     perror("chat");
     return 1;
   }
   io_wantread(listener);
-  printf("listening on %u\n", port);
-  fflush(stdout);
   for (;;) {
     io_wait();                 /* sleeps until something can be done or a deadline passes */
     while ((s = io_timeouted()) != -1)
