@@ -228,7 +228,7 @@ fn silent_one_is_asked(backend: &str) -> Verdict {
 
 /// Whoever comes then waits, and nobody is lost.
 fn no_descriptor_left(backend: &str) -> Verdict {
-    const DESCRIPTORS: usize = 12;
+    const DESCRIPTORS: usize = 256;
     const SPAN: Duration = Duration::from_millis(500);
     let server = Server::start(&mut limited(&command()?, DESCRIPTORS), backend)?;
     let people = (0..DESCRIPTORS).map(|_| raw::open(server.address)).collect::<Result<Vec<_>, _>>()?;

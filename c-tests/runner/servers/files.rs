@@ -289,7 +289,7 @@ fn slow_and_vanishing_clients(backend: &str) -> Verdict {
 
 /// A file cannot be opened then, and who comes has to wait; but nobody is lost.
 fn no_descriptor_left(backend: &str) -> Verdict {
-    const DESCRIPTORS: usize = 12;
+    const DESCRIPTORS: usize = 256;
     let mut few = command()?;
     few.arg(site()?);
     let server = Server::start(&mut limited(&few, DESCRIPTORS), backend)?;
