@@ -101,8 +101,8 @@ static const char* parse(struct http* h, char* head, struct request* q) {
   return NULL;
 }
 
-/* Whether a part of the file is asked for: 1, and where it is; 0: the whole file, also if the range is one that a server
- * need not understand; -1: a part that is not there. */
+/* Whether a part of the file is asked for: 1, and where it is; 0: the whole file, also if the range is one that a
+ * server need not understand; -1: a part that is not there. */
 static int parse_range(const char* value, uint64 size, uint64* from, uint64* n) {
   unsigned long long first = 0, last = ~0ULL;
   size_t digits;

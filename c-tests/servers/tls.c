@@ -3,9 +3,9 @@
  *     cc tls.c $(pkg-config --cflags --libs libowfat_io) -lowfat -lssl -lcrypto -o tls
  *     ./tls CERTIFICATE KEY DIRECTORY [PORT]
  *
- * It shows how a library that does the reading and writing itself, OpenSSL here, goes together with the loop: OpenSSL is
- * asked to go on until it says what it must wait for, and the loop waits for that. Answers are batches; iob_write hands
- * them to OpenSSL piece by piece. What HTTP asks for is in http.h; sockets are libowfat's.
+ * It shows how a library that does the reading and writing itself, OpenSSL here, goes together with the loop: OpenSSL
+ * is asked to go on until it says what it must wait for, and the loop waits for that. Answers are batches; iob_write
+ * hands them to OpenSSL piece by piece. What HTTP asks for is in http.h; sockets are libowfat's.
  */
 #define _GNU_SOURCE
 #include <io.h>
@@ -82,10 +82,10 @@ static void welcome(void) {
   }
 }
 
-/* What a call of OpenSSL that did not succeed means, told as io_tryread and iob_write tell it: -1 with EAGAIN, or -3. In
- * the first case the same call must be made again when the socket is ready, and the direction is OpenSSL's: to read it
- * may have to write, as in a handshake, and the other way round. The loop did not see that the socket was found empty
- * or full, so it is told. */
+/* What a call of OpenSSL that did not succeed means, told as io_tryread and iob_write tell it: -1 with EAGAIN, or -3.
+ * In the first case the same call must be made again when the socket is ready, and the direction is OpenSSL's: to read
+ * it may have to write, as in a handshake, and the other way round. The loop did not see that the socket was found
+ * empty or full, so it is told. */
 static int64 not_now(int64 s, SSL* tls) {
   int error = SSL_get_error(tls, 0);
   if (error == SSL_ERROR_WANT_READ) {

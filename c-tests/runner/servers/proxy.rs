@@ -72,7 +72,11 @@ fn slow_readers_cost_no_memory(backend: &str) -> Verdict {
         };
         let senders =
             [&client, &server].map(|stream| scope.spawn(move || send(stream).map_err(|e| e.to_string())));
-        wait_until("it sleeps", || super::process::asleep(proxy.pid()))?;
+        wait_until("the senders are stuck", || {
+            let before = Usage::of(proxy.pid())?;
+            thread::sleep(Duration::from_millis(200));
+            Ok(Usage::of(proxy.pid())?.awake_since(&before) < 5.0)
+        })?;
         let readers = [&client, &server].map(|stream| scope.spawn(|| read_slowly(stream, &bytes)));
         for thread in senders.into_iter().chain(readers) {
             thread.join().map_err(|_| "panic")??;
