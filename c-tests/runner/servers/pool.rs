@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
     ("pool::S3_12_two_hundred_clients", two_hundred_clients),
@@ -84,12 +85,13 @@ fn two_hundred_clients() -> Verdict {
 
 /// More of them than threads. Whoever does not read is given up, so that a thread is free for others.
 fn clients_that_do_not_read() -> Verdict {
+    const STUCK: Duration = Duration::from_millis(300);
     let server = start(&mut Command::new("env"))?;
-    let mut idle = (0..8).map(|_| raw::open_narrow(server.address)).collect::<Result<Vec<_>, _>>()?;
-    let more_than_fits = vec![b'x'; 64 << 20];
-    for stream in &mut idle {
-        stream.set_nonblocking(true)?;
-        while stream.write(&more_than_fits).is_ok() {}
+    let mut silent = (0..6).map(|_| raw::open_narrow(server.address)).collect::<Result<Vec<_>, _>>()?;
+    let bytes = vec![b'x'; 1 << 20];
+    for stream in &mut silent {
+        stream.set_write_timeout(Some(STUCK))?;
+        while stream.write(&bytes).is_ok() {}
     }
     converse(server.address, 0, 1, 1)
 }
