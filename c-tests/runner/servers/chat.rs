@@ -31,14 +31,13 @@ impl Person {
     }
 
     fn join(server: &Server, name: &str) -> Result<Person, Box<dyn Error>> {
-        Person::connect(server)?.is_named(name)
+        Person::connect(server)?.named(name)
     }
 
-    fn is_named(self, name: &str) -> Result<Person, Box<dyn Error>> {
-        let mut person = self;
-        person.says(name)?;
-        person.hears("Welcome.")?;
-        Ok(person)
+    fn named(mut self, name: &str) -> Result<Person, Box<dyn Error>> {
+        self.says(name)?;
+        self.hears("Welcome.")?;
+        Ok(self)
     }
 
     fn says(&mut self, line: &str) -> Verdict {
@@ -64,7 +63,7 @@ impl Person {
         }
     }
 
-    fn is_shown_out(mut self) -> Verdict {
+    fn shown_out(mut self) -> Verdict {
         let rest = raw::rest_of(self.0.get_mut())?;
         let heard = [self.0.buffer(), &rest].concat();
         if heard.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&heard).into()) }
@@ -136,7 +135,7 @@ fn names_and_lines_that_are_refused(backend: &str) -> Verdict {
     for other in [&mut bob, &mut carol, &mut dave] {
         other.hears("alice has too much to say in a line")?;
     }
-    alice.is_shown_out()?;
+    alice.shown_out()?;
     bob.says("well")?;
     carol.hears("bob: well")
 }
@@ -169,7 +168,7 @@ fn slow_reader_is_shown_out(backend: &str) -> Verdict {
     let server = start(backend, &[])?;
     let mut bob = Person(BufReader::new(raw::open_narrow(server.address)?));
     bob.hears("What is your name?")?;
-    let _bob = bob.is_named("bob")?;
+    let _bob = bob.named("bob")?;
     let mut carol = Person::join(&server, "carol")?;
     let mut alice = Person::join(&server, "alice")?;
     carol.hears("alice is here")?;
