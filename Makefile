@@ -53,7 +53,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 .NOTPARALLEL:
 .PHONY: all headers abi man install uninstall clean demo demo-tools \
 	check check-tools check-format check-lint check-unit check-c \
-	check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
+	check-browser check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
 
 all:
 	$(CARGO) build --release $(BUILD)
@@ -139,6 +139,11 @@ check-unit:
 # Built for release, as the library that the C programs link and the servers preload.
 check-c: all
 	$(CARGO) test --release $(BUILD) --test c
+
+# A page with pictures from servers/files.c. Some hundred megabytes to install, so it stands apart.
+check-browser: check-tools all
+	$(call need,chromium)
+	OWFAT_IO_BROWSER=1 $(CARGO) test --release $(BUILD) --test c -- browser::
 
 # Built apart, because the flag builds everything anew.
 check-loom:

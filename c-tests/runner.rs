@@ -11,6 +11,7 @@
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //! | `servers/` | each attack of `runner/hostile.rs` on each backend | the same servers among hostile peers |
 //! | `servers/` | `soak::mixed_load`, only on demand | the same servers after twenty minutes |
+//! | `servers/` | `browser::page_with_pictures` on each backend, only on demand | one of them serves Chromium |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!

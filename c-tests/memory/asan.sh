@@ -25,7 +25,7 @@ planted 1 leak overflow freed shift
 "$cargo" test --release --locked --features tools --test c -- behaviour::
 # Those whose processes or costs are not looked at from outside. One that is told to end leaves its clients as they are.
 export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1
-for server in web echo tls gzip loops prefork iom_pool; do
+for server in web files chat proxy echo tls gzip loops prefork pool; do
   "$cargo" test --release --locked --features tools --test c -- "servers::$server" --skip helgrind
 done
 echo "AddressSanitizer: unit tests, behaviour and servers: nothing reported; what was planted was"

@@ -5,12 +5,16 @@
 //! | `tracker` | Debian's opentracker under `owfat-io-run` |
 //! | `swarm` | two aria2c that find each other only through that tracker |
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
+//! | `files` | `servers/files.c`: HTTP/1.1 with ranges, for curl and wrk |
+//! | `browser` | the same for a headless Chromium, only on demand |
+//! | `chat` | `servers/chat.c`: batches into which others write |
+//! | `proxy` | `servers/proxy.c`: back-pressure |
 //! | `echo` | `servers/echo.c`, built by pkg-config alone |
 //! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
 //! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
 //! | `loops` | `servers/loops.c`: `io_starteventloopthread` and four threads of its own |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
-//! | `iom_pool` | `servers/iom_pool.c`: threads on one `iomux_t` |
+//! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
 //! | `hostile` | all of them among peers that mean harm |
@@ -19,12 +23,18 @@
 
 #[path = "servers/announce.rs"]
 mod announce;
+#[path = "servers/browser.rs"]
+mod browser;
+#[path = "servers/chat.rs"]
+mod chat;
 #[path = "servers/check.rs"]
 mod check;
 #[path = "servers/cost.rs"]
 mod cost;
 #[path = "servers/echo.rs"]
 mod echo;
+#[path = "servers/files.rs"]
+mod files;
 #[path = "servers/gzip.rs"]
 mod gzip;
 #[path = "hostile.rs"]
@@ -33,14 +43,16 @@ mod hostile;
 mod http;
 #[path = "servers/install.rs"]
 mod install;
-#[path = "servers/iom_pool.rs"]
-mod iom_pool;
 #[path = "servers/loops.rs"]
 mod loops;
+#[path = "servers/pool.rs"]
+mod pool;
 #[path = "servers/prefork.rs"]
 mod prefork;
 #[path = "servers/process.rs"]
 mod process;
+#[path = "servers/proxy.rs"]
+mod proxy;
 #[path = "servers/raw.rs"]
 mod raw;
 #[path = "soak.rs"]
@@ -71,6 +83,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         tracker::TRIALS,
         swarm::TRIALS,
         web::TRIALS,
+        files::TRIALS,
+        chat::TRIALS,
+        proxy::TRIALS,
         echo::TRIALS,
         tls::TRIALS,
         gzip::TRIALS,
@@ -82,13 +97,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
     .chain(
-        [check::TRIALS, install::TRIALS, iom_pool::TRIALS]
+        [check::TRIALS, install::TRIALS, pool::TRIALS]
             .concat()
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),
     )
     .chain(hostile::trials())
     .chain(soak::trials())
+    .chain(browser::trials())
     .collect()
 }
 

@@ -1,9 +1,13 @@
-/* An echo server that needs no library but libowfat_io.
+/* An echo server that needs no library but libowfat_io: the place to begin.
  *
  *     cc echo.c $(pkg-config --cflags --libs libowfat_io) -o echo
  *     ./echo [turns]
  *
- * It answers at once and waits only when the socket is full. With an argument it takes turns, as
+ * A program says once of each descriptor what it wants to do with it. io_wait() sleeps until some of that can be done,
+ * and io_canread() and io_canwrite() name the descriptors, one by one. Then the program does what it can without
+ * waiting, and comes back to io_wait(), the only place where it ever sleeps.
+ *
+ * This one answers at once and waits only when the socket is full. With an argument it takes turns, as
  * many servers do: after reading it wants to write, after writing it wants to read.
  */
 #include <io.h>
@@ -18,11 +22,13 @@
 static int take_turns;
 static int64 listener;
 
+/* What came from a client and has not all gone back. The loop keeps a pointer to it for us: the descriptor's cookie. */
 struct client {
   int64 have, sent;
   char bytes[4096];
 };
 
+/* io_close, and not close: so the number, which the next client may get, brings nothing of this one along. */
 static void hang_up(int64 s) {
   free(io_getcookie(s));
   io_close(s);
@@ -38,8 +44,8 @@ static void welcome(void) {
     return;
   }
   c = calloc(1, sizeof *c);
-  io_nonblock(s);
-  if (!c || !io_fd(s)) {
+  io_nonblock(s);              /* the mode is ours to choose: the library never changes it by itself */
+  if (!c || !io_fd(s)) {       /* from now on the loop knows the descriptor, but nothing is wanted of it yet */
     free(c);
     io_close(s);
     return;
@@ -48,7 +54,8 @@ static void welcome(void) {
   io_wantread(s);
 }
 
-/* Sends what the socket takes. 1 = all sent, 0 = the rest must wait, -1 = the client is lost. */
+/* Sends what the socket takes. io_trywrite may take a part; -1 means that there is no room now, -3 an error: a client
+ * who has gone, for instance, who is no SIGPIPE here. 1 = all sent, 0 = the rest must wait, -1 = the client is lost. */
 static int send_back(int64 s, struct client* c) {
   int64 r = io_trywrite(s, c->bytes + c->sent, c->have - c->sent);
   if (r < -1) return -1;
@@ -56,6 +63,8 @@ static int send_back(int64 s, struct client* c) {
   return c->sent == c->have;
 }
 
+/* io_tryread: 0 is the end of what the client sends, -3 an error, which errno tells; -1 means that nothing is there
+ * now, and that the loop will say when. One read is enough: if something is left, the next io_wait finds it. */
 static void on_readable(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = io_tryread(s, c->bytes, sizeof c->bytes);
@@ -68,7 +77,7 @@ static void on_readable(int64 s) {
     return;
   }
   if (done) return;
-  io_dontwantread(s);
+  io_dontwantread(s);          /* the client's next message waits until this one has gone back */
   io_wantwrite(s);
 }
 

@@ -20,7 +20,11 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream: BufReader::new(stream) })
+        Ok(Client::from(stream))
+    }
+
+    pub(super) fn from(stream: TcpStream) -> Client {
+        Client { stream: BufReader::new(stream) }
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Server {
     child: Child,
     pub(super) address: SocketAddr,
+    /// Gives at its end what it has said after the first line.
+    listens: Option<thread::JoinHandle<String>>,
 }
 
 impl Server {
@@ -41,15 +43,17 @@ impl Server {
     ) -> Result<Server, Box<dyn Error>> {
         command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", directory);
         let child = spawn(command.stdout(Stdio::piped()))?;
-        let mut server = Server { child, address: loopback(0) };
-        let stdout = server.child.stdout.take().ok_or("no pipe")?;
+        let mut server = Server { child, address: loopback(0), listens: None };
+        let mut stdout = BufReader::new(server.child.stdout.take().ok_or("no pipe")?);
         let (tell, told) = mpsc::channel();
-        thread::spawn(move || {
-            let mut line = String::new();
-            // A failure shows as a line without a port.
-            let _ = BufReader::new(stdout).read_line(&mut line);
+        server.listens = Some(thread::spawn(move || {
+            let (mut line, mut rest) = (String::new(), String::new());
+            // A failure shows as a line without a port, or as a rest that is missing.
+            let _ = stdout.read_line(&mut line);
             let _ = tell.send(line);
-        });
+            let _ = stdout.read_to_string(&mut rest);
+            rest
+        }));
         let line = told.recv_timeout(PATIENCE).map_err(|_| "the server did not start to listen")?;
         let port = line.trim().strip_prefix("listening on ").and_then(|p| p.parse().ok());
         server.address = loopback(port.ok_or_else(|| format!("the server said '{line}'"))?);
@@ -61,6 +65,7 @@ impl Server {
         Ok(Server {
             child: spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?,
             address: loopback(port),
+            listens: None,
         })
     }
 
@@ -83,6 +88,10 @@ impl Server {
 
     /// Ends the server as `kill` does and waits until it is gone.
     pub(super) fn terminate(mut self) -> Result<ExitStatus, Box<dyn Error>> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<ExitStatus, Box<dyn Error>> {
         signal(&self.child, Signal::SIGTERM)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -98,8 +107,17 @@ impl Server {
 
     /// [`Server::terminate`], and an error if it does not exit with 0.
     pub(super) fn ends_well(self) -> Verdict {
-        let status = self.terminate()?;
-        if status.success() { Ok(()) } else { Err(format!("the server's end: {status}").into()) }
+        self.last_words().map(drop)
+    }
+
+    /// What the server, which must end well, says after its first line.
+    pub(super) fn last_words(mut self) -> Result<String, Box<dyn Error>> {
+        let status = self.end()?;
+        if !status.success() {
+            return Err(format!("the server's end: {status}").into());
+        }
+        let rest = self.listens.take().and_then(|thread| thread.join().ok());
+        Ok(rest.ok_or("nobody listened")?)
     }
 
     /// The system calls that all threads of the server make while `work` is done, by name.

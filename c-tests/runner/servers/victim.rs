@@ -4,7 +4,7 @@ use super::announce::{self, UdpClient};
 use super::http::{self, Client};
 use super::process::{PATIENCE, Server, limited};
 use super::tracker::{self, TORRENT, Tracker};
-use super::{Verdict, echo, iom_pool, loops, tls, web};
+use super::{Verdict, echo, loops, pool, tls, web};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,7 +26,7 @@ impl Kind {
             Kind::Tls => "tls",
             Kind::Echo => "echo",
             Kind::Loops => "loops",
-            Kind::Pool => "iom_pool",
+            Kind::Pool => "pool",
             Kind::Tracker => "tracker",
         }
     }
@@ -54,7 +54,7 @@ impl Victim {
             Kind::Tls => tls::command()?,
             Kind::Echo => echo::command()?,
             Kind::Loops => loops::command()?,
-            Kind::Pool => iom_pool::command()?,
+            Kind::Pool => pool::command()?,
             Kind::Tracker => return Victim::tracker(&tracker::preloaded(backend)?, descriptors),
         };
         if let Some(limit) = descriptors {
@@ -120,7 +120,7 @@ impl Regular {
     pub(super) fn is_served(&mut self) -> Verdict {
         match self {
             Regular::Http(client) => same(&client.get("/")?.body, web::HELLO),
-            Regular::Tls(client) => same(&client.get("//")?, b"not found\n"),
+            Regular::Tls(client) => same(&client.get("//")?, b"404 Not Found\n"),
             Regular::Echo(stream) => {
                 stream.write_all(b"a message")?;
                 let mut back = [0; 9];

@@ -133,8 +133,13 @@ fn client_disconnects_midway(backend: &str) -> Verdict {
 
 fn many_clients_without_an_error(backend: &str) -> Verdict {
     let server = start(backend)?;
+    serves_wrk(&server, "/")
+}
+
+/// Some seconds of load without an error.
+pub(super) fn serves_wrk(server: &Server, path: &str) -> Verdict {
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", "-c32", "-d2s", "--timeout", "2s"]).arg(format!("http://{}/", server.address));
+    wrk.args(["-t1", "-c32", "-d2s", "--timeout", "2s"]).arg(format!("http://{}{path}", server.address));
     let report = stage::succeed(&mut wrk, LIMIT)?;
     let requests = report.lines().find_map(|l| l.trim().split_once(" requests in "));
     let served = requests.is_some_and(|(n, _)| n.parse::<u64>().is_ok_and(|n| n > 1000));

@@ -1,22 +1,24 @@
-//! `servers/iom_pool.c`: threads that share one multiplexer. It has no loop, so backends make no difference.
+//! `servers/pool.c`: threads that share one multiplexer. It has no loop, so backends make no difference.
 
 use super::process::{PATIENCE, Server, fresh_path, in_parallel, wait_until};
-use super::{Once, Verdict, stage};
+use super::{Once, Verdict, raw, stage};
 use std::error::Error;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
-    ("iom_pool::S3_12_two_hundred_clients", two_hundred_clients),
-    ("iom_pool::S3_12_helgrind_finds_nothing", helgrind_finds_nothing),
+    ("pool::S3_12_two_hundred_clients", two_hundred_clients),
+    ("pool::clients_that_do_not_read", clients_that_do_not_read),
+    ("pool::S3_12_helgrind_finds_nothing", helgrind_finds_nothing),
 ];
 
 const THREADS: &str = "4";
 
 pub(super) fn command() -> Result<Command, String> {
-    let mut command = Command::new(stage::program("iom_pool", &[])?);
+    let mut command = Command::new(stage::program("pool", &[])?);
     command.arg(THREADS);
     Ok(command)
 }
@@ -56,18 +58,42 @@ fn converse(address: SocketAddr, client: usize, connections: usize, rounds: usiz
     Ok(())
 }
 
-/// Ends the server while a client is connected, and all its threads asleep.
-fn end(server: Server) -> Verdict {
+/// Ends the server while a client is connected, and all its threads asleep. They say how many messages each has answered.
+fn end(server: Server) -> Result<Vec<usize>, Box<dyn Error>> {
     let _client = connect(server.address)?;
-    server.ends_well()
+    let said = server.last_words()?;
+    let counts = said.lines().map(|l| l.strip_prefix("answered ").unwrap_or_default().parse());
+    Ok(counts.collect::<Result<_, _>>().map_err(|e| format!("'{said}': {e}"))?)
 }
 
+/// A message that two threads were told of would be counted twice, or its answer cut in two.
 fn two_hundred_clients() -> Verdict {
+    const CLIENTS: usize = 8;
+    const CONNECTIONS: usize = 25;
+    const ROUNDS: usize = 40;
     let server = start(&mut Command::new("env"))?;
     let before = server.open_descriptors()?;
-    in_parallel(8, |client| converse(server.address, client, 25, 40))?;
+    in_parallel(CLIENTS, |client| converse(server.address, client, CONNECTIONS, ROUNDS))?;
     wait_until("all connections are closed", || Ok(server.open_descriptors()? == before))?;
-    end(server)
+    let counts = end(server)?;
+    let busy = counts.iter().filter(|&&n| n > 0).count();
+    if counts.iter().sum::<usize>() != CLIENTS * CONNECTIONS * ROUNDS || busy < 2 {
+        return Err(format!("the threads have answered {counts:?}").into());
+    }
+    Ok(())
+}
+
+/// More of them than threads. Whoever does not read is given up, so that a thread is free for others.
+fn clients_that_do_not_read() -> Verdict {
+    const STUCK: Duration = Duration::from_millis(300);
+    let server = start(&mut Command::new("env"))?;
+    let mut silent = (0..6).map(|_| raw::open_narrow(server.address)).collect::<Result<Vec<_>, _>>()?;
+    let bytes = vec![b'x'; 1 << 20];
+    for stream in &mut silent {
+        stream.set_write_timeout(Some(STUCK))?;
+        while stream.write(&bytes).is_ok() {}
+    }
+    converse(server.address, 0, 1, 1)
 }
 
 /// Runs one thread at a time, and slowly.
@@ -80,5 +106,5 @@ fn helgrind_finds_nothing() -> Verdict {
     let ended = end(server);
     let found = fs::read_to_string(&report)?;
     fs::remove_file(&report)?;
-    ended.map_err(|e| format!("{e}\n{found}").into())
+    ended.map(drop).map_err(|e| format!("{e}\n{found}").into())
 }

@@ -1,11 +1,14 @@
 /* An echo server on a pool of threads: all of them wait on one multiplexer, and each event goes to one of them.
  *
- *     cc iom_pool.c $(pkg-config --cflags --libs libowfat_io) -pthread -o iom_pool
- *     ./iom_pool THREADS
+ *     cc pool.c $(pkg-config --cflags --libs libowfat_io) -pthread -o pool
+ *     ./pool THREADS
  *
  * A descriptor is armed for one event. Whoever gets that has the descriptor to itself, with all that
  * belongs to it, until it calls iom_add: so connections need no locks. SIGTERM ends the server when all
- * threads have come home.
+ * threads have come home, and each says how much it has done.
+ *
+ * A thread may take its time over an event, and that is what such a pool is for. But one that waits for a slow reader
+ * is lost to all others, so it does not wait for long. Servers of many slow clients are better off with io_wait.
  */
 #define _GNU_SOURCE /* accept4 */
 #include <io.h>
@@ -20,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 64, BUFFER = 4096 };
+enum { MOST_THREADS = 64, BUFFER = 4096, PATIENCE_MS = 5000 };
 
 static iomux_t pool;
 static int listener;
@@ -45,13 +48,13 @@ static void welcome(void) {
   if (s != -1 && iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
 }
 
-/* Waits as long as the client does not read. 0 if it is gone. */
+/* 0 if the client is gone, or does not read. */
 static int send_all(int s, const char* bytes, ssize_t n) {
   struct pollfd room = {.fd = s, .events = POLLOUT};
   while (n > 0) {
     ssize_t sent = send(s, bytes, (size_t)n, MSG_NOSIGNAL);
     if (sent == -1 && errno == EAGAIN) {
-      poll(&room, 1, -1);
+      if (poll(&room, 1, PATIENCE_MS) < 1) return 0;
       continue;
     }
     if (sent == -1) return 0;
@@ -61,34 +64,39 @@ static int send_all(int s, const char* bytes, ssize_t n) {
   return 1;
 }
 
-/* What is left unread is the next event. */
-static void answer(int s) {
+/* 1 if there was something to answer. What is left unread is the next event. */
+static int answer(int s) {
   char bytes[BUFFER];
   ssize_t n = read(s, bytes, sizeof bytes);
-  if (n <= 0 || !send_all(s, bytes, n) || iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
+  int answered = n > 0 && send_all(s, bytes, n);
+  if (!answered || iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
+  return answered;
 }
 
-static void* work(void* unused) {
+/* Each thread has a counter of its own, and nobody else looks at it before the thread has ended. */
+static void* work(void* counter) {
+  unsigned long* answers = counter;
   int64 s;
   unsigned events;
   int r;
   while ((r = iom_wait(&pool, &s, &events, (unsigned long)-1)) != -2) {
     if (r == -1) die("iom_wait");
     if (s == listener) welcome();
-    else answer((int)s);
+    else *answers += (unsigned long)answer((int)s);
   }
-  return unused;
+  return NULL;
 }
 
 int main(int argc, char** argv) {
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t n = sizeof a;
   pthread_t thread[MOST_THREADS];
+  unsigned long answers[MOST_THREADS] = {0};
   int threads = argc == 2 ? atoi(argv[1]) : 0, sig;
   sigset_t terminated;
 
   if (threads < 1 || threads > MOST_THREADS) {
-    fputs("usage: iom_pool THREADS\n", stderr);
+    fputs("usage: pool THREADS\n", stderr);
     return 2;
   }
   /* Blocked in all threads, so that it comes to sigwait. */
@@ -98,16 +106,19 @@ int main(int argc, char** argv) {
   listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (listener == -1 || bind(listener, (struct sockaddr*)&a, n) == -1 || listen(listener, 512) == -1 ||
       getsockname(listener, (struct sockaddr*)&a, &n) == -1)
-    die("iom_pool");
+    die("pool");
   if (iom_init(&pool) != 1 || iom_add(&pool, listener, IOM_READ) == -1) die("iom_init");
   for (int i = 0; i < threads; ++i)
-    if ((errno = pthread_create(&thread[i], NULL, work, NULL))) die("pthread_create");
+    if ((errno = pthread_create(&thread[i], NULL, work, &answers[i]))) die("pthread_create");
   printf("listening on %d\n", ntohs(a.sin_port));
   fflush(stdout);
 
   sigwait(&terminated, &sig);
   iom_abort(&pool);
-  for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);
+  for (int i = 0; i < threads; ++i) {
+    pthread_join(thread[i], NULL);
+    printf("answered %lu\n", answers[i]);
+  }
   close(pool.ctx);
   return 0;
 }
