@@ -27,6 +27,10 @@ DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
 CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc \
 	abigail-tools libev-dev libevent-dev libuv1-dev cmake meson ninja-build
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
+DEB_PACKAGES = gcc libc6-dev dpkg-dev debhelper fakeroot
+FIRST_PACKAGES = debootstrap git
+CHECK_DIST_PACKAGES = gcc libc6-dev git meson ninja-build
+CHECK_DEB_PACKAGES = $(DEB_PACKAGES) lintian debootstrap
 
 # Exactly the crates of Cargo.lock; the tools beside the library need some that the library does not.
 BUILD = --locked --features tools
@@ -56,7 +60,8 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 .NOTPARALLEL:
 .PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
 	check check-tools check-format check-lint check-unit check-c \
-	check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
+	check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools \
+	dist deb check-dist check-deb check-first
 
 all: toolchain
 	$(CARGO) build --release $(BUILD)
@@ -246,3 +251,37 @@ bench-tools:
 bench: bench-tools all
 	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE))' \
 		$(CARGO) bench $(BUILD) --quiet --bench bench
+
+# What is committed, with every crate that Cargo.lock names: it builds without a network. The same commit makes the same
+# bytes.
+DIST = libowfat_io-$(VERSION)
+
+dist:
+	rm -rf build/dist && mkdir -p build/dist
+	git archive --prefix=$(DIST)/ HEAD | tar -x -C build/dist
+	cd build/dist/$(DIST) && mkdir .cargo \
+		&& $(CARGO) vendor --quiet --locked --sync fuzz/Cargo.toml vendor > .cargo/config.toml
+	tar -c --sort=name --format=gnu --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX -C build/dist $(DIST) | gzip -9n > build/$(DIST).tar.gz
+	rm -rf build/dist
+
+check-dist:
+	$(call need,$(CHECK_DIST_PACKAGES))
+	@bash c-tests/packages/dist.sh $(DIST)
+
+# A copy of the tree as it stands, because dpkg leaves its results beside what it builds. Rust need not be a package,
+# so dpkg is not asked (-d): the build says what it misses.
+deb:
+	$(call need,$(DEB_PACKAGES))
+	rm -rf build/deb && mkdir -p build/deb/source
+	tar -c --exclude=./build --exclude=./target --exclude=./fuzz/target --exclude=./.git . | tar -x -C build/deb/source
+	cd build/deb/source && dpkg-buildpackage -b -uc -us -d
+
+check-deb:
+	$(call need,$(CHECK_DEB_PACKAGES))
+	@$(MAKE) -s deb
+	@bash c-tests/packages/deb.sh
+
+check-first:
+	$(call need,$(FIRST_PACKAGES))
+	@bash c-tests/packages/first.sh
