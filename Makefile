@@ -259,8 +259,10 @@ DIST = libowfat_io-$(VERSION)
 dist:
 	rm -rf build/dist && mkdir -p build/dist
 	git archive --prefix=$(DIST)/ HEAD | tar -x -C build/dist
-	cd build/dist/$(DIST) && mkdir .cargo \
-		&& $(CARGO) vendor --quiet --locked --sync fuzz/Cargo.toml vendor > .cargo/config.toml
+	cd build/dist/$(DIST) && $(CARGO) vendor --quiet --locked --sync fuzz/Cargo.toml vendor > /dev/null
+	mkdir build/dist/$(DIST)/.cargo
+	printf '[source.%s]\n%s\n' crates-io 'replace-with = "vendored"' vendored 'directory = "vendor"' \
+		> build/dist/$(DIST)/.cargo/config.toml
 	tar -c --sort=name --format=gnu --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX -C build/dist $(DIST) | gzip -9n > build/$(DIST).tar.gz
 	rm -rf build/dist
