@@ -44,8 +44,13 @@ installed() {
 }
 debs() { (cd "$folder" && ls "$1"/libowfat-io0_*.deb "$1"/libowfat-io-dev_*.deb "$1"/libowfat-io-tools_*.deb) | sed 's|^|/|'; }
 use() {
-	inside sh /src/debian/tests/consumer
-	inside bash /src/debian/tests/tracker
+	local t
+	for t in consumer tracker; do
+		# shellcheck disable=SC2016 # the folder's shell expands it
+		inside sh -c 'AUTOPKGTEST_TMP=$(mktemp -d) "$0" >/tmp/said 2>&1' /src/debian/tests/$t \
+			|| { tail -n 30 "$folder/tmp/said" >&2; fail "debian/tests/$t"; }
+		tail -n 1 "$folder/tmp/said" | sed 's/^/   /'
+	done
 }
 
 files >"$folder/tmp/bare"
@@ -56,17 +61,17 @@ files | diff "$folder/tmp/bare" - || fail "the library and the tools left this b
 echo "2. the library and the tools need nothing but an empty Debian, and leave it as it was"
 
 # The development package names its own needs; libowfat-dev has the same header names.
-inside apt-get -qq -y install $(debs debs) >/dev/null
+install_packages $(debs debs)
 installed "$(version_of build/deb)"
 inside dpkg --purge "${names[@]}" >/dev/null
 install_packages libowfat-dev gcc pkg-config cmake make opentracker curl
 files >"$folder/tmp/before"
-inside apt-get -qq -y install $(debs debs) >/dev/null
+install_packages $(debs debs)
 installed "$(version_of build/deb)"
 use
 echo "3. installed beside libowfat-dev, and used"
 
-inside apt-get -qq -y install $(debs debs/next) >/dev/null
+install_packages $(debs debs/next)
 installed "$(version_of $next)"
 use
 echo "4. upgraded to $(version_of $next), and used"

@@ -1,6 +1,7 @@
 # A fresh Debian 12 in a folder of its own, for the scripts beside. What is mounted is mounted in a namespace that ends
 # with the command; the folder goes when the script ends, however it ends.
 folder=$(mktemp -d /var/tmp/owfat-io.XXXXXX)
+chmod 755 "$folder" # users of the folder have to get in
 trap 'rm -rf "$folder" "$folder.log"' EXIT
 trap 'exit 1' INT TERM HUP
 
