@@ -65,9 +65,9 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 all: toolchain
 	$(CARGO) build --release $(BUILD)
-	@$(FIND_STATIC_LIBS) > build/static-libs
+	@$(FIND_STATIC_LIBS) > build/static-libs.$$$$ && mv build/static-libs.$$$$ build/static-libs
 
-# Says in one line what cargo, rustc and cc would fill a page with, or not say at all.
+# Says in one line what cargo, rustc and cc would fill a page with, or not say at all. The tests run several at once.
 toolchain:
 	@fail() { echo "make $@: $$1" >&2; exit 1; }; \
 	wanted="Rust $(OLDEST_RUST) or later, from rustup or as Debian's cargo-web"; \
@@ -80,8 +80,9 @@ toolchain:
 	case $$host in *-linux-gnu*) ;; \
 	*) fail "$(RUSTC) builds for $$host: only Linux with glibc (-linux-gnu) is supported" ;; esac; \
 	mkdir -p build; \
-	echo 'int main(void) { return 0; }' | cc -x c -o build/linked - 2>/dev/null \
-		|| fail "needs a C compiler that links programs, under the name of cc (Debian: gcc libc6-dev)"
+	echo 'int main(void) { return 0; }' | cc -x c -o build/linked.$$$$ - 2>/dev/null \
+		|| fail "needs a C compiler that links programs, under the name of cc (Debian: gcc libc6-dev)"; \
+	rm build/linked.$$$$
 
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --lib headers
