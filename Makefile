@@ -51,10 +51,9 @@ STAGE = $(CURDIR)/build/stage
 # so never name a device here. A static program gets no libgcc_s: gcc_eh is the same unwinder as an archive.
 FIND_STATIC_LIBS = echo | $(RUSTC) --crate-type staticlib --print native-static-libs -o build/empty.a - 2>&1 \
 	| sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s\b/-lgcc_eh/'
-STATIC_LIBS = $(shell cat build/static-libs)
 CMAKE_FILES = owfat_io-config.cmake owfat_io-config-version.cmake
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
-	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e 's|@static_libs@|$(STATIC_LIBS)|' \
+	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e "s|@static_libs@|$$(cat build/static-libs)|" \
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
