@@ -256,7 +256,7 @@ bench: bench-tools all
 # bytes.
 DIST = libowfat_io-$(VERSION)
 
-dist:
+dist: toolchain
 	rm -rf build/dist && mkdir -p build/dist
 	git archive --prefix=$(DIST)/ HEAD | tar -x -C build/dist
 	cd build/dist/$(DIST) && $(CARGO) vendor --quiet --locked --sync fuzz/Cargo.toml vendor > /dev/null
