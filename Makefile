@@ -66,7 +66,8 @@ all: toolchain
 	$(CARGO) build --release $(BUILD)
 	@$(FIND_STATIC_LIBS) > build/static-libs.$$$$ && mv build/static-libs.$$$$ build/static-libs
 
-# Says in one line what cargo, rustc and cc would fill a page with, or not say at all. The tests run several at once.
+# Says in one line what cargo, rustc and cc would fill a page with, or not say at all. The tests build several times at
+# once: hence the process number in names of files.
 toolchain:
 	@fail() { echo "make $@: $$1" >&2; exit 1; }; \
 	wanted="Rust $(OLDEST_RUST) or later, from rustup or as Debian's cargo-web"; \
