@@ -6,6 +6,7 @@ bindir = $(exec_prefix)/bin
 libdir = $(exec_prefix)/lib
 includedir = $(prefix)/include
 pkgconfigdir = $(libdir)/pkgconfig
+cmakedir = $(libdir)/cmake/owfat_io
 datarootdir = $(prefix)/share
 mandir = $(datarootdir)/man
 man1dir = $(mandir)/man1
@@ -24,13 +25,18 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 # The Debian packages that the demonstration and the checks use: this list is the only one.
 DEMO_PACKAGES = gcc libc6-dev pkg-config libowfat-dev opentracker curl
 CHECK_PACKAGES = $(DEMO_PACKAGES) g++ clang aria2 wrk strace valgrind libssl-dev openssl zlib1g-dev mandoc \
-	abigail-tools libev-dev libevent-dev libuv1-dev
+	abigail-tools libev-dev libevent-dev libuv1-dev cmake meson ninja-build
 BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libevent-dev libuv1-dev wrk strace valgrind
+DEB_PACKAGES = gcc libc6-dev dpkg-dev debhelper fakeroot
+FIRST_PACKAGES = debootstrap git
+CHECK_DIST_PACKAGES = gcc libc6-dev git meson ninja-build
+CHECK_DEB_PACKAGES = $(DEB_PACKAGES) lintian debootstrap
 
 # Exactly the crates of Cargo.lock; the tools beside the library need some that the library does not.
 BUILD = --locked --features tools
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+OLDEST_RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME = libowfat_io.so.0
 SHARED = libowfat_io.so.$(VERSION)
 HEADERS = $(notdir $(wildcard include/*.h))
@@ -43,20 +49,40 @@ STAGE = $(CURDIR)/build/stage
 
 # What Rust's own library needs; the crate adds nothing to it. rustc replaces its output file, whatever that is,
 # so never name a device here. A static program gets no libgcc_s: gcc_eh is the same unwinder as an archive.
-STATIC_LIBS = $(shell mkdir -p build && echo \
-	| $(RUSTC) --crate-type staticlib --print native-static-libs -o build/empty.a - 2>&1 \
-	| sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s\b/-lgcc_eh/')
+FIND_STATIC_LIBS = echo | $(RUSTC) --crate-type staticlib --print native-static-libs -o build/empty.a - 2>&1 \
+	| sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s\b/-lgcc_eh/'
+CMAKE_FILES = owfat_io-config.cmake owfat_io-config-version.cmake
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
-	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e 's|@static_libs@|$(STATIC_LIBS)|' \
+	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e "s|@static_libs@|$$(cat build/static-libs)|" \
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all headers abi man install uninstall clean demo demo-tools \
+.PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
 	check check-tools check-format check-lint check-unit check-c \
-	check-browser check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus bench bench-tools
+	check-browser check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus \
+	bench bench-tools dist deb check-dist check-deb check-first
 
-all:
+all: toolchain
 	$(CARGO) build --release $(BUILD)
+	@$(FIND_STATIC_LIBS) > build/static-libs.$$$$ && mv build/static-libs.$$$$ build/static-libs
+
+# Says in one line what cargo, rustc and cc would fill a page with, or not say at all. The tests build several times at
+# once: hence the process number in names of files.
+toolchain:
+	@fail() { echo "make $@: $$1" >&2; exit 1; }; \
+	wanted="Rust $(OLDEST_RUST) or later, from rustup or as Debian's cargo-web"; \
+	for t in $(firstword $(CARGO)) $(firstword $(RUSTC)); do \
+		command -v $$t >/dev/null || fail "needs $$t: $$wanted"; done; \
+	rust=$$($(RUSTC) -vV 2>&1) || fail "$(RUSTC) does not run: $$(echo "$$rust" | head -n 1)"; \
+	host=$$(echo "$$rust" | sed -n 's/^host: //p'); \
+	release=$$(echo "$$rust" | sed -n 's/^release: //p'); \
+	printf '%s\n' $(OLDEST_RUST) "$$release" | sort -C -V || fail "$(RUSTC) is $$release: needs $$wanted"; \
+	case $$host in *-linux-gnu*) ;; \
+	*) fail "$(RUSTC) builds for $$host: only Linux with glibc (-linux-gnu) is supported" ;; esac; \
+	mkdir -p build; \
+	echo 'int main(void) { return 0; }' | cc -x c -o build/linked.$$$$ - 2>/dev/null \
+		|| fail "needs a C compiler that links programs, under the name of cc (Debian: gcc libc6-dev)"; \
+	rm build/linked.$$$$
 
 headers:
 	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --lib headers
@@ -69,8 +95,10 @@ abi:
 man:
 	OWFAT_IO_UPDATE=1 $(CARGO) test --release $(BUILD) --test c -- man::synopses
 
-install: all
-	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(bindir) \
+# Builds nothing: root needs no Rust.
+install:
+	@[ -f $(RELEASE)/libowfat_io.so ] || { echo "make $@: nothing is built yet: run make first" >&2; exit 1; }
+	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(bindir) \
 		$(DESTDIR)$(includedir)/owfat_io/libowfat $(DESTDIR)$(man1dir) $(DESTDIR)$(man3dir)
 	$(INSTALL_DATA) $(RELEASE)/libowfat_io.so $(DESTDIR)$(libdir)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(libdir)/$(SONAME)
@@ -79,6 +107,8 @@ install: all
 	$(INSTALL_DATA) $(HEADERS:%=include/%) $(DESTDIR)$(includedir)/owfat_io
 	for h in $(HEADERS); do ln -sf ../$$h $(DESTDIR)$(includedir)/owfat_io/libowfat/$$h || exit 1; done
 	$(FILL) pkgconfig/libowfat_io.pc.in > $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
+	for f in $(CMAKE_FILES); do \
+		$(FILL) pkgconfig/$$f.in > $(DESTDIR)$(cmakedir)/$$f && chmod 644 $(DESTDIR)$(cmakedir)/$$f || exit 1; done
 	$(FILL) pkgconfig/owfat-io-run.in > $(DESTDIR)$(bindir)/owfat-io-run
 	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
@@ -91,12 +121,13 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/owfat-io-check $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
+	rm -f $(CMAKE_FILES:%=$(DESTDIR)$(cmakedir)/%)
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
 	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext))
 	for n in $$($(NAMES) man/*.3); do rm -f $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done
-	for d in owfat_io/libowfat owfat_io; do \
-		if [ -d $(DESTDIR)$(includedir)/$$d ]; then rmdir $(DESTDIR)$(includedir)/$$d; fi; done
+	for d in $(includedir)/owfat_io/libowfat $(includedir)/owfat_io $(cmakedir); do \
+		if [ -d $(DESTDIR)$$d ]; then rmdir $(DESTDIR)$$d; fi; done
 
 clean:
 	$(CARGO) clean
@@ -117,9 +148,10 @@ demo-tools:
 check-tools:
 	$(call need,$(CHECK_PACKAGES))
 	@for t in fmt clippy; do $(CARGO) $$t --version >/dev/null 2>&1 \
-		|| { echo "make $@: needs 'cargo $$t' (rustup component add rustfmt clippy)" >&2; exit 1; }; done
+		|| { echo "make $@: needs 'cargo $$t' (rustup component add rustfmt clippy;" \
+			"Debian: rustfmt-web rust-web-clippy)" >&2; exit 1; }; done
 
-demo: demo-tools
+demo: demo-tools all
 	@$(MAKE) -s install DESTDIR= prefix=$(STAGE)
 	@bash c-tests/demo.sh $(STAGE)
 
@@ -225,3 +257,39 @@ bench-tools:
 bench: bench-tools all
 	@CASE='$(CASE)' LOOPS='$(LOOPS)' OWFAT_IO_LIBDIR='$(or $(OWFAT_IO_LIBDIR),$(RELEASE))' \
 		$(CARGO) bench $(BUILD) --quiet --bench bench
+
+# What is committed, with every crate that Cargo.lock names: it builds without a network. The same commit makes the same
+# bytes.
+DIST = libowfat_io-$(VERSION)
+
+dist: toolchain
+	rm -rf build/dist && mkdir -p build/dist
+	git archive --prefix=$(DIST)/ HEAD | tar -x -C build/dist
+	cd build/dist/$(DIST) && $(CARGO) vendor --quiet --locked --sync fuzz/Cargo.toml vendor > /dev/null
+	mkdir build/dist/$(DIST)/.cargo
+	printf '[source.%s]\n%s\n' crates-io 'replace-with = "vendored"' vendored 'directory = "vendor"' \
+		> build/dist/$(DIST)/.cargo/config.toml
+	tar -c --sort=name --format=gnu --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX -C build/dist $(DIST) | gzip -9n > build/$(DIST).tar.gz
+	rm -rf build/dist
+
+check-dist:
+	$(call need,$(CHECK_DIST_PACKAGES))
+	@bash c-tests/packages/dist.sh $(DIST)
+
+# A copy of the tree as it stands, because dpkg leaves its results beside what it builds. Rust need not be a package,
+# so dpkg is not asked (-d): the build says what it misses.
+deb:
+	$(call need,$(DEB_PACKAGES))
+	rm -rf build/deb && mkdir -p build/deb/source
+	tar -c --exclude=./build --exclude=./target --exclude=./fuzz/target --exclude=./.git . | tar -x -C build/deb/source
+	cd build/deb/source && dpkg-buildpackage -b -uc -us -d
+
+check-deb:
+	$(call need,$(CHECK_DEB_PACKAGES))
+	@$(MAKE) -s deb
+	@bash c-tests/packages/deb.sh
+
+check-first:
+	$(call need,$(FIRST_PACKAGES))
+	@bash c-tests/packages/first.sh

@@ -3,12 +3,13 @@
 //! | directory | a trial | proves |
 //! |---|---|---|
 //! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
-//! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment |
+//! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
+//! | `consumers/` | CMake and Meson, once each | build systems find the installed library |
 //! | `servers/` | each attack of `runner/hostile.rs` on each backend | the same servers among hostile peers |
 //! | `servers/` | `soak::mixed_load`, only on demand | the same servers after twenty minutes |
 //! | `servers/` | `browser::page_with_pictures` on each backend, only on demand | one of them serves Chromium |

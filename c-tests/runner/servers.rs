@@ -19,7 +19,7 @@
 //! | `check` | what `owfat-io-check` says of programs and processes |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
-//! | `install` | what `make install` puts down and `owfat-io-run` answers |
+//! | `install` | what `make install` puts down, how it is found, and what `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]
 mod announce;

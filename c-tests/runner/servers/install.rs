@@ -16,6 +16,9 @@ pub(super) const TRIALS: &[Once] = &[
     ("install::uninstall_leaves_nothing", uninstall_leaves_nothing),
     ("install::include_spellings", include_spellings),
     ("install::static_program", static_program),
+    ("install::cmake_consumer", cmake_consumer),
+    ("install::cmake_versions", cmake_versions),
+    ("install::meson_consumer", meson_consumer),
     ("install::wrapper_sets_the_environment", wrapper_sets_the_environment),
     ("install::wrapper_errors", wrapper_errors),
 ];
@@ -26,7 +29,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Installs below a directory of its own, as a package is built.
 fn staged(directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let destination = format!("DESTDIR={}", directory.display());
-    stage::make(&["install", &destination, "prefix=/usr", "libdir=/usr/lib/here"])?;
+    stage::make(&["all", "install", &destination, "prefix=/usr", "libdir=/usr/lib/here"])?;
     Ok(vec!["uninstall".into(), destination, "prefix=/usr".into(), "libdir=/usr/lib/here".into()])
 }
 
@@ -37,6 +40,8 @@ fn files() -> Verdict {
         "usr/bin/owfat-io-check",
         "usr/bin/owfat-io-run",
         "usr/lib/here/pkgconfig/libowfat_io.pc",
+        "usr/lib/here/cmake/owfat_io/owfat_io-config.cmake",
+        "usr/lib/here/cmake/owfat_io/owfat_io-config-version.cmake",
         "usr/lib/here/libowfat_io.a",
     ]
     .map(str::to_owned)
@@ -83,9 +88,9 @@ fn uninstall_leaves_nothing() -> Verdict {
     let uninstall = staged(&directory)?;
     stage::make(&uninstall.iter().map(String::as_str).collect::<Vec<_>>())?;
     let left = below(&directory)?;
-    let own_directory = directory.join("usr/include/owfat_io").exists();
+    let own = ["usr/include/owfat_io", "usr/lib/here/cmake/owfat_io"].map(|d| directory.join(d).exists());
     fs::remove_dir_all(&directory)?;
-    if left.is_empty() && !own_directory { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
+    if left.is_empty() && own == [false; 2] { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
 }
 
 /// All files and links below a directory, by their path in it.
@@ -134,6 +139,40 @@ fn static_program() -> Verdict {
     let program = sample("#include <io.h>\n", &flags, &["-static"])?;
     stage::succeed(&mut Command::new(&program), LIMIT)?;
     remove(&program)
+}
+
+fn cmake_consumer() -> Verdict {
+    let built = fresh_path("cmake");
+    let mut setup = Command::new("cmake");
+    setup.args(["-G", "Ninja", "-S"]).arg(place::c_tests().join("consumers/cmake")).arg("-B").arg(&built);
+    setup.arg(format!("-DCMAKE_PREFIX_PATH={}", stage::prefix()?.display()));
+    consumer(&built, &mut setup)
+}
+
+fn cmake_versions() -> Verdict {
+    let file = stage::library_directory()?.join("cmake/owfat_io/owfat_io-config-version.cmake");
+    let mut ask = Command::new("cmake");
+    ask.arg(format!("-DFILE={}", file.display())).arg("-P");
+    stage::succeed(ask.arg(place::c_tests().join("consumers/cmake/versions.cmake")), LIMIT)?;
+    Ok(())
+}
+
+/// With the installed library; `make check-dist` tries the same source with the wrap.
+fn meson_consumer() -> Verdict {
+    let built = fresh_path("meson");
+    let mut setup = Command::new("meson");
+    setup.args(["setup", "--wrap-mode=nofallback"]).arg(&built).arg(place::c_tests().join("consumers/meson"));
+    setup.env("PKG_CONFIG_PATH", stage::library_directory()?.join("pkgconfig"));
+    consumer(&built, &mut setup)
+}
+
+/// Sets the build of `c-tests/consumers/consumer.c` up and runs what it makes, which finds the library by itself.
+fn consumer(built: &Path, setup: &mut Command) -> Verdict {
+    stage::succeed(setup, LIMIT)?;
+    stage::succeed(Command::new("ninja").arg("-C").arg(built), LIMIT)?;
+    let said = stage::succeed(&mut Command::new(built.join("consumer")), LIMIT)?;
+    fs::remove_dir_all(built)?;
+    if said == "the event came\n" { Ok(()) } else { Err(said.into()) }
 }
 
 /// Compiles a program that waits for a byte in a pipe.

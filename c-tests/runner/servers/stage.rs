@@ -17,7 +17,7 @@ pub(super) fn prefix() -> Result<&'static Path, String> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     MADE.get_or_init(|| {
         let prefix = place::output().join("stage");
-        make(&["install", "DESTDIR=", &format!("prefix={}", prefix.display())])?;
+        make(&["all", "install", "DESTDIR=", &format!("prefix={}", prefix.display())])?;
         Ok(prefix)
     })
     .as_deref()
