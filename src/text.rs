@@ -1,10 +1,13 @@
 //! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
 //! prove to be free of panics.
 
-const ROOM: usize = 256;
+/// Enough for a line.
+pub(crate) const SHORT: usize = 256;
+/// Enough for a hundred short ones.
+pub(crate) const LONG: usize = 4096;
 
 /// What was added so far, if it fitted.
-pub(crate) struct Text {
+pub(crate) struct Text<const ROOM: usize = SHORT> {
     bytes: [u8; ROOM],
     len: usize,
     overflowed: bool,
@@ -12,6 +15,12 @@ pub(crate) struct Text {
 
 impl Text {
     pub(crate) fn new() -> Text {
+        Text::with_room()
+    }
+}
+
+impl<const ROOM: usize> Text<ROOM> {
+    pub(crate) fn with_room() -> Text<ROOM> {
         Text { bytes: [0; ROOM], len: 0, overflowed: false }
     }
 
@@ -69,8 +78,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_shows() {
         let mut text = Text::new();
-        (0..ROOM / 2).for_each(|_| text.add("ab"));
-        assert_eq!(text.bytes().map(<[u8]>::len), Some(ROOM));
+        (0..SHORT / 2).for_each(|_| text.add("ab"));
+        assert_eq!(text.bytes().map(<[u8]>::len), Some(SHORT));
         text.add("c");
         assert_eq!(text.bytes(), None);
     }
