@@ -80,7 +80,7 @@ install: all
 	for h in $(HEADERS); do ln -sf ../$$h $(DESTDIR)$(includedir)/owfat_io/libowfat/$$h || exit 1; done
 	$(FILL) pkgconfig/libowfat_io.pc.in > $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	$(FILL) pkgconfig/owfat-io-run.in > $(DESTDIR)$(bindir)/owfat-io-run
-	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(DESTDIR)$(bindir)
+	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(RELEASE)/owfat-io-trace $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
 	for p in $(MAN1); do $(INSTALL_DATA) man/$$p.1 $(DESTDIR)$(man1dir)/$$p$(man1ext) || exit 1; done
@@ -90,7 +90,7 @@ install: all
 			ln -sf $$p$(man3ext) $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done; done
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/owfat-io-check $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
+	rm -f $(addprefix $(DESTDIR)$(bindir)/owfat-io-,check run trace) $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
 	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext))

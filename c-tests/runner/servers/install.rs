@@ -36,6 +36,7 @@ fn files() -> Verdict {
     let mut wanted: BTreeSet<String> = [
         "usr/bin/owfat-io-check",
         "usr/bin/owfat-io-run",
+        "usr/bin/owfat-io-trace",
         "usr/lib/here/pkgconfig/libowfat_io.pc",
         "usr/lib/here/libowfat_io.a",
     ]
