@@ -296,7 +296,7 @@ TEST(trace_keeps_to_the_limit_of_the_process) {
 
 TEST(trace_tells_a_forked_child_from_its_parent) {
   static const char *const of_child[] = {"100 io_wantread -", "- end -"};
-  char begin[64], *text, *again;
+  char begin[64], line[64], *text, *again;
   int child;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     int status;
@@ -320,6 +320,8 @@ TEST(trace_tells_a_forked_child_from_its_parent) {
   CHECK(strstr(text, begin) != NULL);
   CHECK_INT(sscanf(strchr(text, ' '), " %d/", &child), 1); /* it has ended first */
   CHECK(child != w_child);
+  snprintf(line, sizeof line, " %d/%d 100 io_wantread -\n", child, child);
+  CHECK(strstr(text, line + 1) != NULL);
   strip(again, child);
   CHECK(strncmp(again, begin + 1, strlen(begin + 1)) == 0);
   check_lines(again + strlen(begin + 1), of_child, 2);
