@@ -2,7 +2,7 @@
  * case runs its session in a child that starts the same case anew:
  *
  *   TEST(something) {
- *     if (W_SESSION("OWFAT_IO_TRACE", NULL)) { ...; return; }   (in the child, which then ends with exit)
+ *     if (W_SESSION("OWFAT_IO_TRACE", NULL)) { ...; exit(0); }   (in the child; to return would add a shutdown to it)
  *     ... look at w_text() ...
  *   } */
 #ifndef WATCHED_H
@@ -40,21 +40,18 @@ T_HELPER int w_session(const char *variable, const char *path, const char *name,
     strcpy(w_path, getenv(variable));
     return 1;
   }
-  if (path) strcpy(w_path, path);
-  else w_name(w_path);
+  if (!path) w_name(w_path);
+  else if (path != w_path) strcpy(w_path, path);
   t_pipe(out);
   t_pipe(err);
   w_child = fork();
   if (w_child == 0) {
+    static char self[4096];
     const char *command[16] = {NULL};
     int n = 0;
     while (tool && tool[n]) command[n] = tool[n], n++;
-    command[n] = "/proc/self/exe";
-    if (tool) {
-      static char self[4096];
-      CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-      command[n] = self;
-    }
+    CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    command[n] = self;
     command[n + 1] = name;
     CHECK_INT(setenv(variable, w_path, 1), 0);
     CHECK_INT(setenv("OWFAT_IO_SESSION", "1", 1), 0);

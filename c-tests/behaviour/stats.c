@@ -82,7 +82,7 @@ TEST(stats_count_what_there_was) {
     work();
     io_timeout(l_idle(), l_in_ms(120));
     io_wait();
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK_INT(strlen(w_said), 0);
@@ -113,7 +113,7 @@ TEST(stats_count_wakeups_for_nothing) {
     l_put(d[1], "x");
     io_wantread(l_idle());
     io_waituntil2(1);
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(path_of(w_child));
@@ -155,7 +155,7 @@ TEST(stats_count_system_calls_as_strace_does) {
     CHECK_INT(fclose(number), 0);
     chmod(w_path, 0600);
     io_finishandshutdown();
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK_INT(chmod(summary_path, 0600), 0);
@@ -193,7 +193,7 @@ TEST(stats_of_a_process_that_is_killed) {
       if (fd != -1) close(fd);
       if (value(seen, "reports.read") == 3) raise(SIGKILL);
     }
-    return;
+    exit(0);
   }
   CHECK_INT(waitpid(w_child, &status, 0), w_child);
   CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -221,7 +221,7 @@ TEST(stats_of_a_forked_child_are_its_own) {
     fprintf(number, "%d", (int)child);
     CHECK_INT(fclose(number), 0);
     chmod(w_path, 0600);
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(w_path);
@@ -244,7 +244,7 @@ TEST(stats_that_cannot_be_written_are_one_line_and_no_harm) {
     errno = 4711;
     io_wantread(l_idle());
     work();
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK(strcmp(w_said, "libowfat_io: OWFAT_IO_STATS: the file cannot be written (ENOENT); going on without\n") == 0);
@@ -267,7 +267,7 @@ TEST(stats_never_get_into_a_file_of_the_program) {
     poll(NULL, 0, 1100);
     be_told(d[0], d[1], 2);
     for (i = 3; i < 20; i++) CHECK(fstat(i, &file) == 0 && file.st_size == 0);
-    return;
+    exit(0);
   }
   w_ended_well();
   free(w_take(path_of(w_child)));

@@ -132,7 +132,7 @@ TEST(trace_has_a_line_for_each_event) {
   char *text;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     converse();
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK_INT(strlen(w_said), 0);
@@ -193,7 +193,7 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
   size_t i;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     use_what_is_rare();
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(w_path);
@@ -217,7 +217,7 @@ TEST(trace_is_whole_when_there_is_much_of_it) {
   char *text;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     be_busy(10000);
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(w_path);
@@ -273,7 +273,7 @@ TEST(trace_ends_when_its_file_is_full) {
   }
   if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
     be_busy(20000);
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK_INT(strlen(w_said), 0);
@@ -286,7 +286,7 @@ TEST(trace_keeps_to_the_limit_of_the_process) {
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
     be_busy(10000);
-    return;
+    exit(0);
   }
   w_ended_well(); /* SIGXFSZ would have killed it */
   CHECK_INT(stat(w_path, &file), 0);
@@ -309,7 +309,7 @@ TEST(trace_tells_a_forked_child_from_its_parent) {
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
     io_wantread(101);
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(w_path);
@@ -344,7 +344,7 @@ TEST(trace_never_gets_into_a_file_of_the_program) {
     be_busy(10000);
     io_waituntil2(1);
     for (i = 3; i < 20; i++) CHECK(i == d || (fstat(i, &file) == 0 && file.st_size == 0));
-    return;
+    exit(0);
   }
   w_ended_well();
   CHECK_INT(strlen(w_said), 0);
@@ -373,7 +373,7 @@ static void work_untraced(void) {
 TEST(trace_that_cannot_be_written_is_one_line_and_no_harm) {
   if (W_SESSION("OWFAT_IO_TRACE", "/nonexistent/trace")) {
     work_untraced();
-    return;
+    exit(0);
   }
   check_refused("ENOENT");
 }
@@ -387,7 +387,7 @@ TEST(trace_follows_no_link) {
   }
   if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
     work_untraced();
-    return;
+    exit(0);
   }
   check_refused("ELOOP");
   CHECK_INT(access(target, F_OK), -1);
@@ -402,7 +402,7 @@ TEST(trace_goes_to_a_file_and_to_nothing_else) {
   }
   if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
     work_untraced();
-    return;
+    exit(0);
   }
   check_refused("ENXIO");
   CHECK_INT(unlink(w_path), 0);
@@ -442,7 +442,7 @@ TEST(trace_of_several_threads_has_whole_lines) {
     for (i = 0; i < 3; i++) threads[i] = th_start(be_busy_too, &tids[i]);
     for (i = 0; i < 3; i++) th_join(threads[i]);
     for (i = 0; i < 3; i++) io_wantwrite(tids[i]);
-    return;
+    exit(0);
   }
   w_ended_well();
   text = w_take(w_path);
@@ -483,7 +483,7 @@ TEST(trace_does_not_hold_up_an_exit_in_a_signal_handler) {
       CHECK_INT(waitpid(child, &status, 0), child);
       CHECK_INT(status, 0);
     }
-    return;
+    exit(0);
   }
   w_ended_well();
   free(w_take(w_path));

@@ -110,9 +110,11 @@ pub(crate) fn short_ways_are_open() -> bool {
     flag.load(Ordering::Relaxed) != 0
 }
 
-/// Has everything go the long ways from now on, where it can be watched. What it costs to ask stays the same.
-pub(crate) fn close_short_ways() {
-    SHORT_WAYS.store(CLOSED.as_ptr().cast(), Ordering::Relaxed);
+/// Has everything go the long ways from now on, where it can be watched, or not any more. What it costs to ask stays the
+/// same.
+pub(crate) fn open_short_ways(open: bool) {
+    let byte = if open { (&raw const __libc_single_threaded).cast_mut() } else { CLOSED.as_ptr().cast() };
+    SHORT_WAYS.store(byte, Ordering::Relaxed);
 }
 
 thread_local! {

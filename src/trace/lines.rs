@@ -83,13 +83,7 @@ fn add_time(text: &mut Text) {
         clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |t| (t.tv_sec(), t.tv_nsec()));
     add_signed(text, seconds);
     text.add(".");
-    // With leading zeros.
-    let micro = nanoseconds as u64 / 1000;
-    let mut place = 100_000;
-    while place > 0 {
-        text.add_decimal(micro / place % 10);
-        place /= 10;
-    }
+    text.add_padded(nanoseconds as u64 / 1000, 6);
 }
 
 fn add_signed(text: &mut Text, n: i64) {

@@ -38,7 +38,7 @@ pub(crate) use stats::{batch, expired, reported, spurious};
 use crate::fd::Fd;
 use crate::sys::lock::ForkLock;
 use crate::sys::message::write_bytes;
-use crate::sys::thread::{Uncancelled, close_short_ways, forget_number};
+use crate::sys::thread::{Uncancelled, forget_number, open_short_ways};
 use crate::sys::{count, env, fork};
 use crate::text::Text;
 use crate::time::Moment;
@@ -72,7 +72,9 @@ fn is_counted() -> bool {
 }
 
 fn end(what: u8) {
-    WATCHED.fetch_and(!what, Relaxed);
+    if WATCHED.fetch_and(!what, Relaxed) & !what == 0 {
+        open_short_ways(true);
+    }
 }
 
 /// The library has been loaded.
@@ -90,7 +92,7 @@ pub(crate) fn begin() {
     if counted {
         count::begin();
     }
-    close_short_ways();
+    open_short_ways(false);
     WATCHED.store(if traced { TRACED } else { 0 } | if counted { COUNTED } else { 0 }, Relaxed);
 }
 
