@@ -231,9 +231,9 @@ TEST(trace_of_a_process_that_sleeps_is_all_there) {
   char *text;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     int64 d = l_idle();
-    io_waituntil2(1);
+    io_waituntil2(50);
     io_wantread(d);
-    io_timeout(d, l_in_ms(20));
+    io_timeout(d, l_in_ms(300));
     io_wait();
     raise(SIGKILL);
   }
