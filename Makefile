@@ -110,7 +110,7 @@ install:
 	for f in $(CMAKE_FILES); do \
 		$(FILL) pkgconfig/$$f.in > $(DESTDIR)$(cmakedir)/$$f && chmod 644 $(DESTDIR)$(cmakedir)/$$f || exit 1; done
 	$(FILL) pkgconfig/owfat-io-run.in > $(DESTDIR)$(bindir)/owfat-io-run
-	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(DESTDIR)$(bindir)
+	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(RELEASE)/owfat-io-trace $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
 	for p in $(MAN1); do $(INSTALL_DATA) man/$$p.1 $(DESTDIR)$(man1dir)/$$p$(man1ext) || exit 1; done
@@ -120,7 +120,7 @@ install:
 			ln -sf $$p$(man3ext) $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done; done
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/owfat-io-check $(DESTDIR)$(bindir)/owfat-io-run $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
+	rm -f $(addprefix $(DESTDIR)$(bindir)/owfat-io-,check run trace) $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	rm -f $(CMAKE_FILES:%=$(DESTDIR)$(cmakedir)/%)
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)

@@ -44,4 +44,5 @@ mod table;
 mod text;
 mod time;
 mod timer;
+mod trace;
 mod xfer;

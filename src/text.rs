@@ -1,10 +1,13 @@
 //! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
 //! prove to be free of panics.
 
-const ROOM: usize = 256;
+/// Enough for a line.
+pub(crate) const SHORT: usize = 256;
+/// Enough for a hundred short ones.
+pub(crate) const LONG: usize = 4096;
 
 /// What was added so far, if it fitted.
-pub(crate) struct Text {
+pub(crate) struct Text<const ROOM: usize = SHORT> {
     bytes: [u8; ROOM],
     len: usize,
     overflowed: bool,
@@ -12,13 +15,23 @@ pub(crate) struct Text {
 
 impl Text {
     pub(crate) fn new() -> Text {
+        Text::with_room()
+    }
+}
+
+impl<const ROOM: usize> Text<ROOM> {
+    pub(crate) fn with_room() -> Text<ROOM> {
         Text { bytes: [0; ROOM], len: 0, overflowed: false }
     }
 
     pub(crate) fn add(&mut self, s: &str) {
+        self.add_bytes(s.as_bytes());
+    }
+
+    fn add_bytes(&mut self, s: &[u8]) {
         match self.bytes.get_mut(self.len..).and_then(|free| free.get_mut(..s.len())) {
             Some(place) => {
-                place.copy_from_slice(s.as_bytes());
+                place.copy_from_slice(s);
                 self.len += s.len();
             }
             None => self.overflowed = true,
@@ -26,23 +39,32 @@ impl Text {
     }
 
     pub(crate) fn add_decimal(&mut self, n: u64) {
-        if n >= 10 {
-            self.add_decimal(n / 10);
-        }
-        self.add_digit(n % 10);
+        self.add_digits::<10>(n, 1);
+    }
+
+    /// With zeros before it, so that there are at least `width` digits.
+    pub(crate) fn add_padded(&mut self, n: u64, width: usize) {
+        self.add_digits::<10>(n, width);
     }
 
     pub(crate) fn add_hexadecimal(&mut self, n: u64) {
-        if n >= 16 {
-            self.add_hexadecimal(n / 16);
-        }
-        self.add_digit(n % 16);
+        self.add_digits::<16>(n, 1);
     }
 
-    fn add_digit(&mut self, n: u64) {
-        const DIGITS: &str = "0123456789abcdef";
-        let n = n as usize;
-        self.add(DIGITS.get(n..n + 1).unwrap_or_default());
+    fn add_digits<const BASE: u64>(&mut self, mut n: u64, width: usize) {
+        // The largest number has 20.
+        let mut digits = [b'0'; 20];
+        let mut used = 0;
+        for place in digits.iter_mut().rev() {
+            if n == 0 && used >= width {
+                break;
+            }
+            let digit = (n % BASE) as u8;
+            *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+            n /= BASE;
+            used += 1;
+        }
+        self.add_bytes(digits.get(digits.len() - used..).unwrap_or_default());
     }
 
     /// `None` if something did not fit.
@@ -62,15 +84,17 @@ mod tests {
             text.add_decimal(n);
             text.add(" ");
             text.add_hexadecimal(n);
-            assert_eq!(text.bytes(), Some(format!("{n} {n:x}").as_bytes()));
+            text.add(" ");
+            text.add_padded(n, 6);
+            assert_eq!(text.bytes(), Some(format!("{n} {n:x} {n:06}").as_bytes()));
         }
     }
 
     #[test]
     fn what_does_not_fit_shows() {
         let mut text = Text::new();
-        (0..ROOM / 2).for_each(|_| text.add("ab"));
-        assert_eq!(text.bytes().map(<[u8]>::len), Some(ROOM));
+        (0..SHORT / 2).for_each(|_| text.add("ab"));
+        assert_eq!(text.bytes().map(<[u8]>::len), Some(SHORT));
         text.add("c");
         assert_eq!(text.bytes(), None);
     }

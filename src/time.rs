@@ -61,6 +61,11 @@ impl Deadline {
         Duration::from_nanos(u64::try_from(ns.max(0)).unwrap_or(u64::MAX))
     }
 
+    /// Milliseconds from `now` to the deadline; negative when it has passed.
+    pub(crate) fn ms_from(self, now: Deadline) -> i64 {
+        self.0.saturating_sub(now.0) / 1_000_000
+    }
+
     #[cfg(any(test, fuzzing))]
     pub(crate) fn from_nanos(ns: i64) -> Deadline {
         Deadline(ns)
@@ -85,6 +90,11 @@ impl Moment {
     /// The moment `d` later; one that is too far to count never comes.
     pub(crate) fn after(self, d: Duration) -> Moment {
         Moment(later(self.0, d))
+    }
+
+    /// Nanoseconds from the moment to now.
+    pub(crate) fn since(self) -> u64 {
+        Moment::now().0.saturating_sub(self.0).max(0) as u64
     }
 
     /// Time from now to the moment; zero when it has passed.

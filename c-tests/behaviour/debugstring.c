@@ -12,6 +12,102 @@ TEST(S3_5_debugstring_describes_a_registered_descriptor) {
   CHECK_INT(strlen(buf), n);
 }
 
+/* But for the number, and with the backend's name at the end. */
+static void check_text(int64 d, const char *expected) {
+  char got[200], want[300], end[40];
+  const char *backend = getenv("OWFAT_IO_BACKEND");
+  CHECK(io_debugstring(d, got, sizeof got) > 0);
+  if (backend && strcmp(backend, "io_uring") == 0 && strstr(got, "backend epoll")) SKIP("this system refuses io_uring");
+  snprintf(end, sizeof end, ", backend %s", backend ? backend : "epoll");
+  snprintf(want, sizeof want, "fd %d: %s%s", (int)d, expected, strstr(expected, "backend") ? "" : end);
+  if (strcmp(got, want) != 0) {
+    fprintf(stderr, "'%s' should be\n'%s'\n", got, want);
+    t_leave(1);
+  }
+}
+
+/* Of poll: it is told of nothing before a wait. */
+static const char *watched_at_once(const char *then, const char *now) {
+  const char *backend = getenv("OWFAT_IO_BACKEND");
+  return backend && strcmp(backend, "poll") == 0 ? then : now;
+}
+
+TEST(S3_5_debugstring_is_exact) {
+  int64 d[2], other[2];
+  char text[200], *deadline;
+  int ms;
+  t_unix_pair(d);
+  t_pipe(other);
+  l_read_event(other[0]);
+  CHECK_INT(io_fd(d[0]), 1);
+  check_text(d[0], watched_at_once("blocking, want -, watched -, pending -, queued -, deadline none, cookie 0x0",
+                                   "blocking, want -, watched r (level), pending -, queued -, deadline none, cookie 0x0"));
+  io_nonblock(d[0]);
+  io_setcookie(d[0], (void *)0xabcdef);
+  io_wantread(d[0]);
+  io_waituntil2(0);
+  check_text(d[0], "non-blocking, want r, watched r (level), pending -, queued -, deadline none, cookie 0xabcdef");
+  /* One event is told at once, and the other one put off. */
+  l_put(other[1], "x");
+  l_put(d[1], "x");
+  CHECK_INT(io_waituntil2(L_PATIENCE), 2);
+  check_text(d[0], "non-blocking, want r, watched r (level), pending r, queued -, deadline none, cookie 0xabcdef");
+  check_text(other[0], "blocking, want r, watched r (level), pending r, queued -, deadline none, cookie 0x0");
+  io_dontwantread(d[0]);
+  CHECK_INT(io_queueforwrite(d[0]), 1);
+  check_text(d[0], "non-blocking, want -, watched r (level), pending w, queued w, deadline none, cookie 0xabcdef");
+  CHECK_INT(io_fd_canwrite(d[1]), 1);
+  CHECK(io_debugstring(d[1], text, sizeof text) > 0);
+  CHECK(strstr(text, ", can-write hint, deadline none") != NULL);
+  io_timeout(d[0], l_in_ms(5000));
+  CHECK(io_debugstring(d[0], text, sizeof text) > 0);
+  deadline = strstr(text, ", deadline in ");
+  CHECK(deadline && sscanf(deadline, ", deadline in %d ms, cookie", &ms) == 1 && ms > 1000 && ms <= 5000);
+  io_timeout(d[0], l_in_ms(-5000));
+  CHECK(io_debugstring(d[0], text, sizeof text) > 0);
+  deadline = strstr(text, ", deadline passed ");
+  CHECK(deadline && sscanf(deadline, ", deadline passed %d ms ago", &ms) == 1 && ms >= 5000 && ms < 60000);
+  close((int)d[0]);
+  CHECK(io_debugstring(d[0], text, sizeof text) > 0);
+  CHECK(strstr(text, ": not open, ") != NULL);
+}
+
+/* The child has no backend before it waits, and nothing is watched. */
+TEST(S3_5_RULE9_debugstring_in_a_forked_child) {
+  int64 d[2];
+  int status;
+  pid_t child;
+  l_pipe(d, 1);
+  io_waituntil2(0);
+  child = fork();
+  if (child == 0) {
+    check_text(d[0], "non-blocking, want r, watched -, pending -, queued -, deadline none, cookie 0x0, backend none");
+    t_leave(0);
+  }
+  CHECK_INT(waitpid(child, &status, 0), child);
+  CHECK_INT(status, 0);
+}
+
+/* With all that there can be. */
+TEST(S3_5_debugstring_needs_no_more_than_200_bytes) {
+  char text[200];
+  int64 d[2];
+  tai6464 long_ago = {{1}, 0, 0};
+  t_unix_pair(d);
+  CHECK_INT(io_fd_canwrite(d[0]), 1);
+  CHECK_INT(dup2((int)d[0], 1000), 1000);
+  CHECK_INT(io_fd_canwrite(1000), 1);
+  io_setcookie(1000, (void *)~(uintptr_t)0);
+  io_wantread(1000);
+  io_wantwrite(1000);
+  l_put(d[1], "x");
+  io_waituntil2(0);
+  CHECK_INT(io_queueforread(1000), 1);
+  CHECK_INT(io_queueforwrite(1000), 1);
+  io_timeout(1000, long_ago);
+  CHECK(io_debugstring(1000, text, sizeof text) > 0);
+}
+
 TEST(S3_1_S3_5_debugstring_of_an_unknown_descriptor_is_nothing) {
   static const int64 strange[] = {-1, INT64_MIN, 1LL << 32, INT64_MAX, 900};
   char buf[1000];

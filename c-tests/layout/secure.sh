@@ -45,7 +45,14 @@ expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=poll OWFAT_I
 # A name that is none gets a line on standard error, where it counts.
 expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=nonsense
 
+# The files of a program that is watched: made by the plain one only.
+mkdir "$dir/watched" && chmod 777 "$dir/watched" || exit 2
+as_nobody secure "OWFAT_IO_TRACE=$dir/watched/secure" "OWFAT_IO_STATS=$dir/watched/secure" > /dev/null
+as_nobody plain "OWFAT_IO_TRACE=$dir/watched/plain" "OWFAT_IO_STATS=$dir/watched/plain" > /dev/null
+made=$(ls "$dir/watched" | sed 's/[0-9]*$//' | tr '\n' ' ')
+[ "$made" = "plain plain. " ] || { echo "FAILED: files of the watched programs: $made"; failed=1; }
+
 # These are all: whatever else the library looked up would be a name in it, or a call of getenv.
-names=$(grep -aoE 'OWFAT_[A-Z_]+' "$1" | sort -u | tr '\n' ' ')
-[ "$names" = "OWFAT_IO_BACKEND OWFAT_IO_ZEROCOPY " ] || { echo "FAILED: variables of the library: $names"; failed=1; }
-[ $failed = 0 ] && echo "OWFAT_IO_BACKEND, OWFAT_IO_ZEROCOPY: obeyed in a plain program, ignored in a set-user-ID one"
+names=$(grep -aoE 'OWFAT_[A-Z]+_[A-Z_]+' "$1" | sort -u | tr '\n' ' ')
+[ "$names" = "OWFAT_IO_BACKEND OWFAT_IO_STATS OWFAT_IO_TRACE OWFAT_IO_ZEROCOPY " ] || { echo "FAILED: variables of the library: $names"; failed=1; }
+[ $failed = 0 ] && echo "${names}are obeyed in a plain program, ignored in a set-user-ID one"

@@ -17,6 +17,7 @@
 //! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
+//! | `watched` | a server that is watched, and what `owfat-io-trace` shows of traces |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
 //! | `install` | what `make install` puts down, how it is found, and what `owfat-io-run` answers |
@@ -69,6 +70,8 @@ mod tracker;
 mod usage;
 #[path = "servers/victim.rs"]
 mod victim;
+#[path = "servers/watched.rs"]
+mod watched;
 #[path = "servers/web.rs"]
 mod web;
 
@@ -97,7 +100,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
     .chain(
-        [check::TRIALS, install::TRIALS, pool::TRIALS]
+        [check::TRIALS, install::TRIALS, pool::TRIALS, watched::TRIALS]
             .concat()
             .into_iter()
             .map(|(name, run)| trial(name.to_owned(), run)),

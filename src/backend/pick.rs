@@ -1,10 +1,10 @@
 //! Which backend this process uses.
 
-use super::{AnyBackend, Opened, epoll::Epoll, poll::Poll, uring::Uring};
+use super::{AnyBackend, Backend, Opened, epoll::Epoll, poll::Poll, uring::Uring};
 use crate::fd::Fd;
-use crate::sys::env;
 use crate::sys::message::write_bytes;
 use crate::sys::shared::Shared;
+use crate::sys::{env, label};
 use nix::errno::Errno;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +35,10 @@ fn choice(value: Option<&[u8]>) -> Choice {
 /// Opens the backend that the environment names, epoll by default. Where a sandbox or an old kernel refuses
 /// io_uring, epoll stands in, and `poll(2)` for that; a lack of descriptors is the caller's to report.
 pub(crate) fn open() -> Result<Opened, Errno> {
+    open_best().inspect(|opened| label::set_backend(opened.name()))
+}
+
+fn open_best() -> Result<Opened, Errno> {
     match env::with_secure(VARIABLE, choice) {
         Choice::Poll => return Shared::new(AnyBackend::Poll(Poll::open()?)),
         Choice::Uring => match Uring::open() {

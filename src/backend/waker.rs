@@ -1,6 +1,7 @@
 //! Something a second thread can make readable to end a wait.
 
 use crate::fd::Fd;
+use crate::sys::count::{Call, count};
 use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::own::above_standard;
 use nix::errno::Errno;
@@ -32,9 +33,11 @@ enum Ends {
 
 impl Waker {
     pub(super) fn open() -> Result<Waker, Errno> {
+        count(Call::Eventfd);
         match EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) {
             Ok(e) => Waker::new(Ends::Event(above_standard(e.into())?)),
             Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL) => {
+                count(Call::Pipe);
                 let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
                 Waker::new(Ends::Pipe { read: above_standard(read)?, write: above_standard(write)? })
             }
@@ -57,6 +60,7 @@ impl Waker {
     }
 
     pub(super) fn ring(&self) {
+        count(Call::Write);
         // An error can only be "full", which wakes as well.
         let _ = match &self.ends {
             Ends::Event(e) => nix::unistd::write(e, &1u64.to_ne_bytes()),
@@ -66,6 +70,7 @@ impl Waker {
     }
 
     pub(super) fn silence(&self) {
+        count(Call::Read);
         let mut bytes = [0; 512];
         // Nothing to read means that another thread was faster.
         let _ = match &self.ends {
@@ -81,12 +86,26 @@ impl Waker {
     }
 }
 
+impl Ends {
+    /// How many descriptors there are to close.
+    fn len(&self) -> usize {
+        match self {
+            Ends::Event(_) => 1,
+            Ends::Pipe { .. } => 2,
+            Ends::Gone => 0,
+        }
+    }
+}
+
 impl Drop for Waker {
     fn drop(&mut self) {
         // A program that closed all descriptors may use the number itself, or we do for the next waker.
         let is_anothers = self.file.is_some_and(|file| !is_still(self.fd, file));
         if self.lost.load(Ordering::Relaxed) || is_anothers {
             std::mem::forget(std::mem::replace(&mut self.ends, Ends::Gone));
+        }
+        for _ in 0..self.ends.len() {
+            count(Call::Close);
         }
     }
 }

@@ -79,6 +79,11 @@ impl Batch {
         unsafe { (*self.raw()).bytesleft }
     }
 
+    /// Entries that may have unsent bytes.
+    pub(crate) fn entries_left(self) -> usize {
+        self.len().saturating_sub(self.next())
+    }
+
     fn set_bytesleft(self, n: u64) {
         // SAFETY: `new` requires a valid structure.
         unsafe { (*self.raw()).bytesleft = n }

@@ -1,7 +1,8 @@
 //! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
 
 use super::guard::{guard, guard_state};
-use super::ret::one_or_zero;
+use super::ret::{one_or_zero, or_minus_one};
+use super::seen;
 use crate::fd::Fd;
 use crate::mode::Mode;
 use crate::reactor::{self, Flags};
@@ -25,7 +26,7 @@ const NONBLOCK: c_int = 4;
 /// descriptor left for the event loop itself). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd(d: i64) -> c_int {
-    guard(0, || register(d, Flags::default()))
+    seen::flag("io_fd", d, guard(0, || register(d, Flags::default())))
 }
 
 /// Like `io_fd`, for a descriptor that is known to be writable, as a new connection is: the next
@@ -35,7 +36,8 @@ pub extern "C" fn io_fd(d: i64) -> c_int {
 /// Returns and errno as `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
-    guard(0, || register(d, Flags { can_write: true, mode: None }))
+    let r = guard(0, || register(d, Flags { can_write: true, mode: None }));
+    seen::flag("io_fd_canwrite", d, r)
 }
 
 /// Like `io_fd`, with what the caller knows already. `flags` is a sum of IO_FD_CANWRITE (as
@@ -45,14 +47,15 @@ pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
 /// Returns and errno as `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
-    guard(0, || {
+    let r = guard(0, || {
         let mode = match (flags & NONBLOCK != 0, flags & BLOCK != 0) {
             (true, _) => Some(Mode::Nonblocking),
             (false, true) => Some(Mode::Blocking),
             (false, false) => None,
         };
         register(d, Flags { can_write: flags & CAN_WRITE != 0, mode })
-    })
+    });
+    seen::flag_of("io_fd_flags", d, r, &[("flags", flags.into())])
 }
 
 fn register(d: i64, flags: Flags) -> c_int {
@@ -85,7 +88,7 @@ pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
 /// An error shows in errno only: EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_nonblock(d: i64) {
-    guard((), || set_mode(d, Mode::Nonblocking));
+    set_mode("io_nonblock", d, Mode::Nonblocking);
 }
 
 /// Puts the open file behind `d`, registered or not, in blocking mode; see `io_nonblock`.
@@ -93,13 +96,13 @@ pub extern "C" fn io_nonblock(d: i64) {
 /// An error shows in errno only: EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_block(d: i64) {
-    guard((), || set_mode(d, Mode::Blocking));
+    set_mode("io_block", d, Mode::Blocking);
 }
 
-fn set_mode(d: i64, mode: Mode) {
-    if let Err(e) = Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)) {
-        e.set();
-    }
+fn set_mode(what: &'static str, d: i64, mode: Mode) {
+    let set = || Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)).map(|()| 0);
+    let r = guard(-1, || or_minus_one(set()));
+    seen::count(what, d, r, &[]);
 }
 
 /// Closes `d`, registered or not. Its cookie, deadline and wants are gone and no event of it will be
@@ -108,11 +111,12 @@ fn set_mode(d: i64, mode: Mode) {
 /// An error shows in errno only: EBADF (not open; closing twice is harmless), EIO. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_close(d: i64) {
-    guard((), || {
-        if let Err(e) = Fd::new(d).and_then(reactor::close) {
-            e.set();
-        }
-    });
+    // Before the number can be another file's.
+    seen::silent("io_close", d, &[]);
+    let r = guard(-1, || or_minus_one(Fd::new(d).and_then(reactor::close).map(|()| 0)));
+    if r < 0 {
+        seen::count("io_close", d, r, &[]);
+    }
 }
 
 /// Frees everything that the event loop holds, its own descriptor included. The program's descriptors stay
@@ -121,6 +125,7 @@ pub extern "C" fn io_close(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_finishandshutdown() {
     guard((), reactor::shutdown);
+    seen::alone("io_finishandshutdown", 0, &[]);
 }
 
 /// Describes the state of a registered descriptor for a person, as a string of at most `bufsize` bytes with

@@ -2,10 +2,13 @@
 
 use super::guard::guard;
 use super::ret::{one_or_zero, or_minus_one};
+use super::seen;
 use crate::fd::Fd;
 use crate::mode::Mode;
 use crate::reactor::{self, Flags};
+use crate::sys::count::{Call, count};
 use crate::sys::path::Path;
+use crate::trace;
 use crate::xfer::fdpass;
 use crate::xfer::open::{self, Access};
 use nix::errno::Errno;
@@ -24,7 +27,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
-    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Read) }))
+    unsafe { open_file("io_readfile", d, path, Access::Read) }
 }
 
 /// Opens the file `path` for writing, emptied if it exists and made with mode 0600 less the umask if not,
@@ -37,7 +40,7 @@ pub unsafe extern "C" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_createfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
-    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Create) }))
+    unsafe { open_file("io_createfile", d, path, Access::Create) }
 }
 
 /// Opens the file `path`, which must exist, for reading and writing, and stores its descriptor in `*d`.
@@ -50,7 +53,7 @@ pub unsafe extern "C" fn io_createfile(d: *mut i64, path: *const c_char) -> c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
-    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::ReadWrite) }))
+    unsafe { open_file("io_readwritefile", d, path, Access::ReadWrite) }
 }
 
 /// Opens the file `path` for writing, each write going to its end, and stores its descriptor in `*d`. A
@@ -63,7 +66,7 @@ pub unsafe extern "C" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
-    guard(0, || one_or_zero(unsafe { open_file(d, path, Access::Append) }))
+    unsafe { open_file("io_appendfile", d, path, Access::Append) }
 }
 
 /// Makes a pipe: what is written to `d[1]` is read from `d[0]`. Both ends are in blocking mode, inherited
@@ -76,8 +79,8 @@ pub unsafe extern "C" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_in
 /// `d` is NULL or points to two `int64` that may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_pipe(d: *mut i64) -> c_int {
-    // SAFETY: the caller's promise is the one that `open_pair` asks for.
-    guard(0, || one_or_zero(unsafe { open_pair(d, open::pipe, [false, true]) }))
+    // SAFETY: the caller's promise is the one that `open_both` asks for.
+    unsafe { open_both("io_pipe", d, open::pipe, [false, true]) }
 }
 
 /// Makes two connected Unix stream sockets: what is written to one is read from the other. Both are in
@@ -90,8 +93,8 @@ pub unsafe extern "C" fn io_pipe(d: *mut i64) -> c_int {
 /// `d` is NULL or points to two `int64` that may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_socketpair(d: *mut i64) -> c_int {
-    // SAFETY: the caller's promise is the one that `open_pair` asks for.
-    guard(0, || one_or_zero(unsafe { open_pair(d, open::socketpair, [true, true]) }))
+    // SAFETY: the caller's promise is the one that `open_both` asks for.
+    unsafe { open_both("io_socketpair", d, open::socketpair, [true, true]) }
 }
 
 /// Sends a duplicate of descriptor `fd` over the Unix socket `sock`, together with one byte of data; the
@@ -103,15 +106,16 @@ pub unsafe extern "C" fn io_socketpair(d: *mut i64) -> c_int {
 /// ETOOMANYREFS (too many descriptors are under way), ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
-    guard(-1, || {
+    let r = guard(-1, || {
         let passed = Fd::new(sock).and_then(|sock| {
             let fd = Fd::new(fd)?;
             fdpass::pass(sock, fd)?;
             reactor::passed_on(fd);
             Ok(0)
         });
-        or_minus_one(passed) as c_int
-    })
+        or_minus_one(passed)
+    });
+    seen::count("io_passfd", sock, r, &[("passed", fd)]) as c_int
 }
 
 /// Receives a descriptor that the peer of the Unix socket `sock` has sent with io_passfd. Exactly one byte
@@ -124,32 +128,73 @@ pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
 /// ECONNRESET, ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_receivefd(sock: i64) -> i64 {
-    guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fresh(fd).raw().into())))
+    let r =
+        guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fresh(fd).raw().into())));
+    seen::count("io_receivefd", sock, r, &[])
 }
 
 /// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
 /// Returns nothing; if `d` is not open, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_closeonexec(d: i64) {
-    guard((), || {
-        if let Err(e) = Fd::new(d).and_then(close_on_exec) {
-            e.set();
-        }
-    });
+    let r = guard(-1, || or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
+    seen::count("io_closeonexec", d, r, &[]);
 }
 
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
-unsafe fn open_file(d: *mut i64, path: *const c_char, access: Access) -> Result<(), Errno> {
+unsafe fn open_file(what: &'static str, d: *mut i64, path: *const c_char, access: Access) -> c_int {
+    // SAFETY: the caller's promises.
+    let r = guard(-1, || or_minus_one(unsafe { open_number(d, path, access) }));
+    if trace::is_on() {
+        opened(what, r, &[]);
+    }
+    c_int::from(r >= 0)
+}
+
+#[cold]
+fn opened(what: &'static str, d: i64, details: &[seen::Detail]) {
+    if d >= 0 {
+        seen::flag_of(what, d, 1, details);
+    } else {
+        trace::call(None, what, 0, true, details);
+    }
+}
+
+/// # Safety
+/// `d` is NULL or may be written to; `path` is NULL or a C string.
+unsafe fn open_number(d: *mut i64, path: *const c_char, access: Access) -> Result<i64, Errno> {
     // Before the file is made or emptied.
     if d.is_null() {
         return Err(Errno::EFAULT);
     }
     // SAFETY: the caller's promise for `path`.
     let file = open::file(unsafe { Path::new(path) }?, access)?;
+    let number = fresh(file).raw().into();
     // SAFETY: not NULL, so writable by the caller's promise.
-    unsafe { d.write(fresh(file).raw().into()) };
-    Ok(())
+    unsafe { d.write(number) };
+    Ok(number)
+}
+
+/// # Safety
+/// `d` is NULL or points to two numbers that may be written to.
+unsafe fn open_both(
+    what: &'static str,
+    d: *mut i64,
+    open: fn() -> Result<[OwnedFd; 2], Errno>,
+    can_write: [bool; 2],
+) -> c_int {
+    let mut ends = [-1; 2];
+    // SAFETY: the caller's promise.
+    let r = guard(0, || one_or_zero(unsafe { open_pair(d, open, can_write) }.map(|both| ends = both)));
+    if trace::is_on() {
+        let [a, b] = ends;
+        opened(what, a, &[("other", b)]);
+        if r != 0 {
+            opened(what, b, &[("other", a)]);
+        }
+    }
+    r
 }
 
 /// Opens two ends, registers them and hands them to the caller, or leaves nothing behind.
@@ -160,7 +205,7 @@ unsafe fn open_pair(
     d: *mut i64,
     open: fn() -> Result<[OwnedFd; 2], Errno>,
     can_write: [bool; 2],
-) -> Result<(), Errno> {
+) -> Result<[i64; 2], Errno> {
     if d.is_null() {
         return Err(Errno::EFAULT);
     }
@@ -177,7 +222,7 @@ unsafe fn open_pair(
     let [a, b] = ends.map(|end| i64::from(end.raw()));
     // SAFETY: not NULL, so room for two numbers by the caller's promise.
     unsafe { (d.write(a), d.add(1).write(b)) };
-    Ok(())
+    Ok([a, b])
 }
 
 /// The number of a descriptor that is handed to the program. What was registered under it is gone.
@@ -188,6 +233,7 @@ fn fresh(end: OwnedFd) -> Fd {
 }
 
 fn close_on_exec(d: Fd) -> Result<(), Errno> {
+    count(Call::Fcntl);
     // SAFETY: not negative. The number is only handed to the kernel, which answers EBADF if it is not open.
     let d = unsafe { BorrowedFd::borrow_raw(d.raw()) };
     fcntl(d, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)

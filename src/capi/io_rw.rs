@@ -3,11 +3,13 @@
 use super::args::{is_usual, source, target};
 use super::guard::guard;
 use super::ret::{moved, moved_in_time};
+use super::seen;
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::Stop;
 use crate::reactor::{self, quick};
+use crate::trace;
 use nix::errno::Errno;
 use std::ffi::c_char;
 
@@ -59,12 +61,13 @@ unsafe extern "C" fn try_read_turn(d: i64, buf: *mut c_char, len: i64) -> i64 {
 /// As for `io_tryread`.
 #[inline(never)]
 unsafe extern "C" fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    guard(-3, || {
+    let r = guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::read(fd, unsafe { target(buf, len) }?)
         }))
-    })
+    });
+    seen::count("io_tryread", d, r, &[("len", len)])
 }
 
 /// The short way has ended with an error.
@@ -109,12 +112,13 @@ pub unsafe extern "C" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i6
 /// As for `io_trywrite`.
 #[inline(never)]
 unsafe extern "C" fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
-    guard(-3, || {
+    let r = guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::write(fd, unsafe { source(buf, len) }?)
         }))
-    })
+    });
+    seen::count("io_trywrite", d, r, &[("len", len)])
 }
 
 /// The short way has ended with an error.
@@ -138,13 +142,15 @@ extern "C" fn wrote_short(n: i64) -> i64 {
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    guard(-3, || {
+    trace::before_sleep();
+    let r = guard(-3, || {
         let read = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::wait_read(fd, unsafe { target(buf, len) }?)
         });
         moved(read.map_err(Stop::Failed))
-    })
+    });
+    seen::count("io_waitread", d, r, &[("len", len)])
 }
 
 /// Writes up to `len` bytes from `buf`, waiting until the descriptor takes some, also if `d` is in
@@ -157,13 +163,15 @@ pub unsafe extern "C" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i64 {
-    guard(-3, || {
+    trace::before_sleep();
+    let r = guard(-3, || {
         let written = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
             reactor::wait_write(fd, unsafe { source(buf, len) }?)
         });
         moved(written.map_err(Stop::Failed))
-    })
+    });
+    seen::count("io_waitwrite", d, r, &[("len", len)])
 }
 
 /// Like `io_tryread`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
@@ -173,11 +181,12 @@ pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    guard(-3, || {
+    let r = guard(-3, || {
         // SAFETY: the caller's promise.
         let read = Fd::new(d).and_then(|fd| Ok(reactor::read_in_time(fd, unsafe { target(buf, len) }?)));
         moved_in_time(flatten(read))
-    })
+    });
+    seen::count("io_tryreadtimeout", d, r, &[("len", len)])
 }
 
 /// Like `io_trywrite`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
@@ -187,11 +196,12 @@ pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_trywritetimeout(d: i64, buf: *const c_char, len: i64) -> i64 {
-    guard(-3, || {
+    let r = guard(-3, || {
         // SAFETY: the caller's promise.
         let written = Fd::new(d).and_then(|fd| Ok(reactor::write_in_time(fd, unsafe { source(buf, len) }?)));
         moved_in_time(flatten(written))
-    })
+    });
+    seen::count("io_trywritetimeout", d, r, &[("len", len)])
 }
 
 /// An argument error is a failed transfer.

@@ -3,7 +3,7 @@
 use crate::batch::filter::Filter;
 use crate::capi::filter::CFilter;
 use crate::capi::guard::guard;
-use crate::capi::ret;
+use crate::capi::{ret, seen};
 use crate::ctypes::WriteCallback;
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Readiness};
@@ -21,6 +21,10 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     r
 }
 
+fn piece(fd: i64, off: u64, n: u64) -> [seen::Detail<'static>; 3] {
+    [("file", fd), ("off", off as i64), ("len", n as i64)]
+}
+
 /// Sends up to `n` bytes of the file `fd` from position `off` to `s` (a socket, pipe or file, registered or
 /// not). The file's own position does not move. Blocks if `s` is in blocking mode.
 ///
@@ -30,7 +34,8 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
 /// called in any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
-    guard(-3, || ret::moved(send(s, fd, off, n)))
+    let r = guard(-3, || ret::moved(send(s, fd, off, n)));
+    seen::count("io_sendfile", s, r, &piece(fd, off, n))
 }
 
 /// Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
@@ -45,13 +50,14 @@ pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
 /// `cb` is NULL or can be called with memory that it may read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_mmapwritefile(s: i64, fd: i64, off: u64, bytes: u64, cb: WriteCallback) -> i64 {
-    guard(-3, || {
+    let r = guard(-3, || {
         // SAFETY: the C caller's promise.
         ret::moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
             let fd = Fd::new(fd)?;
             file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
         }))
-    })
+    });
+    seen::count("io_mmapwritefile", s, r, &piece(fd, off, bytes))
 }
 
 /// Keeps SIGPIPE from killing the process: if its disposition is the default one, gives it a handler that does

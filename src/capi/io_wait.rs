@@ -2,6 +2,7 @@
 
 use super::guard::guard;
 use super::ret::or_minus_one;
+use super::seen;
 use crate::ctypes::Taia;
 use crate::reactor::{self, Limit};
 use crate::time::Deadline;
@@ -19,14 +20,14 @@ pub type Silent = i64;
 /// Any thread may call it, also several at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_wait() -> Silent {
-    wait(Limit::Never)
+    wait("io_wait", Limit::Never)
 }
 
 /// Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
 /// to a millisecond later. A moment that has passed makes it look without waiting.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_waituntil(t: Taia) {
-    wait(Limit::WallClock(Deadline::moment(t)));
+    wait("io_waituntil", Limit::WallClock(Deadline::moment(t)));
 }
 
 /// Like `io_wait`, for up to `milliseconds`. 0 looks without waiting; a negative number is no limit.
@@ -36,13 +37,13 @@ pub extern "C" fn io_waituntil(t: Taia) {
 /// ran), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop of a forked process).
 #[unsafe(no_mangle)]
 pub extern "C" fn io_waituntil2(milliseconds: i64) -> i64 {
-    wait(u64::try_from(milliseconds).map_or(Limit::Never, Limit::after_ms))
+    wait("io_waituntil2", u64::try_from(milliseconds).map_or(Limit::Never, Limit::after_ms))
 }
 
 /// Looks for events without waiting; else as `io_wait`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_check() -> Silent {
-    wait(Limit::Now)
+    wait("io_check", Limit::Now)
 }
 
 /// Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
@@ -63,9 +64,10 @@ pub extern "C" fn io_check() -> Silent {
 /// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
-    guard(-1, || or_minus_one(reactor::start_event_loop_threads(threads).map(|()| 0)) as c_int)
+    let r = guard(-1, || or_minus_one(reactor::start_event_loop_threads(threads).map(|()| 0)));
+    seen::alone("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
 }
 
-fn wait(limit: Limit) -> i64 {
-    guard(-1, || or_minus_one(reactor::wait(limit).map(|n| n as i64)))
+fn wait(what: &'static str, limit: Limit) -> i64 {
+    seen::alone(what, guard(-1, || or_minus_one(reactor::wait(limit).map(|n| n as i64))), &[])
 }

@@ -1,10 +1,12 @@
 //! Interest and delivery: what the program waits for and what came of it.
 
 use super::guard::{guard, guard_state};
+use super::seen;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::reactor::{self, quick};
 use crate::time::Deadline;
+use crate::trace;
 use nix::errno::Errno;
 use std::ffi::c_int;
 
@@ -52,6 +54,7 @@ pub extern "C" fn io_dontwantwrite(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain(d: i64) {
     on_fd(d, reactor::eagain_wanted);
+    seen::silent("io_eagain", d, &[]);
 }
 
 /// Tells that a read or accept outside the library answered EAGAIN: withdraws a read event that has not been
@@ -60,12 +63,14 @@ pub extern "C" fn io_eagain(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_read(d: i64) {
     on_fd(d, |fd| reactor::eagain(fd, Direction::Read));
+    seen::silent("io_eagain_read", d, &[]);
 }
 
 /// The same for a write, or a connect that is under way. It voids the hint of `io_fd_canwrite`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_write(d: i64) {
     on_fd(d, |fd| reactor::eagain(fd, Direction::Write));
+    seen::silent("io_eagain_write", d, &[]);
 }
 
 /// Returns the next descriptor that the last wait call found readable and that is still wanted, in the order
@@ -89,13 +94,13 @@ pub extern "C" fn io_canwrite() -> i64 {
 /// wait call returns.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforread(d: i64) -> c_int {
-    queue_for(d, Direction::Read)
+    seen::flag("io_queueforread", d, queue_for(d, Direction::Read))
 }
 
 /// Makes `io_canwrite` return `d` once; else as `io_queueforread`, with `io_eagain_write`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforwrite(d: i64) -> c_int {
-    queue_for(d, Direction::Write)
+    seen::flag("io_queueforwrite", d, queue_for(d, Direction::Write))
 }
 
 fn queue_for(d: i64, dir: Direction) -> c_int {
@@ -108,7 +113,11 @@ fn queue_for(d: i64, dir: Direction) -> c_int {
 /// closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeouted() -> i64 {
-    guard(-1, || reactor::expired().map_or(-1, i64::from))
+    let d = guard(-1, || reactor::expired().map_or(-1, i64::from));
+    if trace::is_on() {
+        seen::reported("io_timeouted", d, trace::expired);
+    }
+    d
 }
 
 /// Returns 1 if `d` has a deadline and it has passed, 0 otherwise. Any thread may call it.
@@ -146,21 +155,25 @@ fn on_fd(d: i64, f: impl FnOnce(Fd)) {
 #[inline(never)]
 extern "C" fn want_read(d: i64) {
     on_fd(d, |fd| reactor::want(fd, Direction::Read));
+    seen::silent("io_wantread", d, &[]);
 }
 
 #[inline(never)]
 extern "C" fn want_write(d: i64) {
     on_fd(d, |fd| reactor::want(fd, Direction::Write));
+    seen::silent("io_wantwrite", d, &[]);
 }
 
 #[inline(never)]
 extern "C" fn dont_want_read(d: i64) {
     on_fd(d, |fd| reactor::dont_want(fd, Direction::Read));
+    seen::silent("io_dontwantread", d, &[]);
 }
 
 #[inline(never)]
 extern "C" fn dont_want_write(d: i64) {
     on_fd(d, |fd| reactor::dont_want(fd, Direction::Write));
+    seen::silent("io_dontwantwrite", d, &[]);
 }
 
 #[inline(never)]
@@ -181,12 +194,31 @@ extern "C" fn next_writable() -> i64 {
 #[inline(never)]
 extern "C" fn set_deadline(d: i64, t: crate::ctypes::Taia) {
     let mut set = Ok(());
-    on_fd(d, |fd| set = reactor::set_deadline(fd, Deadline::from_label(t)));
+    let at = Deadline::from_label(t);
+    on_fd(d, |fd| set = reactor::set_deadline(fd, at));
+    if trace::is_on() {
+        told_deadline(d, at);
+    }
     if let Err(e) = set {
         e.set();
     }
 }
 
 fn next(dir: Direction) -> i64 {
-    guard_state(-1, || reactor::next(dir).map_or(-1, i64::from))
+    let d = guard_state(-1, || reactor::next(dir).map_or(-1, i64::from));
+    if trace::is_on() {
+        let is_read = dir == Direction::Read;
+        let what = if is_read { "io_canread" } else { "io_canwrite" };
+        seen::reported(what, d, || trace::reported(is_read));
+    }
+    d
+}
+
+/// How far away it is; nothing if it is taken away.
+#[cold]
+fn told_deadline(d: i64, at: Deadline) {
+    match at {
+        Deadline::NEVER => seen::silent("io_timeout", d, &[]),
+        at => seen::silent("io_timeout", d, &[("ms", at.ms_from(Deadline::now()))]),
+    }
 }

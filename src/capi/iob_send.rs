@@ -4,11 +4,12 @@ use crate::batch::{Batch, filter};
 use crate::capi::filter::CFilter;
 use crate::capi::guard::guard;
 use crate::capi::iob::close_file;
-use crate::capi::ret;
+use crate::capi::{ret, seen};
 use crate::ctypes::{IoBatch, SendfileCallback, WriteCallback};
 use crate::fd::Fd;
 use crate::outcome::Outcome;
 use crate::reactor;
+use crate::trace;
 use nix::errno::Errno;
 
 fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
@@ -40,7 +41,36 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_send(s: i64, b: *mut IoBatch) -> i64 {
     // SAFETY: the C caller's promise.
-    guard(-3, || ret::moved(send_registered(s, unsafe { Batch::new(b) })))
+    unsafe { watched("iob_send", s, b, || send_registered(s, Batch::new(b))) }
+}
+
+/// Sends with `f`, and tells who watches.
+///
+/// # Safety
+/// `b` is NULL or a valid batch.
+#[inline(always)]
+unsafe fn watched(what: &'static str, s: i64, b: *mut IoBatch, f: impl FnOnce() -> Outcome) -> i64 {
+    if trace::is_on() {
+        // SAFETY: the caller's promise.
+        unsafe { told_size(b) };
+    }
+    let r = guard(-3, || ret::moved(f()));
+    if trace::is_on() {
+        // SAFETY: the caller's promise; the structure outlives the call.
+        let left = unsafe { Batch::new(b) }.map_or(0, Batch::bytesleft);
+        seen::count(what, s, r, &[("left", left as i64)]);
+    }
+    r
+}
+
+/// # Safety
+/// `b` is NULL or a valid batch.
+#[cold]
+unsafe fn told_size(b: *mut IoBatch) {
+    // SAFETY: the caller's promise.
+    if let Ok(batch) = unsafe { Batch::new(b) } {
+        trace::batch(batch.bytesleft(), batch.entries_left());
+    }
 }
 
 /// # Safety
@@ -74,7 +104,7 @@ unsafe fn write_filtered(s: i64, b: *mut IoBatch, cb: WriteCallback, sendfile: S
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_write(s: i64, b: *mut IoBatch, cb: WriteCallback) -> i64 {
     // SAFETY: the C caller's promise.
-    guard(-3, || ret::moved(unsafe { write_filtered(s, b, cb, None) }))
+    unsafe { watched("iob_write", s, b, || write_filtered(s, b, cb, None)) }
 }
 
 /// As `iob_write`, but a queued file piece is handed to `sfcb` whole, with `s`, its descriptor, its position,
@@ -91,5 +121,5 @@ pub unsafe extern "C" fn iob_write2(
     sfcb: SendfileCallback,
 ) -> i64 {
     // SAFETY: the C caller's promise.
-    guard(-3, || ret::moved(unsafe { write_filtered(s, b, cb, sfcb) }))
+    unsafe { watched("iob_write2", s, b, || write_filtered(s, b, cb, sfcb)) }
 }

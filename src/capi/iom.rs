@@ -2,9 +2,11 @@
 
 use super::guard::guard;
 use super::ret::{one_or_zero, or_minus_one};
+use super::seen;
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
 use crate::mux::{Mux, Wait};
+use crate::trace;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint, c_ulong};
 
@@ -20,10 +22,14 @@ use std::ffi::{c_int, c_uint, c_ulong};
 /// `c` is NULL or points to memory for an `iomux_t` that no other thread uses during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
-    guard(0, || {
+    let r = guard(0, || {
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         one_or_zero(unsafe { Mux::new(c) }.and_then(Mux::init))
-    })
+    });
+    if trace::is_on() {
+        trace::call(None, "iom_init", r.into(), r == 0, &[]);
+    }
+    r
 }
 
 /// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add is
@@ -43,11 +49,12 @@ pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
 /// `c` is NULL or points to an `iomux_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int {
-    guard(-1, || {
+    let r = guard(-1, || {
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         let added = unsafe { Mux::new(c) }.and_then(|mux| mux.add(Fd::new(s)?, events));
-        or_minus_one(added.map(|()| 0)) as c_int
-    })
+        or_minus_one(added.map(|()| 0))
+    });
+    seen::count("iom_add", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
@@ -71,9 +78,11 @@ pub unsafe extern "C" fn iom_wait(
     revents: *mut c_uint,
     timeout: c_ulong,
 ) -> c_int {
-    guard(-1, || {
+    trace::before_sleep();
+    let mut event = None;
+    let r = guard(-1, || {
         if s.is_null() || revents.is_null() {
-            return or_minus_one(Err(Errno::EFAULT)) as c_int;
+            return or_minus_one(Err(Errno::EFAULT));
         }
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         let ended = unsafe { Mux::new(c) }.and_then(|mux| mux.wait(timeout));
@@ -81,13 +90,18 @@ pub unsafe extern "C" fn iom_wait(
             Wait::Event(fd, events) => {
                 // SAFETY: not NULL, so writable by the caller's promise.
                 unsafe { (s.write(fd), revents.write(events)) };
+                event = Some((fd, events));
                 1
             }
             Wait::TimedOut => 0,
             Wait::Aborted => -2,
         });
-        or_minus_one(code) as c_int
-    })
+        or_minus_one(code)
+    });
+    match event {
+        Some((fd, events)) => seen::count("iom_wait", fd, r, &[("events", events.into())]) as c_int,
+        None => seen::alone("iom_wait", r, &[]) as c_int,
+    }
 }
 
 /// Makes iom_wait return -2 at once in every thread that is in it or calls it later, until `c` is

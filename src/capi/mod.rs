@@ -21,4 +21,6 @@ pub mod iob_send;
 pub mod iom;
 pub mod pack;
 mod ret;
+mod seen;
+mod start;
 pub mod tai;

@@ -6,6 +6,7 @@
 //! be enough, which a descriptor for each of them would forbid.
 
 use crate::fd::Fd;
+use crate::sys::count::{Call, count};
 use crate::sys::mode::status;
 use crate::sys::own::above_standard;
 use nix::errno::Errno;
@@ -27,6 +28,7 @@ pub(super) fn descriptor() -> Result<Fd, Errno> {
         if known != 0 && identity(fd) == Ok(known) {
             return Ok(fd);
         }
+        count(Call::Pipe);
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
         let (read, write) = (above_standard(read)?, above_standard(write)?);
         let fresh = identity(number(&write))?;

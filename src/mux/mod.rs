@@ -16,6 +16,7 @@ mod crowd;
 
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
+use crate::sys::count::{Call, count};
 use crate::sys::epoll::{Op, create, ctl, wait};
 use crate::sys::mode::close;
 use bits::Limit;
@@ -105,6 +106,7 @@ impl Mux {
             if let Some(ended) = self.take(ctx, 0)? {
                 return Ok(ended);
             }
+            count(Call::Yield);
             yield_now();
         }
         let mut limit = Limit::new(ms);

@@ -4,7 +4,7 @@
 //! consequence, there is nothing to look up and nothing to note. Whatever may change that forgets it.
 
 use crate::fd::Fd;
-use crate::sys::thread::single_threaded;
+use crate::sys::thread::short_ways_are_open;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -41,13 +41,13 @@ pub(super) fn fd() -> Result<Fd, Errno> {
 /// Whether nothing but the socket is needed to read from descriptor `d` or write to it.
 #[inline(always)]
 pub(super) fn is(d: i64) -> bool {
-    HOT.load(Relaxed) == d && is_number(d) && single_threaded()
+    HOT.load(Relaxed) == d && is_number(d) && short_ways_are_open()
 }
 
 /// Whether nothing but the socket is needed to read from descriptor `d`, but that it came up short counts.
 #[inline(always)]
 pub(super) fn takes_turns(d: i64) -> bool {
-    HOT.load(Relaxed) == d | TAKES_TURNS && is_number(d) && single_threaded()
+    HOT.load(Relaxed) == d | TAKES_TURNS && is_number(d) && short_ways_are_open()
 }
 
 /// Whether `d` can be a descriptor. C may pass anything: [`NOBODY`], or what looks like a descriptor with its mark.

@@ -69,6 +69,7 @@ mod sleepers;
 mod tests;
 mod transfer;
 mod wait;
+mod watched;
 mod zerocopy;
 
 pub(crate) use global::{

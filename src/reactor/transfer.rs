@@ -34,7 +34,7 @@ pub(crate) fn takes_turns(d: i64) -> bool {
 /// [`read`] in the short way. On an error, [`moved_hot`] must follow.
 #[inline(always)]
 pub(crate) fn read_hot(d: i64, target: Target) -> Result<usize, Errno> {
-    bytes::receive_nowait(Fd::unchecked(d), target)
+    bytes::receive_hot(Fd::unchecked(d), target)
 }
 
 /// Whether [`write_hot`] and [`moved_hot`] serve descriptor `d`. No other way to send may be needed then.
@@ -46,7 +46,7 @@ pub(crate) fn can_write_hot(d: i64) -> bool {
 /// [`write()`] in the short way. If it does not take all, [`moved_hot`] must follow.
 #[inline(always)]
 pub(crate) fn write_hot(d: i64, source: Source) -> Result<usize, Errno> {
-    bytes::send_nowait(Fd::unchecked(d), source)
+    bytes::send_hot(Fd::unchecked(d), source)
 }
 
 /// What came of the short way, when it was not all that was asked for. Takes no descriptor, so that the short way

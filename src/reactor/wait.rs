@@ -1,7 +1,7 @@
 //! One wait call: ask the kernel, sleep if there is nothing, make events pending.
 
 use super::interest::Armed;
-use super::{Reactor, STATE, Scratch, hot};
+use super::{Reactor, STATE, Scratch, hot, watched};
 use crate::backend::{Asked, Backend, Opened, Token};
 use crate::fd::Fd;
 use crate::grow::{Grow, take_out};
@@ -11,6 +11,7 @@ use crate::sys::thread::single_threaded;
 use crate::table::Arrival;
 use crate::time::{Deadline, Moment};
 use crate::timer::Due;
+use crate::trace;
 use nix::errno::Errno;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -61,8 +62,8 @@ impl Limit {
 
 /// One look at the kernel.
 pub(super) struct Look {
-    backend: Opened,
-    timeout: Option<Duration>,
+    pub(super) backend: Opened,
+    pub(super) timeout: Option<Duration>,
     /// Whatever it finds, the wait call is over.
     last: bool,
 }
@@ -102,7 +103,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
         let (epoch, room) = (state.epoch, state.room);
         let known = state.sleepers.enter();
         drop(state);
-        let result = events.make_room(room).and_then(|()| look.backend.wait(events, asked, look.timeout));
+        let result = events.make_room(room).and_then(|()| watched::look(&look, events, asked));
         state = lock.lock();
         if state.epoch != epoch && result != Err(Errno::EINTR) {
             // Shut down, or given another backend or event-loop threads, by another thread.
@@ -123,7 +124,8 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
             }
             Err(e) => break Err(e),
         }
-        seen += events.len();
+        let reported = events.len();
+        seen += reported;
         if events.is_full() {
             // Or what is pending could be left out of each look by what comes before it.
             state.room = (2 * room).min(MOST_EVENTS);
@@ -135,6 +137,9 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
             Err(e) => break Err(e),
         };
         state.drop_unconfirmed();
+        if reported > 0 && !found {
+            trace::spurious();
+        }
         if found || look.last || limit.left() == Some(Duration::ZERO) {
             state.watch_quiet(asked);
             break Ok(seen);

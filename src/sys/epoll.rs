@@ -1,5 +1,6 @@
 //! epoll by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
 
+use super::count::{Call, count};
 use super::own;
 use crate::fd::Fd;
 use libc::{c_int, epoll_event};
@@ -17,6 +18,7 @@ pub(crate) enum Op {
 
 /// A new set, closed on exec.
 pub(crate) fn create() -> Result<Fd, Errno> {
+    count(Call::Epollcreate);
     // SAFETY: no pointer is passed.
     let n = Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
     // SAFETY: just opened.
@@ -30,6 +32,7 @@ pub(crate) fn ctl(set: Fd, op: Op, fd: Fd, events: u32, data: u64) -> Result<(),
         Op::Modify => libc::EPOLL_CTL_MOD,
         Op::Delete => libc::EPOLL_CTL_DEL,
     };
+    count(Call::Epollctl);
     let mut event = epoll_event { events, u64: data };
     // SAFETY: the event lives through the call; bad numbers are the kernel's to refuse.
     Errno::result(unsafe { libc::epoll_ctl(set.raw(), op, fd.raw(), &mut event) }).map(drop)
@@ -41,6 +44,7 @@ pub(crate) fn wait(
     room: &mut [MaybeUninit<epoll_event>],
     timeout: c_int,
 ) -> Result<&[epoll_event], Errno> {
+    count(Call::Epollwait);
     let len = c_int::try_from(room.len()).unwrap_or(c_int::MAX);
     // SAFETY: the kernel writes at most `len` events into `room`.
     let n = Errno::result(unsafe { libc::epoll_wait(set.raw(), room.as_mut_ptr().cast(), len, timeout) })?;

@@ -6,7 +6,7 @@
 //! while the lock is held: the holder calls nothing that could start one.
 
 use super::sync::{AtomicU32, AtomicUsize, LOOKS, sleep_while, spin_loop, wake_one};
-use super::thread::{single_threaded, this_thread};
+use super::thread::{short_ways_are_open, single_threaded, this_thread};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -60,12 +60,17 @@ impl<T> ForkLock<T> {
         Guard { lock: self, value: PhantomData }
     }
 
-    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more. With nobody to keep out nothing is
+    /// The lock, unless somebody has it.
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok().then(|| self.guard())
+    }
+
+    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more, or if all is to go the long ways. With nobody to keep out nothing is
     /// locked: the library calls no function of the program while it holds the lock, so nothing can come in between.
     /// So short that a caller which does nothing but look something up needs no stack frame.
     #[inline(always)]
     pub(crate) fn lock_alone(&self) -> Option<Alone<'_, T>> {
-        single_threaded().then(|| {
+        short_ways_are_open().then(|| {
             debug_assert_eq!(self.word.load(Relaxed), FREE);
             Alone { lock: self, value: PhantomData }
         })
@@ -201,6 +206,15 @@ mod tests {
         let others: Vec<_> = (0..4).map(|_| thread::spawn(add)).collect();
         others.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!(*LOCK.lock(), [4 * ROUNDS; 2]);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_only_tried() {
+        static LOCK: ForkLock<u32> = ForkLock::new(0);
+        let held = LOCK.try_lock();
+        assert!(held.is_some() && LOCK.try_lock().is_none());
+        drop(held);
+        assert!(LOCK.try_lock().is_some());
     }
 
     #[test]

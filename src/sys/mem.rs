@@ -1,5 +1,6 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
+use super::count::{Call, count};
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
@@ -84,6 +85,7 @@ pub(crate) unsafe fn store<T: Copy>(p: *mut T, value: T) {
 /// The `n` bytes at `p` are a mapping that nobody uses any more, or `n` is 0.
 pub(crate) unsafe fn unmap(p: *mut u8, n: usize) {
     if n != 0 {
+        count(Call::Munmap);
         // SAFETY: the caller's promise is what munmap(2) asks for.
         unsafe { libc::munmap(p.cast(), n) };
     }
@@ -107,6 +109,7 @@ pub(crate) unsafe fn part_with_pages(p: *mut u8, n: usize) -> Result<(), Errno> 
     if len == 0 {
         return Ok(());
     }
+    count(Call::Madvise);
     // SAFETY: the pages lie within the block, so nobody else has anything in them.
     Errno::result(unsafe { libc::madvise(p.wrapping_add(skipped).cast(), len, libc::MADV_DONTNEED) })
         .map(drop)

@@ -3,6 +3,7 @@
 //! Descriptor numbers and memory are the C caller's. The kernel checks both, so each call is an errno at
 //! worst; nothing here dereferences a caller's pointer.
 
+use super::count::{Call, count};
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
@@ -130,6 +131,7 @@ pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
 /// `send` without SIGPIPE and without a copy: the memory must not change until the kernel says that it is done with
 /// it (see [`notices`](crate::sys::notices)).
 pub(crate) fn send_without_copy(s: Fd, piece: Source, more: bool) -> Result<usize, Errno> {
+    count(Call::Send);
     let flags = libc::MSG_ZEROCOPY | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
     // SAFETY: the kernel reads the memory and checks it.
     moved(unsafe { libc::send(s.raw(), piece.ptr().cast(), piece.len(), flags) })
@@ -161,12 +163,14 @@ fn send_list(s: Fd, list: &[libc::iovec], more: bool) -> Result<usize, Errno> {
     message.msg_iov = list.as_ptr().cast_mut();
     // The C libraries disagree on the type of the length; it is at most `GATHER_MAX`.
     message.msg_iovlen = list.len() as _;
+    count(Call::Sendmsg);
     // SAFETY: the header and the list live through the call; the memory that the list names is read by the
     // kernel, which checks it.
     moved(unsafe { libc::sendmsg(s.raw(), &message, flags) })
 }
 
 fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
+    count(Call::Writev);
     // SAFETY: as for `sendmsg`; the length is at most `GATHER_MAX`.
     moved(unsafe { libc::writev(d.raw(), list.as_ptr(), list.len() as c_int) })
 }
@@ -174,6 +178,7 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
 /// `sendfile` from a position; the file's own position stays. A position that no file can have reaches the
 /// kernel as a negative one, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
+    count(Call::Sendfile);
     let mut off = off as libc::off_t;
     // SAFETY: `off` lives through the call.
     moved(unsafe { libc::sendfile(out.raw(), file.raw(), &mut off, n) })
@@ -181,6 +186,7 @@ pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, E
 
 /// `pread`: bytes at the front of `room` that were read from a position of the file.
 pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<usize, Errno> {
+    count(Call::Pread);
     let n = room.len();
     // SAFETY: the room is ours and has `n` bytes.
     moved(unsafe { libc::pread(file.raw(), room.as_mut_ptr().cast(), n, off as libc::off_t) })
@@ -190,6 +196,7 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
 pub(crate) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Option<&[u8]> {
     // -1 would mean the file's own position.
     let off = libc::off_t::try_from(off).ok()?;
+    count(Call::Preadv);
     let v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: one vector, which names `room`.
     let read = moved(unsafe { libc::preadv2(file.raw(), &v, 1, off, libc::RWF_NOWAIT) });
@@ -204,6 +211,7 @@ fn moved(r: isize) -> Result<usize, Errno> {
 /// Makes TCP send at once what `MSG_MORE` holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
 /// else while the option is 0; a program that corks its socket itself is left alone.
 pub(crate) fn push_held(s: Fd) {
+    count(Call::Getsockopt);
     let mut corked: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: both results live through the call and have the sizes given.
@@ -217,6 +225,7 @@ pub(crate) fn push_held(s: Fd) {
         )
     };
     if known == 0 && corked == 0 {
+        count(Call::Setsockopt);
         // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
         // TCP's own timer.
         unsafe {
@@ -227,6 +236,7 @@ pub(crate) fn push_held(s: Fd) {
 
 /// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.
 pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
+    count(Call::Fadvise);
     let clamp = |v: u64| libc::off_t::try_from(v).unwrap_or(libc::off_t::MAX);
     // SAFETY: no memory is passed.
     unsafe { libc::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };

@@ -3,11 +3,14 @@
 //! One file a concern: together they would be too long to read in one sitting.
 
 pub(crate) mod bytes;
+pub(crate) mod count;
 pub(crate) mod env;
 pub(crate) mod epoll;
 pub(crate) mod eventcount;
 pub(crate) mod fork;
+pub(crate) mod label;
 pub(crate) mod lock;
+pub(crate) mod logfile;
 pub(crate) mod mem;
 pub(crate) mod message;
 pub(crate) mod mode;

@@ -1,5 +1,6 @@
 //! Whether a descriptor waits, and what it is.
 
+use super::count::{Call, count};
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
@@ -10,6 +11,7 @@ const SO_ZEROCOPY: libc::c_int = 60;
 /// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
 /// file refuses that one.
 pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
+    count(Call::Ioctl);
     let flag = libc::c_int::from(on);
     // SAFETY: FIONBIO reads one int.
     match Errno::result(unsafe { libc::ioctl(fd.raw(), libc::FIONBIO, &flag) }) {
@@ -18,6 +20,7 @@ pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
         Err(_) => {
             let flags = flags(fd)?;
             let new = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+            count(Call::Fcntl);
             // SAFETY: no pointer is passed.
             Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_SETFL, new) }).map(drop)
         }
@@ -30,6 +33,7 @@ pub(crate) fn is_nonblocking(fd: Fd) -> Result<bool, Errno> {
 }
 
 fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
+    count(Call::Fcntl);
     // SAFETY: no pointer is passed.
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
@@ -58,6 +62,7 @@ pub(crate) fn begin_zero_copy(fd: Fd) -> bool {
         && socket_option(fd, SO_ZEROCOPY) == Some(0)
         // SAFETY: the kernel reads the int.
         && unsafe {
+            count(Call::Setsockopt);
             let len = size_of::<libc::c_int>() as libc::socklen_t;
             libc::setsockopt(fd.raw(), libc::SOL_SOCKET, SO_ZEROCOPY, (&raw const on).cast(), len)
         } == 0
@@ -65,6 +70,7 @@ pub(crate) fn begin_zero_copy(fd: Fd) -> bool {
 
 /// An option of socket(7); `None` if there is no such thing, as for a file.
 fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
+    count(Call::Getsockopt);
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes into `value`.
@@ -75,6 +81,12 @@ fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
 
 /// fstat(2) of an open number.
 pub(crate) fn status(fd: Fd) -> Result<libc::stat, Errno> {
+    count(Call::Fstat);
+    own_status(fd)
+}
+
+/// [`status`] for the library's own sake, which is not counted.
+pub(super) fn own_status(fd: Fd) -> Result<libc::stat, Errno> {
     let mut st = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel fills `st` or fails.
     Errno::result(unsafe { libc::fstat(fd.raw(), st.as_mut_ptr()) })?;
@@ -97,6 +109,7 @@ pub(crate) fn is_still(fd: Fd, file: Identity) -> bool {
 /// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
 /// (close(2), "Dealing with error returns from close()").
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
+    count(Call::Close);
     // SAFETY: the number is one that the program gave up, or our own.
     match Errno::result(unsafe { libc::close(fd.raw()) }) {
         Err(Errno::EINTR) | Ok(_) => Ok(()),

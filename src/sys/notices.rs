@@ -1,6 +1,7 @@
 //! The error queue of a socket: time stamps, and the kernel's word that it is done with memory that was sent without
 //! a copy (msg_zerocopy in the kernel's documentation).
 
+use super::count::{Call, count};
 use crate::fd::Fd;
 use std::mem::{size_of_val, zeroed};
 
@@ -29,6 +30,7 @@ pub(crate) fn drain(fd: Fd, limit: usize, mut finished: impl FnMut(Finished)) ->
         let mut m: libc::msghdr = unsafe { zeroed() };
         m.msg_control = control.as_mut_ptr().cast();
         m.msg_controllen = size_of_val(&control) as _;
+        count(Call::Recvmsg);
         // SAFETY: the header describes `control`, which outlives the call.
         if unsafe { libc::recvmsg(fd.raw(), &mut m, flags) } < 0 {
             break;

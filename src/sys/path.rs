@@ -1,5 +1,6 @@
 //! Opening by a path in the caller's memory.
 
+use super::count::{Call, count};
 use super::own::owner;
 use nix::errno::Errno;
 use std::ffi::{c_char, c_int, c_uint};
@@ -21,6 +22,7 @@ impl Path {
 
 /// `open`, with `mode` for a file that it creates.
 pub(crate) fn open(path: Path, flags: c_int, mode: c_uint) -> Result<OwnedFd, Errno> {
+    count(Call::Open);
     // SAFETY: a C string by the promise of `Path::new`, and only read.
     let fd = Errno::result(unsafe { libc::open(path.0, flags, mode) })?;
     // SAFETY: just opened.

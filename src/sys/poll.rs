@@ -1,5 +1,6 @@
 //! poll(2) on descriptors that belong to the program: numbers, not owned or borrowed objects.
 
+use super::count::{Call, count};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use libc::pollfd;
@@ -36,6 +37,7 @@ pub(crate) fn ready(flags: u32) -> Interest {
 
 /// Waits for one of `fds`. `timeout` in milliseconds, -1 for no limit. Returns how many are ready.
 pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
+    count(Call::Poll);
     // SAFETY: pointer and length describe `fds`.
     let n = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
     Errno::result(n).map(|n| n as usize)

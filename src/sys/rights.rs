@@ -1,6 +1,7 @@
 //! Descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate, and lose the descriptors of a message
 //! that was cut short.
 
+use super::count::{Call, count};
 use super::own::owner;
 use crate::fd::Fd;
 use nix::errno::Errno;
@@ -46,6 +47,7 @@ pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
             (*header).cmsg_len = len as _;
             libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(fd.raw());
         }
+        count(Call::Sendmsg);
         // SAFETY: the message points to live locals of the stated sizes.
         Errno::result(unsafe { libc::sendmsg(sock.raw(), message, libc::MSG_NOSIGNAL) }).map(drop)
     })
@@ -65,6 +67,7 @@ pub(crate) enum Received {
 pub(crate) fn receive(sock: Fd) -> Result<Received, Errno> {
     let (mut byte, mut control) = (0, Control([0; _]));
     with_message(&mut byte, &mut control, |message| {
+        count(Call::Recvmsg);
         // SAFETY: the message points to live locals of the stated sizes.
         Errno::result(unsafe { libc::recvmsg(sock.raw(), message, 0) })?;
         Ok(match first_descriptor(message) {

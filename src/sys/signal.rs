@@ -1,5 +1,6 @@
 //! Signal dispositions.
 
+use super::count::{Call, count};
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -11,6 +12,7 @@ extern "C" fn nothing(_: c_int) {}
 /// is not inherited by the programs that the process executes.
 pub(crate) fn handle_if_default(signal: c_int) -> Result<(), Errno> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    count(Call::Sigaction);
     // SAFETY: asks only; the result lives through the call.
     Errno::result(unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) })?;
     // SAFETY: the call succeeded and filled it.
@@ -20,6 +22,7 @@ pub(crate) fn handle_if_default(signal: c_int) -> Result<(), Errno> {
     }
     action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
     action.sa_flags = libc::SA_RESTART;
+    count(Call::Sigaction);
     // SAFETY: a valid action whose handler does nothing and is never unmapped (the library is linked with
     // nodelete).
     Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)

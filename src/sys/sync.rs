@@ -1,6 +1,7 @@
 //! What the protocols between threads are built on. The models in `tests/models/` put another module in its place, which
 //! tries every order in which threads can run.
 
+use super::count::{Call, count};
 pub(crate) use std::hint::spin_loop;
 use std::ptr;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
@@ -28,6 +29,7 @@ pub(super) fn wake(word: &AtomicU32, threads: u32) {
 /// An error is as good as a wake-up: the caller looks at the word again.
 fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    count(Call::Futex);
     // SAFETY: the word lives through the call; without a timeout no other address is used.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
 }

@@ -5,10 +5,11 @@
 //! ends at its next cancellation point outside.
 
 use nix::errno::Errno;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 unsafe extern "C" {
     // glibc 2.32; never written by us.
@@ -95,6 +96,48 @@ pub(crate) fn single_threaded() -> bool {
     // atomically.
     let flag = unsafe { AtomicU8::from_ptr((&raw const __libc_single_threaded).cast_mut().cast()) };
     flag.load(Ordering::Relaxed) != 0
+}
+
+/// Where [`short_ways_are_open`] looks: at the C library's byte, unless all of them are closed.
+static SHORT_WAYS: AtomicPtr<c_char> = AtomicPtr::new((&raw const __libc_single_threaded).cast_mut());
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+/// Whether the ways around locks and checks may be taken that serve a program of one thread.
+#[inline(always)]
+pub(crate) fn short_ways_are_open() -> bool {
+    // SAFETY: one of two bytes that live as long as the process; as in `single_threaded`.
+    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed).cast()) };
+    flag.load(Ordering::Relaxed) != 0
+}
+
+/// Has everything go the long ways from now on, where it can be watched, or not any more. What it costs to ask stays the
+/// same.
+pub(crate) fn open_short_ways(open: bool) {
+    let byte = if open { (&raw const __libc_single_threaded).cast_mut() } else { CLOSED.as_ptr().cast() };
+    SHORT_WAYS.store(byte, Ordering::Relaxed);
+}
+
+thread_local! {
+    /// The kernel's number of the thread; 0: not asked for yet.
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The number of the calling thread, as `top -H` shows it.
+pub(crate) fn number() -> u32 {
+    let ask = |known: &Cell<u32>| {
+        if known.get() == 0 {
+            // SAFETY: takes nothing and cannot fail.
+            known.set(unsafe { libc::syscall(libc::SYS_gettid) } as u32);
+        }
+        known.get()
+    };
+    NUMBER.try_with(ask).unwrap_or(0)
+}
+
+/// In a forked child, whose one thread has another number than the one that forked.
+pub(crate) fn forget_number() {
+    // Of a thread that is ending it does not matter.
+    let _ = NUMBER.try_with(|known| known.set(0));
 }
 
 /// Tells this thread from the others that there are; a forked child goes on with its parent's.

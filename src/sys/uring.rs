@@ -5,6 +5,7 @@
 
 mod mapping;
 
+use super::count::{Call, count};
 use super::mode::close;
 use super::own;
 use crate::fd::Fd;
@@ -186,6 +187,7 @@ impl Ring {
     pub(crate) fn open(entries: u32, completions: u32) -> Result<Ring, Errno> {
         let mut p =
             Params { cq_entries: completions, flags: SETUP_CQSIZE | SETUP_CLAMP, ..Params::default() };
+        count(Call::Uringsetup);
         // SAFETY: the kernel reads and fills `p`, which has the size it expects.
         let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
         let n = Errno::result(n)? as c_int;
@@ -322,6 +324,7 @@ pub(crate) fn enter(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
         Wait::Flush => (0, ENTER_GETEVENTS | ENTER_EXT_ARG),
         Wait::UpTo(_) => (1, ENTER_GETEVENTS | ENTER_EXT_ARG),
     };
+    count(Call::Uringenter);
     // SAFETY: `arg` and the seconds and nanoseconds it points to live through the call; without EXT_ARG the
     // kernel gets NULL, which is "no signal mask".
     let n = unsafe {

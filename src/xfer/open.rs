@@ -1,6 +1,7 @@
 //! Opening files, pipes and socket pairs. All are in blocking mode and inherited over exec: programs hand
 //! them to the children that they start.
 
+use crate::sys::count::{Call, count};
 use crate::sys::pair;
 use crate::sys::path::{self, Path};
 use nix::errno::Errno;
@@ -36,6 +37,7 @@ pub(crate) fn file(path: Path, access: Access) -> Result<OwnedFd, Errno> {
 
 /// The read end and the write end.
 pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
+    count(Call::Pipe);
     unistd::pipe().map(<[OwnedFd; 2]>::from)
 }
 

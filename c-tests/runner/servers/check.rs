@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
@@ -22,6 +22,9 @@ pub(super) const TRIALS: &[Once] = &[
     ("check::program_without_the_io_layer", program_without_the_io_layer),
     ("check::what_is_no_program", what_is_no_program),
     ("check::running_process", running_process),
+    ("check::backend_of_a_process", backend_of_a_process),
+    ("check::process_that_has_not_begun", process_that_has_not_begun),
+    ("check::static_process", static_process),
     ("check::library_replaced_under_a_process", library_replaced_under_a_process),
 ];
 
@@ -256,6 +259,9 @@ fn running(pid: u32, uses_it: bool) -> Result<Answer, Box<dyn Error>> {
 fn running_process() -> Verdict {
     let tracker = Tracker::start("epoll", &TORRENT)?;
     let answer = running(tracker.server.pid(), true)?;
+    if answer.json["backend"] != "epoll" {
+        return Err(format!("{:#}", answer.json).into());
+    }
     let old = answer.json["libowfat"].as_str().unwrap_or_default();
     if !old.contains("/libowfat.so.0") || answer.json["library_replaced"] != false {
         return Err(format!("{:#}", answer.json).into());
@@ -268,6 +274,58 @@ fn running_process() -> Verdict {
         (Some(2), true) => Ok(()),
         _ => Err(end.story().into()),
     }
+}
+
+fn backend_of_a_process() -> Verdict {
+    for backend in ["epoll", "poll", "io_uring"] {
+        let server = Server::start(&mut Command::new(stage::program("echo", &[])?), backend)?;
+        let answer = running(server.pid(), true)?;
+        let text = stage::succeed(command()?.args(["--running", &server.pid().to_string()]), LIMIT)?;
+        let found = answer.json["backend"].as_str().unwrap_or_default();
+        // Where the system refuses io_uring, epoll stands in.
+        let is_right = found == backend || (backend == "io_uring" && found == "epoll");
+        if !is_right || !text.contains(&format!("It waits with {found}.")) {
+            return Err(format!("{backend}: {:#}\n{text}", answer.json).into());
+        }
+    }
+    Ok(())
+}
+
+fn process_that_has_not_begun() -> Verdict {
+    let made =
+        Made::new("#include <unistd.h>\nint main(void) { return (int)read(0, (char[1]){0}, 1); }", &[])?;
+    let library = stage::library_directory()?.join("libowfat_io.so.0");
+    let mut child = Command::new(&made.0).env("LD_PRELOAD", library).stdin(Stdio::piped()).spawn()?;
+    // It is there when the dynamic linker has done its work.
+    let answer = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        running(child.id(), true).ok()
+    });
+    let text = child::run(command()?.args(["--running", &child.id().to_string()]), LIMIT)?.stdout;
+    drop(child.stdin.take());
+    child.wait()?;
+    match answer {
+        Some(answer) if answer.json["backend"].is_null() && text.contains("not registered") => Ok(()),
+        _ => Err(text.into()),
+    }
+}
+
+/// Linked with our archive.
+fn static_process() -> Verdict {
+    let wait =
+        "#include <io.h>\nint main(void) { int64 d[2]; io_pipe(d); io_wantread(d[0]); io_wait(); return 0; }";
+    let flags = stage::pkg_config(stage::prefix()?, &["--cflags", "--libs", "--static"])?;
+    let mut flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    flags.insert(0, "-static");
+    let made = Made::new(wait, &flags)?;
+    let mut child = Command::new(&made.0).env("OWFAT_IO_BACKEND", "poll").spawn()?;
+    let answer = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        running(child.id(), true).ok().filter(|a| a.json["backend"] == "poll")
+    });
+    child.kill()?;
+    child.wait()?;
+    answer.map(drop).ok_or_else(|| "not found to use the library".into())
 }
 
 fn library_replaced_under_a_process() -> Verdict {

@@ -20,6 +20,7 @@ pub(super) const TRIALS: &[Once] = &[
     ("install::cmake_versions", cmake_versions),
     ("install::meson_consumer", meson_consumer),
     ("install::wrapper_sets_the_environment", wrapper_sets_the_environment),
+    ("install::wrapper_has_a_program_watched", wrapper_has_a_program_watched),
     ("install::wrapper_errors", wrapper_errors),
 ];
 
@@ -39,6 +40,7 @@ fn files() -> Verdict {
     let mut wanted: BTreeSet<String> = [
         "usr/bin/owfat-io-check",
         "usr/bin/owfat-io-run",
+        "usr/bin/owfat-io-trace",
         "usr/lib/here/pkgconfig/libowfat_io.pc",
         "usr/lib/here/cmake/owfat_io/owfat_io-config.cmake",
         "usr/lib/here/cmake/owfat_io/owfat_io-config-version.cmake",
@@ -211,6 +213,24 @@ fn wrapper_sets_the_environment() -> Verdict {
     }
 }
 
+/// By paths that stay right when the program changes its directory.
+fn wrapper_has_a_program_watched() -> Verdict {
+    let say = ["sh", "-c", "echo $OWFAT_IO_TRACE $OWFAT_IO_STATS"];
+    for (options, wanted) in [
+        (&["--trace", "t", "--stats=a b"][..], "/usr/t /usr/a b\n"),
+        (&["--trace=/x/t", "--stats", "s/s", "--"], "/x/t /usr/s/s\n"),
+        (&[], "\n"),
+    ] {
+        let mut run = wrapper()?;
+        let run = run.args(options).args(say).current_dir("/usr");
+        let end = child::run(run.env_remove("OWFAT_IO_TRACE").env_remove("OWFAT_IO_STATS"), LIMIT)?;
+        if end.stdout != wanted || !end.passed() {
+            return Err(format!("{options:?}: wanted '{wanted}', got {}", end.story()).into());
+        }
+    }
+    Ok(())
+}
+
 fn wrapper_errors() -> Verdict {
     let moved = fresh_path("owfat-io-run");
     let library = stage::library_directory()?.join("libowfat_io.so.0").display().to_string();
@@ -224,6 +244,8 @@ fn wrapper_errors() -> Verdict {
     for (mut command, status, said) in [
         (with(&[])?, 125, "no program given"),
         (with(&["--backend"])?, 125, "--backend needs a name"),
+        (with(&["--trace"])?, 125, "--trace needs a file"),
+        (with(&["--stats=", "true"])?, 125, "--stats needs a file"),
         (with(&["--wrong", "true"])?, 125, "unknown option --wrong"),
         (with(&["/etc/passwd"])?, 126, "not an executable program: /etc/passwd"),
         (with(&["./nosuch"])?, 127, "program not found: ./nosuch"),

@@ -18,7 +18,7 @@ usage: owfat-io-check [--json] PROGRAM
 
 Says which functions of libowfat's io layer PROGRAM uses, where they come from,
 and whether it can be run on libowfat_io without being rebuilt; or whether a
-running process uses libowfat_io.
+running process uses libowfat_io, and how it waits.
 
   --json   the same for a machine to read
   --help   this text

@@ -1,6 +1,6 @@
 //! Either answer, for a person and for a machine.
 
-use crate::running::Process;
+use crate::running::{Backend, Process};
 use crate::verdict::Verdict;
 use serde_json::json;
 use std::fmt::Write;
@@ -76,12 +76,20 @@ fn table(text: &mut String, head: &[&str; 4], rows: Vec<[String; 4]>) {
     }
 }
 
+/// The backend of a process on our library, as far as it is known.
+fn named(p: &Process) -> Option<&str> {
+    match &p.backend {
+        Backend::Named(name) if p.uses_it() => Some(name),
+        _ => None,
+    }
+}
+
 pub(crate) fn process(p: &Process, json: bool) -> String {
     if json {
         return format!(
             "{:#}\n",
             json!({"pid": p.pid, "program": p.program, "uses_libowfat_io": p.uses_it(), "library": p.library,
-                "library_replaced": p.is_deleted, "libowfat": p.libowfat})
+                "library_replaced": p.is_deleted, "backend": named(p), "libowfat": p.libowfat})
         );
     }
     let who = format!("process {} ({})", p.pid, p.program.display());
@@ -92,6 +100,14 @@ pub(crate) fn process(p: &Process, json: bool) -> String {
         };
     };
     let mut text = format!("{who} uses libowfat_io: {}\n", library.display());
+    // Writing to a string does not fail.
+    let _ = match &p.backend {
+        Backend::Named(name) => writeln!(text, "It waits with {name}."),
+        Backend::NotYet => {
+            writeln!(text, "It has not registered a descriptor yet, and so not begun to wait.")
+        }
+        Backend::Hidden(why) => writeln!(text, "How it waits cannot be seen: {why}."),
+    };
     if p.is_deleted {
         text.push_str("That file has been replaced or removed since: the process keeps the old one until it is restarted.\n");
     }

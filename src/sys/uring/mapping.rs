@@ -2,6 +2,7 @@
 
 use super::{Cqe, Sqe};
 use crate::fd::Fd;
+use crate::sys::count::{Call, count};
 use libc::{c_int, c_void};
 use nix::errno::Errno;
 use std::ptr::{self, NonNull};
@@ -22,6 +23,7 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     pub(super) fn of(ring: Fd, offset: i64, len: usize) -> Result<Mapping, Errno> {
+        count(Call::Mmap);
         const PROT: c_int = libc::PROT_READ | libc::PROT_WRITE;
         const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_POPULATE;
         // SAFETY: asks for a fresh mapping anywhere.
@@ -65,6 +67,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        count(Call::Munmap);
         // SAFETY: our own mapping, to which no reference is left.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }

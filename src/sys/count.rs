@@ -1,0 +1,90 @@
+//! How many system calls the library has made, by kind, for `OWFAT_IO_STATS`.
+//!
+//! Counted where they are made. Those of the C library on its own account (memory, threads) are not ours to count, and
+//! the short ways count nothing: they are closed while somebody counts.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+macro_rules! calls {
+    ($($call:ident $name:literal,)*) => {
+        /// A system call, by the kernel's name.
+        #[derive(Clone, Copy)]
+        pub(crate) enum Call { $($call,)* }
+
+        const NAMES: &[&str] = &[$($name,)*];
+        static COUNTS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
+    };
+}
+
+calls! {
+    Close "close",
+    Epollcreate "epoll_create1",
+    Epollctl "epoll_ctl",
+    Epollwait "epoll_wait",
+    Eventfd "eventfd2",
+    Fadvise "fadvise64",
+    Fcntl "fcntl",
+    Fstat "fstat",
+    Futex "futex",
+    Getsockopt "getsockopt",
+    Ioctl "ioctl",
+    Madvise "madvise",
+    Mmap "mmap",
+    Munmap "munmap",
+    Open "openat",
+    Pipe "pipe2",
+    Poll "poll",
+    Pread "pread64",
+    Preadv "preadv2",
+    Pwritev "pwritev2",
+    Read "read",
+    Recv "recvfrom",
+    Recvmsg "recvmsg",
+    Sendfile "sendfile",
+    Sendmsg "sendmsg",
+    Send "sendto",
+    Setsockopt "setsockopt",
+    Sigaction "rt_sigaction",
+    Socketpair "socketpair",
+    Uringenter "io_uring_enter",
+    Uringsetup "io_uring_setup",
+    Write "write",
+    Writev "writev",
+    Yield "sched_yield",
+}
+
+static ON: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn begin() {
+    ON.store(true, Relaxed);
+}
+
+/// One is about to be made.
+#[inline(always)]
+pub(crate) fn count(call: Call) {
+    if ON.load(Relaxed) {
+        add(call);
+    }
+}
+
+#[cold]
+fn add(call: Call) {
+    if let Some(count) = COUNTS.get(call as usize) {
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+/// Every kind that there was, in alphabetical order.
+pub(crate) fn each(mut f: impl FnMut(&'static str, u64)) {
+    for (name, count) in NAMES.iter().zip(&COUNTS) {
+        let n = count.load(Relaxed);
+        if n > 0 {
+            f(name, n);
+        }
+    }
+}
+
+/// In a forked child, which counts its own.
+pub(crate) fn reset() {
+    COUNTS.iter().for_each(|count| count.store(0, Relaxed));
+}

@@ -1,0 +1,36 @@
+//! The names of error numbers. nix has them too, but only behind the formatting of the standard library.
+
+use nix::errno::Errno;
+
+macro_rules! named {
+    ($e:expr, $($name:ident)*) => {
+        match $e {
+            $(Errno::$name => stringify!($name),)*
+            _ => "E?",
+        }
+    };
+}
+
+/// `E?` for one that no function of this library, and hardly any filter, ends with.
+pub(super) fn name(e: Errno) -> &'static str {
+    named! { e,
+        EPERM ENOENT EINTR EIO ENXIO E2BIG EBADF EAGAIN ENOMEM EACCES EFAULT EBUSY EEXIST EXDEV ENODEV
+        ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM
+        ERANGE EDEADLK ENAMETOOLONG ENOSYS ELOOP EPROTO EOVERFLOW EILSEQ EUSERS ENOTSOCK EDESTADDRREQ
+        EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT EOPNOTSUPP EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL
+        ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN
+        ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EDQUOT
+        ECANCELED ENOTRECOVERABLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_manual() {
+        assert_eq!((name(Errno::EAGAIN), name(Errno::ECONNRESET)), ("EAGAIN", "ECONNRESET"));
+        assert_eq!(name(Errno::UnknownErrno), "E?");
+    }
+}

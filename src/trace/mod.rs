@@ -1,0 +1,212 @@
+//! What the library tells of itself while it works: a line for each event (`OWFAT_IO_TRACE`), counters
+//! (`OWFAT_IO_STATS`).
+//!
+//! # What it costs
+//!
+//! Nothing that could be measured while both are off. The short ways of the library, which serve nearly every call of a
+//! busy server, ask a byte of the C library whether there is one thread; they find it through a pointer
+//! ([`crate::sys::thread::short_ways_are_open`]). To watch is to turn that pointer to another byte: then all calls go
+//! the long ways, and only these have hooks. A hook is one test of a byte, and stands in the C functions (`capi::seen`),
+//! around the look at the kernel (`reactor::watched`), and, for the counters alone, at each system call
+//! ([`crate::sys::count`]). What the loop decides is the same as without: whether the program *is* one of one thread is
+//! asked elsewhere.
+//!
+//! # When
+//!
+//! The environment is read when the library is loaded ([`begin`]), because many programs overwrite theirs later. A file
+//! is opened when there is the first thing to write, so that a program which was preloaded and does no I/O through us
+//! leaves nothing behind.
+//!
+//! # What must not happen
+//!
+//! * errno, the standard streams and other files of the program are left alone: see [`quietly`] and [`LogFile`].
+//! * A trouble with a file ends the watching, never the program: one line on standard error if it could not be opened,
+//!   and silence later.
+//! * No line is made under the lock of the reactor: other threads would wait for the disk.
+//!
+//! [`LogFile`]: crate::sys::logfile::LogFile
+
+mod errors;
+mod lines;
+mod path;
+mod sink;
+mod stats;
+
+pub(crate) use lines::{Shown, call, line};
+pub(crate) use stats::{batch, expired, reported, spurious};
+
+use crate::fd::Fd;
+use crate::sys::lock::ForkLock;
+use crate::sys::message::write_bytes;
+use crate::sys::thread::{Uncancelled, forget_number, open_short_ways};
+use crate::sys::{count, env, fork};
+use crate::text::Text;
+use crate::time::Moment;
+use nix::errno::Errno;
+use sink::Sink;
+use stats::Stats;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::time::Duration;
+
+const TRACED: u8 = 1;
+const COUNTED: u8 = 2;
+
+/// The sum of what is on.
+static WATCHED: AtomicU8 = AtomicU8::new(0);
+static SINK: ForkLock<Sink> = ForkLock::new(Sink::new());
+static STATS: ForkLock<Stats> = ForkLock::new(Stats::new());
+
+/// Whether there is anybody to tell.
+#[inline(always)]
+pub(crate) fn is_on() -> bool {
+    WATCHED.load(Relaxed) != 0
+}
+
+fn is_traced() -> bool {
+    WATCHED.load(Relaxed) & TRACED != 0
+}
+
+#[inline(always)]
+fn is_counted() -> bool {
+    WATCHED.load(Relaxed) & COUNTED != 0
+}
+
+fn end(what: u8) {
+    if WATCHED.fetch_and(!what, Relaxed) & !what == 0 {
+        open_short_ways(true);
+    }
+}
+
+/// The library has been loaded.
+pub(crate) fn begin() {
+    let traced = env::with_secure(c"OWFAT_IO_TRACE", |path| SINK.lock().path.set(path));
+    let counted = env::with_secure(c"OWFAT_IO_STATS", |path| STATS.lock().path.set(path));
+    if !traced && !counted {
+        return;
+    }
+    static ARRANGED: AtomicBool = AtomicBool::new(false);
+    // Without it the file of a child would begin with what its parent was about to write.
+    if fork::at_fork(&ARRANGED, before_fork, in_parent, in_child).is_err() {
+        return;
+    }
+    if counted {
+        count::begin();
+    }
+    open_short_ways(false);
+    WATCHED.store(if traced { TRACED } else { 0 } | if counted { COUNTED } else { 0 }, Relaxed);
+}
+
+/// The process ends. Perhaps in a signal handler, which has found a thread with a lock in its hand: then what it was
+/// doing is lost.
+pub(crate) fn at_exit() {
+    if !is_on() {
+        return;
+    }
+    quietly(|| {
+        if is_traced()
+            && let Some(mut sink) = SINK.try_lock()
+        {
+            sink.add(|| lines::plain("end", Shown::Nothing));
+            sink.write_out();
+        }
+        if is_counted()
+            && let Some(mut stats) = STATS.try_lock()
+        {
+            stats.write_out();
+        }
+    });
+}
+
+/// A look at the kernel begins that may take so long (`None`: without limit). Says what [`look_ends`] gets, and how long
+/// it may take so that the counters are written in time. Whoever reads the files during a sleep finds all that was
+/// before.
+#[cold]
+pub(crate) fn look_begins(timeout: Option<Duration>) -> (Moment, Option<Duration>) {
+    let sleeps = timeout != Some(Duration::ZERO);
+    quietly(|| {
+        if is_traced() {
+            let ms = timeout.map_or(-1, |d| i64::from(crate::time::timeout_ms(Some(d))));
+            let mut sink = SINK.lock();
+            if sleeps {
+                sink.add(|| lines::with("sleep", Shown::Nothing, &[("ms", ms)]));
+                sink.write_out();
+            }
+        }
+        if is_counted() {
+            STATS.lock().write_if_due();
+        }
+    });
+    let due = if is_counted() { stats::due() } else { None };
+    (Moment::now(), [timeout, due].into_iter().flatten().min())
+}
+
+/// The look is over, with so many events.
+#[cold]
+pub(crate) fn look_ends(begun: Moment, backend: &'static str, found: Result<usize, Errno>) {
+    quietly(|| {
+        if is_traced() {
+            SINK.lock().add(|| lines::look(found));
+        }
+        if is_counted() {
+            stats::look(backend, begun, found.unwrap_or(0));
+        }
+    });
+}
+
+/// Before a sleep that is no look at the kernel: what is known so far can be read meanwhile.
+#[inline(always)]
+pub(crate) fn before_sleep() {
+    if is_on() {
+        write_out();
+    }
+}
+
+#[cold]
+fn write_out() {
+    quietly(|| {
+        if is_traced() {
+            SINK.lock().write_out();
+        }
+        if is_counted() {
+            STATS.lock().write_if_due();
+        }
+    });
+}
+
+/// Keeps errno, and the thread from being cancelled.
+fn quietly(f: impl FnOnce()) {
+    let errno = Errno::last_raw();
+    let uncancelled = Uncancelled::begin();
+    f();
+    drop(uncancelled);
+    Errno::set_raw(errno);
+}
+
+/// That a file cannot be opened is worth a line: somebody wanted it.
+fn complain(variable: &str, e: Errno) {
+    let mut text = Text::new();
+    for part in ["libowfat_io: ", variable, ": the file cannot be written (", errors::name(e)] {
+        text.add(part);
+    }
+    text.add("); going on without\n");
+    // A standard error that cannot take it changes nothing.
+    let _ =
+        Fd::new(libc::STDERR_FILENO.into()).and_then(|fd| write_bytes(fd, text.bytes().unwrap_or_default()));
+}
+
+extern "C" fn before_fork() {
+    SINK.hold();
+    STATS.hold();
+}
+
+extern "C" fn in_parent() {
+    STATS.release(|_| {});
+    SINK.release(|_| {});
+}
+
+extern "C" fn in_child() {
+    forget_number();
+    count::reset();
+    STATS.release(Stats::inherited);
+    SINK.release(Sink::inherited);
+}

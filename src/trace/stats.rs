@@ -1,0 +1,208 @@
+//! The counters, and the file that shows them: `NAME VALUE`, a line each.
+//!
+//! Servers are ended by signals more often than they exit. So the file is not only written at the end, but during the
+//! life of the process too, at most once a second and only if something has happened since.
+
+use super::path::KeptPath;
+use super::{COUNTED, complain, end, is_counted, sink};
+use crate::sys::count;
+use crate::sys::logfile::{LogFile, size_limit};
+use crate::text::{self, Text};
+use crate::time::Moment;
+use nix::errno::Errno;
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Between two writings of the file.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Each process writes a file of its own, of what it did itself.
+const FLAGS: c_int = libc::O_TRUNC;
+
+const BACKENDS: [&str; 3] = ["epoll", "io_uring", "poll"];
+
+struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    fn raise_to(&self, n: u64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+}
+
+/// Looks at the kernel, and the nanoseconds in them, by backend.
+static LOOKS: [Counter; BACKENDS.len()] = [const { Counter::new() }; BACKENDS.len()];
+static NANOSECONDS: [Counter; BACKENDS.len()] = [const { Counter::new() }; BACKENDS.len()];
+
+/// What the kernel reported.
+static EVENTS: Counter = Counter::new();
+static READABLE: Counter = Counter::new();
+static WRITABLE: Counter = Counter::new();
+static EXPIRED: Counter = Counter::new();
+static SPURIOUS: Counter = Counter::new();
+static BATCHES: Counter = Counter::new();
+static LARGEST_BYTES: Counter = Counter::new();
+static LARGEST_ENTRIES: Counter = Counter::new();
+
+const NAMED: [(&str, &Counter); 8] = [
+    ("events", &EVENTS),
+    ("reports.read", &READABLE),
+    ("reports.write", &WRITABLE),
+    ("deadlines.expired", &EXPIRED),
+    ("wakeups.spurious", &SPURIOUS),
+    ("batches.sent", &BATCHES),
+    ("batches.largest_bytes", &LARGEST_BYTES),
+    ("batches.largest_entries", &LARGEST_ENTRIES),
+];
+
+/// Something has happened that the file does not show.
+static NEWS: AtomicBool = AtomicBool::new(false);
+
+pub(super) struct Stats {
+    pub(super) path: KeptPath,
+    file: Option<LogFile>,
+    /// When the file may be written again.
+    next: Option<Moment>,
+}
+
+impl Stats {
+    pub(super) const fn new() -> Stats {
+        Stats { path: KeptPath::new(), file: None, next: None }
+    }
+
+    pub(super) fn write_if_due(&mut self) {
+        if NEWS.load(Relaxed) && self.next.is_none_or(|next| next.left().is_zero()) {
+            self.write_out();
+            self.next = Some(Moment::now().after(PACE));
+        }
+    }
+
+    /// Writes the file. A failure ends the counting.
+    pub(super) fn write_out(&mut self) {
+        NEWS.store(false, Relaxed);
+        if self.file.is_none() {
+            match self.open() {
+                Ok(file) => self.file = Some(file),
+                Err(e) => {
+                    end(COUNTED);
+                    return complain("OWFAT_IO_STATS", e);
+                }
+            }
+        }
+        let text = describe();
+        let text = text.bytes().unwrap_or_default();
+        let written = self.file.as_ref().is_some_and(|file| {
+            file.size().is_ok() && text.len() as u64 <= size_limit() && file.replace(text).is_ok()
+        });
+        if !written {
+            end(COUNTED);
+        }
+    }
+
+    fn open(&mut self) -> Result<LogFile, Errno> {
+        let len = self.path.len();
+        let mut suffix = Text::new();
+        suffix.add(".");
+        suffix.add_decimal(sink::process().into());
+        self.path.add(suffix.bytes().unwrap_or_default());
+        let file = LogFile::open(self.path.get(), FLAGS);
+        self.path.truncate(len);
+        file
+    }
+
+    /// In a forked child, which counts its own.
+    pub(super) fn inherited(&mut self) {
+        self.file = None;
+        self.next = None;
+        NAMED
+            .iter()
+            .map(|(_, counter)| *counter)
+            .chain(&LOOKS)
+            .chain(&NANOSECONDS)
+            .for_each(|c| c.0.store(0, Relaxed));
+    }
+}
+
+/// How long a sleep may last so that the file is written in time.
+pub(super) fn due() -> Option<Duration> {
+    NEWS.load(Relaxed).then_some(PACE)
+}
+
+pub(super) fn look(backend: &str, begun: Moment, found: usize) {
+    let took = begun.since();
+    for ((name, looks), nanoseconds) in BACKENDS.iter().zip(&LOOKS).zip(&NANOSECONDS) {
+        if *name == backend {
+            looks.add(1);
+            nanoseconds.add(took);
+        }
+    }
+    EVENTS.add(found as u64);
+    if found > 0 {
+        NEWS.store(true, Relaxed);
+    }
+}
+
+/// The kernel has reported something of which nothing was wanted.
+#[inline(always)]
+pub(crate) fn spurious() {
+    if is_counted() {
+        SPURIOUS.add(1);
+    }
+}
+
+/// `io_canread`, or else `io_canwrite`, names a descriptor.
+pub(crate) fn reported(is_read: bool) {
+    if is_counted() {
+        if is_read { &READABLE } else { &WRITABLE }.add(1);
+    }
+}
+
+/// `io_timeouted` names a descriptor.
+pub(crate) fn expired() {
+    if is_counted() {
+        EXPIRED.add(1);
+        NEWS.store(true, Relaxed);
+    }
+}
+
+/// A batch is to be sent, which has so much in it.
+pub(crate) fn batch(bytes: u64, entries: usize) {
+    if is_counted() {
+        BATCHES.add(1);
+        LARGEST_BYTES.raise_to(bytes);
+        LARGEST_ENTRIES.raise_to(entries as u64);
+        NEWS.store(true, Relaxed);
+    }
+}
+
+fn describe() -> Text<{ text::LONG }> {
+    let mut text = Text::with_room();
+    let mut add = |kind: &str, name: &str, value: u64| {
+        text.add(kind);
+        text.add(name);
+        text.add(" ");
+        text.add_decimal(value);
+        text.add("\n");
+    };
+    add("", "process", sink::process().into());
+    for ((name, looks), nanoseconds) in BACKENDS.iter().zip(&LOOKS).zip(&NANOSECONDS) {
+        let looks = looks.0.load(Relaxed);
+        if looks > 0 {
+            add("waits.", name, looks);
+            add("wait_microseconds.", name, nanoseconds.0.load(Relaxed) / 1000);
+        }
+    }
+    for (name, counter) in NAMED {
+        add("", name, counter.0.load(Relaxed));
+    }
+    count::each(|name, n| add("call.", name, n));
+    text
+}
