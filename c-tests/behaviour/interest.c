@@ -121,6 +121,41 @@ TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
+TEST(S3_0_refused_transfers_withdraw_the_pending_event) {
+  int64 d[2];
+  char buf[8] = "";
+  int i;
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  l_read_event(d[0]);
+  l_put(d[1], "x");
+  for (i = 0; i < 4; i++) {
+    io_check();
+    switch (i) {
+      case 0: CHECK_INT(io_tryread(d[0], buf, -1), -3); break;
+      case 1: CHECK_INT(io_tryreadtimeout(d[0], buf, -1), -3); break;
+      case 2: CHECK_INT(io_trywrite(d[0], buf, -1), -3); break;
+      default: CHECK_INT(io_trywritetimeout(d[0], buf, -1), -3);
+    }
+    CHECK_INT(io_canread(), i < 2 ? -1 : d[0]);
+    CHECK_INT(io_canwrite(), i < 2 ? d[0] : -1);
+  }
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_canwrite(), d[0]);
+}
+
+TEST(S3_10_sendfile_of_no_file_withdraws_the_pending_event) {
+  int64 d[2];
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  io_check();
+  CHECK_INT(io_sendfile(d[0], -1, 0, 10), -3);
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+}
+
 TEST(M7_want_after_dontwant_is_reported_by_the_next_wait) {
   int64 d[2];
   int i;
