@@ -1,0 +1,173 @@
+//! Which defects of 0.32 explain a difference in who is named: as ready, or as expired.
+
+use super::defects::{Blame, Case};
+use super::play::Line;
+use super::words::end_of;
+
+const ENDS: usize = 24;
+
+/// A fault of a report, which explains the report itself.
+const FAULTS_OF_0_32: [&str; 3] = ["untrue-", "unwanted-", "lost-"];
+
+impl Case<'_> {
+    pub(super) fn sweep(&self) -> Vec<Blame> {
+        let mut blames = Vec::new();
+        for word in &self.theirs {
+            match *word {
+                "endless" => blames.push(Blame::new("D8")),
+                // We hold an event back that makes the deadline wait.
+                word if self.is_among("due", word) => blames.push(Blame::new("sweep-skips-ready")),
+                _ => return Vec::new(),
+            }
+        }
+        for word in &self.ours {
+            blames.push(match () {
+                () if self.may_be_ready(word) => Blame::new("sweep-skips-ready"),
+                () if self.is_overdue(word) => Blame::new("sweep-omits"),
+                () => return Vec::new(),
+            });
+        }
+        blames
+    }
+
+    fn is_among(&self, which: &str, end: &str) -> bool {
+        self.line.aside.split(' ').any(|w| w.strip_prefix(which) == Some(end))
+    }
+
+    /// Whether an end that a sweep is about is ready, or was once hinted to be.
+    fn may_be_ready(&self, word: &str) -> bool {
+        let end = end_of(word);
+        self.is_among("ready", word)
+            || end.is_some() && self.before.iter().any(|l| l.a == end && l.is("hint"))
+    }
+
+    pub(super) fn events(&self) -> Vec<Blame> {
+        let lost = |end| self.theirs.iter().any(|w| w.starts_with("lost-") && end_of(w) == end);
+        let wrong = |end| {
+            self.theirs.iter().any(|w| FAULTS_OF_0_32.iter().any(|f| w.starts_with(f)) && end_of(w) == end)
+        };
+        let served = |word: &str| {
+            let same = |w: &&str| w.contains('=') && w.split('=').next() == word.split('=').next();
+            word.contains('=') && self.theirs.iter().any(same)
+        };
+        let unexplained = |word: &&str| {
+            !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
+        };
+        if self.ours.iter().any(unexplained) {
+            return self.hint_forgotten();
+        }
+        let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
+        let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
+        let theirs: Vec<Option<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
+        // What an end does that should not have been named, its mate feels.
+        let astray: Vec<usize> = theirs.iter().flatten().flat_map(|b| b.ends.clone()).collect();
+        let felt = |word: &str| end_of(word).is_some_and(|end| astray.contains(&end));
+        if self.theirs.iter().zip(&theirs).any(|(word, blame)| blame.is_none() && !felt(word)) {
+            return Vec::new();
+        }
+        theirs.into_iter().flatten().chain(held).filter(|b| !b.name.is_empty()).collect()
+    }
+
+    /// The events that only we tell are hints, which 0.32 drops when a write to another end comes up short (D21).
+    fn hint_forgotten(&self) -> Vec<Blame> {
+        let hinted = |end| self.before.iter().any(|l| l.a == end && l.is("hint"));
+        let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
+        let all = self.ours.iter().all(|word| word.starts_with('w') && hinted(end_of(word)));
+        let blame = |word: &&str| Blame::new("D21").with_end(end_of(word));
+        if (dropped || self.uncollected()) && all && self.theirs.is_empty() {
+            self.ours.iter().map(blame).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What explains a word that only 0.32 says of events; a blame without a name: another word explains it.
+    fn event(&self, word: &str) -> Option<Blame> {
+        let end = end_of(word);
+        let mate = self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
+        let both = |name| Some(Blame::new(name).with_end(end).with_end(mate));
+        let fault = |kind: &&str| self.theirs.iter().any(|w| w.starts_with(*kind) && end_of(w) == end);
+        if word.ends_with("WRONG-BYTES") {
+            return match self.sent_without_a_copy() {
+                true => Some(Blame::new("K3")),
+                false => self.sent_twice().then(|| Blame::new("Q7")),
+            };
+        }
+        if word.ends_with("TOO-MUCH") {
+            return self.sent_twice().then(|| Blame::new("Q7"));
+        }
+        if word == "late" {
+            return self.before.iter().any(|l| l.call == "send_batch").then(|| Blame::new("K2"));
+        }
+        if word.ends_with("-MISSING") && self.held_back(word) {
+            return both("K2");
+        }
+        if word == "SPINS" {
+            return Some(Blame::new("D7"));
+        }
+        if word == "SLEPT" {
+            return Some(Blame::new("D3"));
+        }
+        if word == "OTHERS" {
+            return self.closed_in_the_queue().then(|| Blame::new("D26"));
+        }
+        if word.starts_with("untrue-") {
+            return both("D23");
+        }
+        if word.starts_with("unwanted-") {
+            let closed = self.before.iter().any(|l| l.call == "close_end" && l.is("w"));
+            return match self.unregistered(end) {
+                true => both("Q3"),
+                false if closed => both("D26"),
+                false => None,
+            };
+        }
+        if let Some(word) = word.strip_prefix("lost-") {
+            return self.lost(word).and_then(both);
+        }
+        if word.starts_with("stale-w") && self.send_failed(end) {
+            return both("stale-after-error");
+        }
+        if FAULTS_OF_0_32.iter().any(fault) {
+            return Some(Blame::default());
+        }
+        if word.starts_with('w')
+            && word.ends_with("=-1/EAGAIN")
+            && self.before.iter().any(|l| l.a == end && l.is("blocking"))
+        {
+            return both("asked-first");
+        }
+        let last = self.before.iter().rev().find(|l| l.a == end);
+        if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("alone")) && self.corked(end) {
+            // What is held back is not answered by a reset yet.
+            let reset = |w: &&str| end_of(w) == end && (w.ends_with("/EPIPE") || w.ends_with("/ECONNRESET"));
+            return self.ours.iter().any(reset).then(|| both("K2")).flatten();
+        }
+        // Notices of completed sends look like readiness.
+        let false_read = word.starts_with('r') && (!word.contains('=') || word.ends_with("/EAGAIN"));
+        let tcp = self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("tcp"));
+        (false_read && tcp && self.corked(end)).then(|| both("D6")).flatten()
+    }
+
+    /// Why 0.32 has lost an event.
+    fn lost(&self, word: &str) -> Option<&'static str> {
+        let end = end_of(word);
+        if self.before.iter().any(|l| l.a == end && l.is("haunted")) {
+            return Some("D12");
+        }
+        if word.starts_with('w') && self.writing_dropped(end) {
+            return Some("D22");
+        }
+        if self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w")) {
+            return Some("D4");
+        }
+        if self.before.iter().any(|l| l.call == "close_end" && l.is("hint") && l.is("w")) {
+            return Some("D26");
+        }
+        let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
+        if self.uncollected() || dropped {
+            return Some("D21");
+        }
+        self.withdrawn_by_toggling().then_some("D5")
+    }
+}
