@@ -186,6 +186,7 @@ R_HELPER void sweep(void) {
   call("sweep", -1, -1);
   for (n = 0; n < 4 * ENDS && (next = io_timeouted()) != -1; n++) {
     i = find(next);
+    if (i >= 0 && is_ghost(i)) continue;
     if (i >= 0) {
       seen[i]++;
     } else {

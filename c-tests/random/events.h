@@ -85,7 +85,7 @@ R_HELPER int pop(struct told *told, int direction) {
     told->others++;
     return ENDS;
   }
-  if (!ends[i].registered && haunted[next]) return ENDS; /* nobody could tell the library */
+  if (is_ghost(i)) return ENDS;
   told->named[direction][i] = 1;
   if (!truly_ready(i, direction) && !(direction && ends[i].hint)) told->untrue[direction][i] = 1;
   if (ends[i].popped[direction]) told->twice[direction][i] = 1;

@@ -150,6 +150,10 @@ R_HELPER int truly_ready(int i, int writing) {
   return (poll_now(ends[i].fd, writing ? POLLOUT : POLLIN) & ~POLLNVAL) != 0;
 }
 
+/* A number that was closed behind the library and has another file, of which nobody has told it: what it makes of it
+ * is open. */
+R_HELPER int is_ghost(int i) { return !ends[i].registered && ends[i].fd < NUMBERS && haunted[ends[i].fd]; }
+
 /* Whether a plain read does not sleep: it would for a mere notice in the error queue (D6). */
 R_HELPER int has_bytes(int i) { return (poll_now(ends[i].fd, POLLIN) & (POLLIN | POLLHUP)) != 0; }
 

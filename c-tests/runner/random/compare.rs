@@ -142,6 +142,9 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
             if theirs.said != mine.said {
                 astray.spreads(mine);
             }
+            if theirs.says("STILL-OPEN") {
+                astray.follow(&defects::still_open(mine, &ours.lines[..step]));
+            }
             continue;
         }
         findings.compared += 1;

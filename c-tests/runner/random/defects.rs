@@ -55,6 +55,15 @@ pub(crate) fn of_the_end(end: &str, ours: &Run, step: usize) -> Option<Blame> {
     }
 }
 
+/// A descriptor that 0.32 leaves open: what is connected to it does not hear of the end, and what was passed over it
+/// stays open too.
+pub(super) fn still_open(line: &Line, before: &[Line]) -> Blame {
+    let mate_of = |end| before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
+    let connected = before.iter().filter(|l| l.call == "connect_to" && l.b == line.a).map(|l| l.a);
+    let passed = before.iter().filter(|l| l.call == "passfd" && l.mate() == line.a).map(|l| mate_of(l.b));
+    connected.chain(passed).fold(Blame::new("D2").with_end(line.mate()), Blame::with_end)
+}
+
 /// A difference: what is said of it, and all that went before.
 pub(super) struct Case<'a> {
     pub(super) line: &'a Line,
@@ -96,7 +105,7 @@ impl Case<'_> {
             "send_batch" if ours.starts_with(&format!("{theirs} left ")) && self.corked(line.a) => {
                 both("K2").map(|b| b.with_batch(line))
             }
-            "close_end" if theirs.starts_with("STILL-OPEN") => Some(self.still_open()),
+            "close_end" if theirs.starts_with("STILL-OPEN") => Some(still_open(line, self.before)),
             "close_end" if theirs == "timedout" && ours.is_empty() => {
                 Some(Blame::new("timedout-after-close"))
             }
@@ -134,7 +143,7 @@ impl Case<'_> {
             // What is held back is not answered by a reset yet.
             _ if line.is("tcp")
                 && line.is("alone")
-                && count(&theirs) > 0
+                && !theirs.starts_with('-')
                 && is_reset(&ours)
                 && self.corked(line.a) =>
             {
@@ -185,12 +194,5 @@ impl Case<'_> {
     /// What 0.32 says, but for a fault.
     fn without(&self, fault: &str) -> Vec<&str> {
         self.theirs.iter().filter(|word| !word.starts_with(fault)).copied().collect()
-    }
-
-    /// A descriptor that 0.32 leaves open: what is connected to it does not hear of the end.
-    fn still_open(&self) -> Blame {
-        let line = self.line;
-        let connected = self.before.iter().filter(|l| l.call == "connect_to" && l.b == line.a);
-        connected.fold(Blame::new("D2").with_end(line.mate()), |blame, l| blame.with_end(l.a))
     }
 }

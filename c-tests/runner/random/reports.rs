@@ -50,35 +50,46 @@ impl Case<'_> {
             let same = |w: &&str| w.contains('=') && w.split('=').next() == word.split('=').next();
             word.contains('=') && self.theirs.iter().any(same)
         };
-        let unexplained = |word: &&str| {
+        let unexplained = |word: &&&str| {
             !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
         };
-        if self.ours.iter().any(unexplained) {
-            return self.hint_forgotten();
+        let forgotten = |word: &&&str| self.hint_forgotten(word) || self.error_heard_otherwise(end_of(word));
+        if self.ours.iter().any(|word| unexplained(&word) && !forgotten(&word)) {
+            return Vec::new();
         }
+        let blame = |word: &&str| Blame::new("D21").with_end(end_of(word));
+        let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
         let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
         let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
         let theirs: Vec<Option<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
         // What an end does that should not have been named, its mate feels.
-        let astray: Vec<usize> = theirs.iter().flatten().flat_map(|b| b.ends.clone()).collect();
+        let blamed = theirs.iter().flatten().chain(&forgotten);
+        let astray: Vec<usize> = blamed.flat_map(|b| b.ends.clone()).collect();
         let felt = |word: &str| end_of(word).is_some_and(|end| astray.contains(&end));
         if self.theirs.iter().zip(&theirs).any(|(word, blame)| blame.is_none() && !felt(word)) {
             return Vec::new();
         }
-        theirs.into_iter().flatten().chain(held).filter(|b| !b.name.is_empty()).collect()
+        theirs.into_iter().flatten().chain(held).chain(forgotten).filter(|b| !b.name.is_empty()).collect()
     }
 
-    /// The events that only we tell are hints, which 0.32 drops when a write to another end comes up short (D21).
-    fn hint_forgotten(&self) -> Vec<Blame> {
-        let hinted = |end| self.before.iter().any(|l| l.a == end && l.is("hint"));
-        let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
-        let all = self.ours.iter().all(|word| word.starts_with('w') && hinted(end_of(word)));
-        let blame = |word: &&str| Blame::new("D21").with_end(end_of(word));
-        if (dropped || self.uncollected()) && all && self.theirs.is_empty() {
-            self.ours.iter().map(blame).collect()
-        } else {
-            Vec::new()
-        }
+    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (D21).
+    fn hint_forgotten(&self, word: &str) -> bool {
+        word.starts_with('w')
+            && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
+            && (self.uncollected() || self.any_writing_dropped())
+    }
+
+    /// Whether of an end that is ready in both directions 0.32 has lost the reading (D21), so that its write heard of
+    /// the error of which our read did.
+    fn error_heard_otherwise(&self, end: Option<usize>) -> bool {
+        let heard = |said: &[&str], direction: char| {
+            said.iter().any(|w| w.starts_with(direction) && w.contains("=-3/") && end_of(w) == end)
+        };
+        self.uncollected() && heard(&self.ours, 'r') && heard(&self.theirs, 'w')
+    }
+
+    fn any_writing_dropped(&self) -> bool {
+        (0..ENDS).any(|end| self.writing_dropped(Some(end)))
     }
 
     /// What explains a word that only 0.32 says of events; a blame without a name: another word explains it.
@@ -155,19 +166,26 @@ impl Case<'_> {
         if self.before.iter().any(|l| l.a == end && l.is("haunted")) {
             return Some("D12");
         }
+        if self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("file")) {
+            return Some("Q4");
+        }
         if word.starts_with('w') && self.writing_dropped(end) {
             return Some("D22");
         }
         if self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w")) {
             return Some("D4");
         }
-        if self.before.iter().any(|l| l.call == "close_end" && l.is("hint") && l.is("w")) {
+        if self.closed_in_the_queue() {
             return Some("D26");
         }
-        let dropped = (0..ENDS).any(|end| self.writing_dropped(Some(end)));
-        if self.uncollected() || dropped {
+        if self.uncollected() || self.any_writing_dropped() {
             return Some("D21");
         }
-        self.withdrawn_by_toggling().then_some("D5")
+        if self.withdrawn_by_toggling() {
+            return Some("D5");
+        }
+        // Of a number that had been registered once, 0.32 heeds the want, and queues what nobody expects.
+        let heeded = |l: &Line| l.call.starts_with("want") && l.is("unregistered");
+        self.before.iter().any(heeded).then_some("Q3")
     }
 }

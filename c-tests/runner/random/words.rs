@@ -35,10 +35,10 @@ pub(super) fn left(said: &str) -> Option<i64> {
     said.rsplit_once("left ").and_then(|(_, n)| n.parse().ok())
 }
 
-/// Whether of the same batch the one sent all that was asked for and the other a part.
+/// Whether of the same batch the one sent only the first part of what the other sent.
 pub(super) fn is_cut(whole: &str, part: &str) -> bool {
     let (all, some) = (count(whole), count(part));
-    0 < some && some < all && left(whole) == Some(0) && left(part) == Some(all - some)
+    0 < some && some < all && left(whole).map(|n| n + all) == left(part).map(|n| n + some)
 }
 
 /// Whether 0.32 dropped the rest of a batch because it was as long as what was sent.
