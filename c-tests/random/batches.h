@@ -174,15 +174,20 @@ R_HELPER void send_batch(int b, int a) {
 /* Sends to the end, with a mate that takes all. */
 R_HELPER void pump(int b, int a) {
   struct batch *batch = batch_of(b);
-  int64 r = 0;
+  int64 n, r = 0;
   int i, mate = mate_of(a);
   ssize_t here;
   call("pump", a, -1);
   add_aside("batch", b);
   if (known(a) && ends[a].nonblocking && mate >= 0 && is_stream(a)) {
     for (i = 0; i < 500; i++) {
+      n = (int64)iob_bytesleft(batch->b);
       r = iob_send(ends[a].fd, batch->b);
       moved(batch, a, r);
+      if (r < n) {
+        withdraw(a, 1);
+        ends[a].hint = 0;
+      }
       if (r < 0 && r != -1) break;
       if (r == 0) break;
       if (ends[mate].kind == TCP) {
@@ -197,8 +202,6 @@ R_HELPER void pump(int b, int a) {
       got(mate, scratch, here);
     }
     if (unread(mate) > 0) add(" MISSING-%lld", (long long)unread(mate));
-    if (i > 0 || r != 0) withdraw(a, 1);
-    if (i > 0 || r != 0) ends[a].hint = 0;
   }
   say_batch(batch);
 }

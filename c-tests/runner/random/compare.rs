@@ -152,7 +152,7 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
         if left == right {
             continue;
         }
-        let mut blames = defects::of(ours, step, &left, &right);
+        let mut blames = defects::of(original, ours, step, &left, &right);
         if blames.is_empty() {
             let what = format!(
                 "{} {}: 0.32 says `{}`, we say `{}`",

@@ -84,7 +84,8 @@ impl Case<'_> {
         })
     }
 
-    /// Whether a write came up short, or was said to, while the end was wanted for writing.
+    /// Whether a write came up short, or was said to, while the end was wanted for writing. 0.32 takes for short also what
+    /// goes over from a buffer to a file or back.
     pub(super) fn writing_dropped(&self, end: Option<usize>) -> bool {
         let writes = [
             "trywrite",
@@ -97,13 +98,17 @@ impl Case<'_> {
             "write_batch",
         ];
         let failed = format!("w{}=-", end.unwrap_or_default());
+        let holds_a_file = |batch| {
+            self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == Some(batch))
+        };
         self.before.iter().any(|l| {
             let call = l.call.as_str();
             let short = writes.contains(&call)
                 && (l.said.starts_with('-')
                     || l.said == "some"
                     || call == "sendfile_to" && l.said == "0"
-                    || call == "write_batch" && !l.said.ends_with("left 0"));
+                    || l.number("batch").is_some() && !l.said.ends_with("left 0")
+                    || l.number("batch").is_some_and(holds_a_file));
             l.a == end && l.is("w") && (short || ["eagain", "eagain_write"].contains(&call))
                 || l.said.contains(&failed)
         })
@@ -125,6 +130,18 @@ impl Case<'_> {
             l.call == "dontwantwrite" && l.is("hint")
                 || l.call.starts_with("dontwant") && (untaken() || again())
         })
+    }
+
+    /// Whether the number of an end was closed behind the library.
+    pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
+        let before = self.before.iter().chain(self.before_there);
+        end.is_some() && before.into_iter().any(|l| l.a == end && l.is("haunted"))
+    }
+
+    /// Whether a number was wanted that is not registered: if it once was, 0.32 heeds that, and queues what nobody
+    /// expects.
+    pub(super) fn heeds_unregistered(&self) -> bool {
+        self.before.iter().any(|l| l.call.starts_with("want") && l.is("unregistered"))
     }
 
     /// Whether a wait call came although events of the one before were not all taken.
@@ -149,7 +166,9 @@ impl Case<'_> {
 
     /// Calls on an end, the last one first, since it was made.
     pub(super) fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
-        self.before.iter().rev().filter(move |l| l.call == call && l.a == end)
+        let closes = move |l: &&Line| l.a == end && ["close_end", "plain_close"].contains(&l.call.as_str());
+        let since = self.before.iter().rev().take_while(move |l| !closes(l) || l.says("passed"));
+        since.filter(move |l| l.call == call && l.a == end)
     }
 
     pub(super) fn unregistered(&self, end: Option<usize>) -> bool {

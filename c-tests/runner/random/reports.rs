@@ -17,6 +17,7 @@ impl Case<'_> {
                 "endless" => blames.push(Blame::new("D8")),
                 // We hold an event back that makes the deadline wait.
                 word if self.is_among("due", word) => blames.push(Blame::new("sweep-skips-ready")),
+                word if self.is_haunted(end_of(word)) => blames.push(Blame::new("D12")),
                 _ => return Vec::new(),
             }
         }
@@ -53,11 +54,18 @@ impl Case<'_> {
         let unexplained = |word: &&&str| {
             !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
         };
-        let forgotten = |word: &&&str| self.hint_forgotten(word) || self.error_heard_otherwise(end_of(word));
+        let forgotten = |word: &&&str| {
+            self.hint_forgotten(word)
+                || self.error_heard_otherwise(end_of(word))
+                || self.unnoticed(end_of(word))
+        };
         if self.ours.iter().any(|word| unexplained(&word) && !forgotten(&word)) {
             return Vec::new();
         }
-        let blame = |word: &&str| Blame::new("D21").with_end(end_of(word));
+        let blame = |word: &&str| {
+            let name = if self.is_haunted(end_of(word)) { "D12" } else { "D21" };
+            Blame::new(name).with_end(end_of(word))
+        };
         let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
         let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
         let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
@@ -72,11 +80,12 @@ impl Case<'_> {
         theirs.into_iter().flatten().chain(held).chain(forgotten).filter(|b| !b.name.is_empty()).collect()
     }
 
-    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (D21).
+    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (D21) or
+    /// the number was closed behind it (D12).
     fn hint_forgotten(&self, word: &str) -> bool {
         word.starts_with('w')
             && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
-            && (self.uncollected() || self.any_writing_dropped())
+            && (self.uncollected() || self.any_writing_dropped() || self.is_haunted(end_of(word)))
     }
 
     /// Whether of an end that is ready in both directions 0.32 has lost the reading (D21), so that its write heard of
@@ -86,6 +95,12 @@ impl Case<'_> {
             said.iter().any(|w| w.starts_with(direction) && w.contains("=-3/") && end_of(w) == end)
         };
         self.uncollected() && heard(&self.ours, 'r') && heard(&self.theirs, 'w')
+    }
+
+    /// Whether we go on with what was wanted of a number that was closed behind us: where the kernel was not told of the
+    /// old file, io_fd cannot tell it from the new one.
+    fn unnoticed(&self, end: Option<usize>) -> bool {
+        self.is_haunted(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
     }
 
     fn any_writing_dropped(&self) -> bool {
@@ -120,17 +135,20 @@ impl Case<'_> {
             return Some(Blame::new("D3"));
         }
         if word == "OTHERS" {
-            return self.closed_in_the_queue().then(|| Blame::new("D26"));
+            return match self.closed_in_the_queue() {
+                true => Some(Blame::new("D26")),
+                false => self.heeds_unregistered().then(|| Blame::new("Q3")),
+            };
         }
         if word.starts_with("untrue-") {
             return both("D23");
         }
         if word.starts_with("unwanted-") {
             let closed = self.before.iter().any(|l| l.call == "close_end" && l.is("w"));
-            return match self.unregistered(end) {
-                true => both("Q3"),
-                false if closed => both("D26"),
-                false => None,
+            return match () {
+                () if self.unregistered(end) => both("Q3"),
+                () if closed => both("D26"),
+                () => self.is_haunted(end).then(|| both("D12")).flatten(),
             };
         }
         if let Some(word) = word.strip_prefix("lost-") {
@@ -163,7 +181,7 @@ impl Case<'_> {
     /// Why 0.32 has lost an event.
     fn lost(&self, word: &str) -> Option<&'static str> {
         let end = end_of(word);
-        if self.before.iter().any(|l| l.a == end && l.is("haunted")) {
+        if self.is_haunted(end) {
             return Some("D12");
         }
         if self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("file")) {
@@ -184,8 +202,6 @@ impl Case<'_> {
         if self.withdrawn_by_toggling() {
             return Some("D5");
         }
-        // Of a number that had been registered once, 0.32 heeds the want, and queues what nobody expects.
-        let heeded = |l: &Line| l.call.starts_with("want") && l.is("unregistered");
-        self.before.iter().any(heeded).then_some("Q3")
+        self.heeds_unregistered().then_some("Q3")
     }
 }
