@@ -11,6 +11,7 @@ struct batch {
   io_batch embedded, *b;
   char *bytes;     /* what is in it, unsent bytes from `done` on */
   int64 count, done;
+  int vague;       /* how much of it was sent is the kernel's affair */
   int64 queued;    /* what it was told to hold, which of a file may be more than there is */
   int owned[OWNED], n_owned; /* numbers of files that it is to close */
 };
@@ -35,11 +36,15 @@ R_HELPER void batch_emptied(struct batch *b) {
   for (i = 0; i < b->n_owned; i++) left += is_open(b->owned[i]);
   if (left) add(" FILES-OPEN");
   b->n_owned = 0;
-  b->count = b->done = b->queued = 0;
+  b->count = b->done = b->queued = b->vague = 0;
 }
 
 R_HELPER void say_batch(struct batch *b) {
-  add(" left %lld", (long long)iob_bytesleft(b->b));
+  if (b->vague) {
+    add(" left vague");
+  } else {
+    add(" left %lld", (long long)iob_bytesleft(b->b));
+  }
   if (b->b->bytesleft != iob_bytesleft(b->b)) add(" FIELD");
   if ((int64)iob_bytesleft(b->b) != b->queued - b->done) add(" MISCOUNTED");
   say_line();
@@ -164,6 +169,7 @@ R_HELPER void send_batch(int b, int a) {
     add_written(a, r);
     after_send(batch, a, r, n);
     if (vague_to_write(a)) {
+      batch->vague = iob_bytesleft(batch->b) > 0;
       say_line();
       return;
     }

@@ -199,6 +199,9 @@ fn of_a_reused_number(ours: &Run, step: usize, word: &str) -> bool {
     if word == "OTHERS" {
         return ours.lines[..step].iter().any(closed_behind);
     }
+    if !word.starts_with("unwanted-") {
+        return false;
+    }
     let end = words::end_of(word);
     let before = &ours.lines[..step];
     let closed: Vec<i64> = before.iter().filter(|l| closed_behind(l)).filter_map(|l| l.number("n")).collect();
@@ -229,8 +232,11 @@ pub(crate) fn backends(one: &Run, other: &Run, name: &str) -> Option<Failure> {
 
 /// Whether two sweeps differ only in ends whose events may be among those that were not taken yet.
 fn in_any_order(before: &[Line], a: &Line, b: &Line) -> bool {
-    let taken_in_part =
-        before.iter().rev().find(|l| words::tells_events(&l.call)).is_some_and(|l| l.call == "pop_some");
+    let taken_in_part = before
+        .iter()
+        .rev()
+        .find(|l| words::tells_events(&l.call) && l.call != "idle")
+        .is_some_and(|l| l.call == "pop_some");
     let others = |line: &Line| -> Vec<String> {
         let ready = |word: &&str| line.aside.split(' ').any(|w| w.strip_prefix("ready") == Some(*word));
         words::words(&line.said).into_iter().filter(|word| !ready(word)).map(str::to_owned).collect()

@@ -1,5 +1,16 @@
 //! The defects of 0.32 that random programs meet, and how each is recognised: narrowly, from the call, from what
-//! both runs said and from the calls before it.
+//! both runs said and from the calls before it. What has no number in the contract:
+//!
+//! | name | what 0.32 does |
+//! |---|---|
+//! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
+//! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
+//! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
+//! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |
+//! | `stale-after-error` | leaves the write event when `iob_send` fails |
+//! | `sweep-omits` | ends a sweep with the number that was registered last |
+//! | `sweep-skips-ready` | passes over expired ends that it takes for ready; so do we, of ends that are ready and wanted |
+//! | `timedout-after-close` | finds a closed number timed out |
 
 use super::play::{Line, Run};
 use super::words::{count, is_cut, is_dropped, is_overrun, is_reset, names_ends, tells_events};

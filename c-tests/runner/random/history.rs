@@ -21,9 +21,8 @@ impl Case<'_> {
     /// Whether a lower number was registered after this one: a sweep of 0.32 ends with the number that was registered
     /// last. One that did not end (D8) has the next begin behind it, if a higher number was registered since.
     fn is_above_the_last(&self, number: Option<i64>) -> bool {
-        let registers = |l: &&Line| {
-            ["fd", "fd_canwrite", "fd_flags", "addfile"].contains(&l.call.as_str()) && l.is("unregistered")
-        };
+        let calls = ["fd", "fd_canwrite", "fd_flags", "addfile"];
+        let registers = |l: &&Line| calls.contains(&l.call.as_str()) && l.says("1");
         self.before.iter().rev().find(registers).is_some_and(|l| l.number("n") < number)
     }
 
@@ -34,10 +33,14 @@ impl Case<'_> {
             || self.of_end(end, "pump").next().is_some()
     }
 
+    pub(super) fn mate_of(&self, end: Option<usize>) -> Option<usize> {
+        self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate)
+    }
+
     /// Whether a read event is about bytes that 0.32 may keep back at the other end.
     pub(super) fn held_back(&self, word: &str) -> bool {
         let end = end_of(word);
-        let mate = self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
+        let mate = self.mate_of(end);
         (word.starts_with('r') || self.line.call == "finish") && mate.is_some() && self.corked_before(mate)
     }
 
@@ -168,7 +171,7 @@ impl Case<'_> {
     pub(super) fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
         let closes = move |l: &&Line| l.a == end && ["close_end", "plain_close"].contains(&l.call.as_str());
         let since = self.before.iter().rev().take_while(move |l| !closes(l) || l.says("passed"));
-        since.filter(move |l| l.call == call && l.a == end)
+        since.filter(move |l| l.call == call && l.a == end && l.aside.starts_with("a:"))
     }
 
     pub(super) fn unregistered(&self, end: Option<usize>) -> bool {
@@ -179,8 +182,8 @@ impl Case<'_> {
     pub(super) fn touched_by_a_filter(&self) -> bool {
         let of_batch = self.before.iter().rev().filter(|l| l.number("batch") == self.line.number("batch"));
         let mut of_batch = of_batch.take_while(|l| {
-            let sent = l.call == "send_batch" || l.call == "pump";
-            l.call != "reset_batch" && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
+            let sent = l.call == "send_batch" && count(&l.said) > 0 && l.said.ends_with("left 0");
+            l.call != "reset_batch" && !sent
         });
         of_batch.any(|l| l.call == "write_batch" && count(&l.said) > 0)
     }

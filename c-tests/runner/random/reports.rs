@@ -1,7 +1,6 @@
 //! Which defects of 0.32 explain a difference in who is named: as ready, or as expired.
 
 use super::defects::{Blame, Case};
-use super::play::Line;
 use super::words::end_of;
 
 const ENDS: usize = 24;
@@ -64,7 +63,7 @@ impl Case<'_> {
         }
         let blame = |word: &&str| {
             let name = if self.is_haunted(end_of(word)) { "D12" } else { "D21" };
-            Blame::new(name).with_end(end_of(word))
+            Blame::new(name).with_end(end_of(word)).with_end(self.mate_of(end_of(word)))
         };
         let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
         let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
@@ -110,7 +109,7 @@ impl Case<'_> {
     /// What explains a word that only 0.32 says of events; a blame without a name: another word explains it.
     fn event(&self, word: &str) -> Option<Blame> {
         let end = end_of(word);
-        let mate = self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
+        let mate = self.mate_of(end);
         let both = |name| Some(Blame::new(name).with_end(end).with_end(mate));
         let fault = |kind: &&str| self.theirs.iter().any(|w| w.starts_with(*kind) && end_of(w) == end);
         if word.ends_with("WRONG-BYTES") {
@@ -165,6 +164,11 @@ impl Case<'_> {
             && self.before.iter().any(|l| l.a == end && l.is("blocking"))
         {
             return both("asked-first");
+        }
+        // A false report comes true when the mate is read from in the same turn.
+        let drained = mate.is_some_and(|mate| self.line.said.contains(&format!("r{mate}=")));
+        if word.starts_with('w') && drained && self.writing_dropped(end) {
+            return both("D23");
         }
         let last = self.before.iter().rev().find(|l| l.a == end);
         if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("alone")) && self.corked(end) {
