@@ -105,6 +105,57 @@ TEST(S3_0_short_read_withdraws_the_pending_event) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+TEST(RULE1_T1_short_read_before_any_event_is_taken_withdraws_it) {
+  int64 d[2], other[2];
+  char buf[8];
+  int i;
+  t_unix_pair(other);
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(other[0]);
+  l_read_event(d[0]);
+  CHECK_INT(io_tryread(d[0], buf, 8), -1); /* it is known for a socket now */
+  for (i = 0; i < 2; i++) {
+    l_put(d[1], "x");
+    if (i) l_put(other[1], "y");
+    io_check();
+    CHECK_INT(io_tryread(d[0], buf, 8), 1);
+    CHECK_INT(io_canread(), i ? other[0] : -1);
+    CHECK_INT(io_canread(), -1);
+  }
+}
+
+TEST(RULE1_T1_short_write_before_any_event_is_taken_withdraws_it) {
+  static char buf[1 << 20];
+  io_batch b;
+  int64 d[2][2], other[2];
+  int i;
+  t_unix_pair(other);
+  l_read_event(other[0]);
+  for (i = 0; i < 2; i++) {
+    t_unix_pair(d[i]);
+    io_nonblock(d[i][0]);
+    t_fill(d[i][0]);
+    l_write_event(d[i][0]);
+  }
+  CHECK_INT(io_waituntil2(1), 0); /* long enough to have them watched */
+  l_put(other[1], "x");           /* the first event: those behind it are not looked at yet */
+  for (i = 0; i < 2; i++) {
+    while (recv((int)d[i][1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
+    }
+  }
+  io_check();
+  while (io_trywrite(d[0][0], buf, sizeof buf) > 0) {
+  }
+  memset(&b, 0, sizeof b);
+  CHECK_INT(iob_addbuf(&b, buf, sizeof buf), 1);
+  while (iob_send(d[1][0], &b) > 0) {
+  }
+  CHECK_INT(io_canwrite(), -1);
+  CHECK_INT(io_canread(), other[0]);
+  iob_reset(&b);
+}
+
 TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
   int64 d[2];
   static char buf[65536];
@@ -119,6 +170,41 @@ TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
   l_check_asleep();
   while (recv((int)d[1], buf, sizeof buf, MSG_DONTWAIT) > 0) {
   }
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+}
+
+TEST(S3_0_refused_transfers_withdraw_the_pending_event) {
+  int64 d[2];
+  char buf[8] = "";
+  int i;
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  l_read_event(d[0]);
+  l_put(d[1], "x");
+  for (i = 0; i < 4; i++) {
+    io_check();
+    switch (i) {
+      case 0: CHECK_INT(io_tryread(d[0], buf, -1), -3); break;
+      case 1: CHECK_INT(io_tryreadtimeout(d[0], buf, -1), -3); break;
+      case 2: CHECK_INT(io_trywrite(d[0], buf, -1), -3); break;
+      default: CHECK_INT(io_trywritetimeout(d[0], buf, -1), -3);
+    }
+    CHECK_INT(io_canread(), i < 2 ? -1 : d[0]);
+    CHECK_INT(io_canwrite(), i < 2 ? d[0] : -1);
+  }
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_canwrite(), d[0]);
+}
+
+TEST(S3_10_sendfile_of_no_file_withdraws_the_pending_event) {
+  int64 d[2];
+  t_unix_pair(d);
+  io_nonblock(d[0]);
+  l_write_event(d[0]);
+  io_check();
+  CHECK_INT(io_sendfile(d[0], -1, 0, 10), -3);
+  CHECK_INT(io_canwrite(), -1);
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 

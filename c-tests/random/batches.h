@@ -11,6 +11,8 @@ struct batch {
   io_batch embedded, *b;
   char *bytes;     /* what is in it, unsent bytes from `done` on */
   int64 count, done;
+  int vague;       /* how much of it was sent is the kernel's affair */
+  int64 queued;    /* what it was told to hold, which of a file may be more than there is */
   int owned[OWNED], n_owned; /* numbers of files that it is to close */
 };
 
@@ -34,12 +36,17 @@ R_HELPER void batch_emptied(struct batch *b) {
   for (i = 0; i < b->n_owned; i++) left += is_open(b->owned[i]);
   if (left) add(" FILES-OPEN");
   b->n_owned = 0;
-  b->count = b->done = 0;
+  b->count = b->done = b->queued = b->vague = 0;
 }
 
 R_HELPER void say_batch(struct batch *b) {
-  add(" left %lld", (long long)iob_bytesleft(b->b));
+  if (b->vague) {
+    add(" left vague");
+  } else {
+    add(" left %lld", (long long)iob_bytesleft(b->b));
+  }
   if (b->b->bytesleft != iob_bytesleft(b->b)) add(" FIELD");
+  if ((int64)iob_bytesleft(b->b) != b->queued - b->done) add(" MISCOUNTED");
   say_line();
 }
 
@@ -81,6 +88,7 @@ R_HELPER void add_memory(const char *name, int b, int n, enum owner owner) {
     case STRING: r = iob_adds(batch->b, memory); break;
     default: r = iob_adds_free(batch->b, memory);
   }
+  if (r == 1) batch->queued += n;
   add_result(r);
   say_batch(batch);
 }
@@ -93,17 +101,22 @@ R_HELPER void adds_free(int b, int n) { add_memory("adds_free", b, n, FREED_STRI
 
 R_HELPER void add_file(const char *name, int b, int f, int offset, int n, int owning) {
   struct batch *batch = batch_of(b);
-  int number = fd_of(f), r;
+  int number = fd_of(f), there = 0, r;
   call(name, f, -1);
   add_aside("batch", b);
   if (owning && batch->n_owned < OWNED && number >= 0) {
     number = dup(number);
     batch->owned[batch->n_owned++] = number;
   }
-  if (n > 0) batch_grew(batch, scratch, from_file(f, offset, n, scratch));
+  if (n > 0) {
+    there = from_file(f, offset, n, scratch);
+    batch_grew(batch, scratch, there);
+    add_aside("short", n - there);
+  }
   r = owning ? iob_addfile_close(batch->b, number, (uint64)offset, (uint64)n)
              : iob_addfile(batch->b, number, (uint64)offset, (uint64)n);
-  if (n > 0 && known(f) && !owning) ends[f].registered = 1;
+  if (r == 1 && n > 0) batch->queued += n;
+  if (n > 0 && known(f) && !owning) ends[f].registered = ends[f].queued = 1;
   add_result(r);
   if (owning && n == 0 && number >= 0 && is_open(number)) add(" FILE-OPEN");
   if (owning && n == 0 && number >= 0) batch->n_owned--;
@@ -156,6 +169,7 @@ R_HELPER void send_batch(int b, int a) {
     add_written(a, r);
     after_send(batch, a, r, n);
     if (vague_to_write(a)) {
+      batch->vague = iob_bytesleft(batch->b) > 0;
       say_line();
       return;
     }
@@ -166,31 +180,34 @@ R_HELPER void send_batch(int b, int a) {
 /* Sends to the end, with a mate that takes all. */
 R_HELPER void pump(int b, int a) {
   struct batch *batch = batch_of(b);
-  int64 r = 0;
+  int64 n, r = 0;
   int i, mate = mate_of(a);
   ssize_t here;
   call("pump", a, -1);
   add_aside("batch", b);
   if (known(a) && ends[a].nonblocking && mate >= 0 && is_stream(a)) {
     for (i = 0; i < 500; i++) {
+      n = (int64)iob_bytesleft(batch->b);
       r = iob_send(ends[a].fd, batch->b);
       moved(batch, a, r);
+      if (r < n) {
+        withdraw(a, 1);
+        ends[a].hint = 0;
+      }
       if (r < 0 && r != -1) break;
       if (r == 0) break;
       if (ends[mate].kind == TCP) {
         struct pollfd p = {ends[mate].fd, POLLIN, 0};
         poll(&p, 1, 300);
       }
-      while (truly_ready(mate, 0) && (here = read(ends[mate].fd, scratch, sizeof scratch)) > 0) got(mate, scratch, here);
+      while (has_bytes(mate) && (here = read(ends[mate].fd, scratch, sizeof scratch)) > 0) got(mate, scratch, here);
     }
     add_result(r);
     if (unread(mate) > 0) settle(a);
-    while (unread(mate) > 0 && truly_ready(mate, 0) && (here = read(ends[mate].fd, scratch, sizeof scratch)) > 0) {
+    while (unread(mate) > 0 && has_bytes(mate) && (here = read(ends[mate].fd, scratch, sizeof scratch)) > 0) {
       got(mate, scratch, here);
     }
-    if (unread(mate) > 0) add(" MISSING %lld", (long long)unread(mate));
-    if (i > 0 || r != 0) withdraw(a, 1);
-    if (i > 0 || r != 0) ends[a].hint = 0;
+    if (unread(mate) > 0) add(" MISSING-%lld", (long long)unread(mate));
   }
   say_batch(batch);
 }
@@ -222,6 +239,7 @@ R_HELPER void write_batch(int b, int a, int kind, int n) {
   int64 r, left = (int64)iob_bytesleft(batch->b);
   call("write_batch", a, -1);
   add_aside("batch", b);
+  add_aside("kind", kind);
   filter_kind = kind;
   filter_left = n;
   filter_to = known(a) && (ends[a].kind == UNIX || ends[a].kind == TCP) && under_way(a) + left <= PLAIN && !vague_to_write(a) && left > 0 ? a : -1;
@@ -239,6 +257,7 @@ R_HELPER void write_batch(int b, int a, int kind, int n) {
 R_HELPER void mmapwrite(int a, int f, int offset, int n) {
   int64 r;
   call("mmapwrite", a, f);
+  add_aside("there", from_file(f, offset, n, scratch));
   filter_kind = 0;
   filter_to = known(a) && ends[a].kind == UNIX && ends[a].mate >= 0 && under_way(a) + n <= PLAIN && !vague_to_write(a) ? a : -1;
   r = io_mmapwritefile(fd_of(a), fd_of(f), (uint64)offset, (uint64)n, filter);

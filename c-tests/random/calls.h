@@ -8,7 +8,10 @@ R_HELPER void registered(int a, int r, int hint) {
   if (known(a)) {
     if (r == 1) {
       ends[a].registered = 1;
-      if (hint) ends[a].hint = 1;
+      if (hint) {
+        ends[a].hint = 1;
+        ends[a].popped[1] = 0; /* the program's word: the event may come again */
+      }
     }
   }
   say_line();
@@ -183,6 +186,7 @@ R_HELPER void sweep(void) {
   call("sweep", -1, -1);
   for (n = 0; n < 4 * ENDS && (next = io_timeouted()) != -1; n++) {
     i = find(next);
+    if (i >= 0 && is_ghost(i)) continue;
     if (i >= 0) {
       seen[i]++;
     } else {
@@ -195,7 +199,9 @@ R_HELPER void sweep(void) {
   if (next != -1) add(" endless");
   if (others) add(" OTHERS");
   for (i = 0; i < ENDS; i++) {
-    if (known(i) && (ends[i].hint || truly_ready(i, 0) || truly_ready(i, 1))) add_aside("ready", i);
+    if (!known(i)) continue;
+    if (ends[i].hint || truly_ready(i, 0) || truly_ready(i, 1)) add_aside("ready", i);
+    if ((ends[i].want[0] && truly_ready(i, 0)) || (ends[i].want[1] && (ends[i].hint || truly_ready(i, 1)))) add_aside("due", i);
   }
   say_line();
 }
@@ -207,7 +213,7 @@ R_HELPER int would_block(int a, int writing) {
 /* Where the amount is the kernel's affair, a read takes all. */
 R_HELPER void read_the_rest(int i) {
   ssize_t r;
-  while (truly_ready(i, 0) && (r = read(ends[i].fd, scratch, sizeof scratch)) > 0) got(i, scratch, r);
+  while (has_bytes(i) && (r = read(ends[i].fd, scratch, sizeof scratch)) > 0) got(i, scratch, r);
 }
 
 /* `f` is io_tryread or one of its like; a call that would sleep for ever is passed over. */
@@ -260,7 +266,7 @@ R_HELPER void writing(const char *name, int a, int n, int64 (*f)(int64, const ch
     plan_write(a, n);
     r = f(fd_of(a), scratch, n);
     add_written(a, r);
-    after_write(a, scratch, r, n);
+    after_write(a, scratch, r, sleeps ? 0 : n); /* what one that sleeps leaves of an event is open */
   }
   say_line();
 }
@@ -296,12 +302,12 @@ R_HELPER int from_file(int f, int64 offset, int64 n, char *to) {
   return r < 0 ? 0 : (int)r;
 }
 
-/* Of two numbers that are both wrong, which one is told of is open. */
+/* Of two numbers that are both wrong, which one is told of is open; so is into how many datagrams much goes. */
 R_HELPER void sendfile_to(int a, int f, int offset, int n) {
   int64 r;
   call("sendfile_to", a, f);
   if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN) ||
-      (!known(a) && known(f) && ends[f].kind != REGULAR)) {
+      (!known(a) && known(f) && ends[f].kind != REGULAR) || (known(a) && !is_stream(a) && n > PLAIN)) {
     add(" passed over");
   } else {
     plan_write(a, n);
@@ -346,6 +352,7 @@ R_HELPER void receivefd(int a) {
 R_HELPER void close_end(int a) {
   int number = fd_of(a), mate = mate_of(a);
   call("close_end", a, -1);
+  if (stays(a)) return;
   io_close(number);
   if (number >= 0) {
     if (is_open(number)) {

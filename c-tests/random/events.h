@@ -85,6 +85,7 @@ R_HELPER int pop(struct told *told, int direction) {
     told->others++;
     return ENDS;
   }
+  if (is_ghost(i)) return ENDS;
   told->named[direction][i] = 1;
   if (!truly_ready(i, direction) && !(direction && ends[i].hint)) told->untrue[direction][i] = 1;
   if (ends[i].popped[direction]) told->twice[direction][i] = 1;
@@ -191,10 +192,15 @@ R_HELPER void leftovers(void) {
   say_line();
 }
 
+/* Which ones are taken is open; a hint would not come again. */
 R_HELPER void pop_some(int direction, int n) {
   struct told told;
+  int i;
   memset(&told, 0, sizeof told);
   call("pop_some", -1, -1);
+  for (i = 0; i < ENDS; i++) {
+    if (direction && known(i) && ends[i].hint && ends[i].want[1] && !truly_ready(i, 1)) n = 0;
+  }
   while (n-- > 0 && pop(&told, direction) != -1) {
   }
   memset(told.untrue, 0, sizeof told.untrue);

@@ -46,6 +46,7 @@ struct end {
   int popped[2];    /* reported since the last wait */
   int withdrawn[2]; /* must not be reported before the next wait */
   int untracked;   /* bytes came before it was known from whom */
+  int queued;      /* stands in a batch, or did */
   int vague;       /* how much of what was sent to it has come is the kernel's affair */
   char *inbox;     /* what its mate took */
   int64 inbox_count, seen;
@@ -149,6 +150,13 @@ R_HELPER int truly_ready(int i, int writing) {
   return (poll_now(ends[i].fd, writing ? POLLOUT : POLLIN) & ~POLLNVAL) != 0;
 }
 
+/* A number that was closed behind the library and has another file, of which nobody has told it: what it makes of it
+ * is open. */
+R_HELPER int is_ghost(int i) { return !ends[i].registered && ends[i].fd < NUMBERS && haunted[ends[i].fd]; }
+
+/* Whether a plain read does not sleep: it would for a mere notice in the error queue (D6). */
+R_HELPER int has_bytes(int i) { return (poll_now(ends[i].fd, POLLIN) & (POLLIN | POLLHUP)) != 0; }
+
 R_HELPER int is_open(int fd) { return fcntl(fd, F_GETFD) != -1; }
 
 R_HELPER void fresh_bytes(char *to, int64 n) {
@@ -193,9 +201,9 @@ R_HELPER void got(int i, const char *bytes, int64 n) {
     head = sizeof whole;
   }
   if (unread(i) < head + n) {
-    add(" TOO-MUCH");
+    add(" %d:TOO-MUCH", i);
   } else if (memcmp(e->inbox + e->seen + head, bytes, (size_t)n) != 0) {
-    add(" WRONG-BYTES");
+    add(" %d:WRONG-BYTES", i);
   }
   e->seen += head + whole;
   if (unread(i) <= 0) e->vague = 0;

@@ -135,6 +135,7 @@ R_HELPER void accept_one(int c, int a) {
       ends[i].mate = c;
       ends[c].untracked = ends[i].untracked;
       ends[i].untracked = 0;
+      add_aside("mate", i);
     }
   }
   add(" %d", s >= 0);
@@ -214,7 +215,7 @@ R_HELPER void take(int a, int n) {
   ssize_t r = -1, sum = 0;
   int vague = known(a) && ends[a].vague;
   call("take", a, -1);
-  while (known(a) && ends[a].kind != LISTENER && poll_now(ends[a].fd, POLLIN) & (POLLIN | POLLHUP)) {
+  while (known(a) && ends[a].kind != LISTENER && has_bytes(a)) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);
@@ -234,11 +235,20 @@ R_HELPER void shut(int a) {
   say_line();
 }
 
+/* What a batch may hold is not closed: the batch would have the next file under its number. */
+R_HELPER int stays(int a) {
+  if (!known(a) || !ends[a].queued) return 0;
+  add(" passed over");
+  say_line();
+  return 1;
+}
+
 /* A plain close; with `hard`, a TCP connection is reset by it. */
 R_HELPER void plain_close(int a, int hard) {
   struct linger linger = {1, 0};
   int fd = fd_of(a), mate = mate_of(a);
   call("plain_close", a, -1);
+  if (stays(a)) return;
   if (known(a)) {
     if (ends[a].registered && fd < NUMBERS) haunted[fd] = 1;
     if (hard && ends[a].kind == TCP) setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);

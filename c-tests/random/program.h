@@ -32,6 +32,10 @@ R_HELPER void finish(void) {
     do {
       arrives_late(ends[i].mate);
       left = unread(i);
+      if (ends[i].kind == TCP && left > 0) {
+        struct pollfd p = {ends[i].fd, POLLIN, 0};
+        poll(&p, 1, 500);
+      }
       n = read(ends[i].fd, scratch, sizeof scratch);
       got(i, scratch, n);
     } while (n > 0 || (n == 0 && !is_stream(i) && left > 0));

@@ -10,7 +10,9 @@
 //! | `play` | runs programs in `c-tests/random/play.c` |
 //! | `compare` | holds the runs against each other |
 //! | `defects` | knows which difference is a defect of 0.32 |
+//! | `reports` | and in the events and deadlines that are told |
 //! | `history` | what the calls before a difference tell |
+//! | `words` | what is said of a call, taken apart |
 //! | `shrink` | finds the few calls that a failure takes |
 
 #[path = "random/chance.rs"]
@@ -29,8 +31,12 @@ mod moves;
 mod play;
 #[path = "random/program.rs"]
 mod program;
+#[path = "random/reports.rs"]
+mod reports;
 #[path = "random/shrink.rs"]
 mod shrink;
+#[path = "random/words.rs"]
+mod words;
 
 use crate::behaviour::BACKENDS;
 use crate::compile::{self, With};

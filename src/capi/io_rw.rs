@@ -64,7 +64,7 @@ unsafe extern "C" fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
     let r = guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::read(fd, unsafe { target(buf, len) }?)
+            reactor::read(fd, checked(fd, Direction::Read, unsafe { target(buf, len) })?)
         }))
     });
     seen::count("io_tryread", d, r, &[("len", len)])
@@ -115,7 +115,7 @@ unsafe extern "C" fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
     let r = guard(-3, || {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::write(fd, unsafe { source(buf, len) }?)
+            reactor::write(fd, checked(fd, Direction::Write, unsafe { source(buf, len) })?)
         }))
     });
     seen::count("io_trywrite", d, r, &[("len", len)])
@@ -182,8 +182,11 @@ pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -> i64 {
     let r = guard(-3, || {
-        // SAFETY: the caller's promise.
-        let read = Fd::new(d).and_then(|fd| Ok(reactor::read_in_time(fd, unsafe { target(buf, len) }?)));
+        let read = Fd::new(d).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            let target = checked(fd, Direction::Read, unsafe { target(buf, len) })?;
+            Ok(reactor::read_in_time(fd, target))
+        });
         moved_in_time(flatten(read))
     });
     seen::count("io_tryreadtimeout", d, r, &[("len", len)])
@@ -197,11 +200,19 @@ pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_trywritetimeout(d: i64, buf: *const c_char, len: i64) -> i64 {
     let r = guard(-3, || {
-        // SAFETY: the caller's promise.
-        let written = Fd::new(d).and_then(|fd| Ok(reactor::write_in_time(fd, unsafe { source(buf, len) }?)));
+        let written = Fd::new(d).and_then(|fd| {
+            // SAFETY: the caller's promise.
+            let source = checked(fd, Direction::Write, unsafe { source(buf, len) })?;
+            Ok(reactor::write_in_time(fd, source))
+        });
         moved_in_time(flatten(written))
     });
     seen::count("io_trywritetimeout", d, r, &[("len", len)])
+}
+
+/// A refused length withdraws the event, as every failed transfer does.
+fn checked<T>(fd: Fd, dir: Direction, buffer: Result<T, Errno>) -> Result<T, Errno> {
+    buffer.inspect_err(|_| reactor::refused(fd, dir))
 }
 
 /// An argument error is a failed transfer.

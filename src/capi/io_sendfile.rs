@@ -6,7 +6,7 @@ use crate::capi::guard::guard;
 use crate::capi::{ret, seen};
 use crate::ctypes::WriteCallback;
 use crate::fd::Fd;
-use crate::outcome::{Outcome, Readiness};
+use crate::outcome::{Outcome, Readiness, Stop};
 use crate::reactor;
 use crate::xfer::{file, sendfile, sigpipe};
 
@@ -15,8 +15,9 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     if n == 0 {
         return Ok(0);
     }
-    let (s, fd) = (Fd::new(s)?, Fd::new(fd)?);
-    let r = sendfile::send(s, fd, off, n);
+    let s = Fd::new(s)?;
+    // A number that is none fails like one that is not open.
+    let r = Fd::new(fd).map_err(Stop::from).and_then(|fd| sendfile::send(s, fd, off, n));
     reactor::wrote(s, Readiness::after_file(r, sendfile::part(n)));
     r
 }

@@ -117,6 +117,12 @@ pub(crate) fn wrote(fd: Fd, readiness: Readiness) {
     STATE.lock().moved(fd, Direction::Write, readiness);
 }
 
+/// A read or write was refused before the kernel was asked.
+#[cold]
+pub(crate) fn refused(fd: Fd, dir: Direction) {
+    STATE.lock().moved(fd, dir, Readiness::Unclear);
+}
+
 pub(crate) fn queue_for(fd: Fd, dir: Direction) -> bool {
     STATE.lock().queue_for(fd, dir)
 }

@@ -74,7 +74,8 @@ mod zerocopy;
 
 pub(crate) use global::{
     close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, passed_on,
-    queue_for, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown, want, wrote,
+    queue_for, refused, register, register_file, set_blocking_mode, set_cookie, set_deadline, shutdown, want,
+    wrote,
 };
 pub(crate) use loops::{next, start as start_event_loop_threads};
 pub(crate) use sender::send;

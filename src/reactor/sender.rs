@@ -23,6 +23,8 @@ struct Target {
 /// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome {
     let mut state = STATE.lock();
+    // As in `transfer`.
+    state.touch(fd);
     let Some(e) = state.table.get(fd) else { return Err(Errno::EBADF.into()) };
     let followed = e.follows(Direction::Write);
     let without_copy = zerocopy::is_asked_for() && state.zerocopy.look(fd);

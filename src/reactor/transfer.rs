@@ -149,7 +149,10 @@ fn note(fd: Fd, dir: Direction, len: usize, outcome: Outcome) -> Outcome {
 /// A descriptor that is not registered is taken for a blocking one: that is safe for both.
 #[inline]
 fn how(fd: Fd, dir: Direction) -> (How, bool) {
-    match STATE.lock().table.get(fd) {
+    let mut state = STATE.lock();
+    // An event that was put off would otherwise report later what this transfer uses up.
+    state.touch(fd);
+    match state.table.get(fd) {
         // A socket is asked per call all the same, which raises no SIGPIPE and needs no mode.
         Some(e) if e.mode == Mode::Nonblocking && e.is_no_socket() => (How::Plain, e.follows(dir)),
         Some(e) => (How::Guarded(e.kind), e.follows(dir)),

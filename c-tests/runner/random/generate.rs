@@ -245,7 +245,10 @@ impl Sketch {
         }
         self.call("wantread", &[a]);
         self.call("wait_only", &[kind]);
-        self.call("eagain_read", &[a]);
+        match self.chance.percent(50) {
+            true => self.call("eagain_read", &[a]),
+            false => self.call("tryread", &[a, 4000]),
+        }
         self.call("leftovers", &[]);
     }
 

@@ -1,7 +1,8 @@
 //! What the calls before a difference tell: which end was hinted, which write came up short, what a batch holds.
 
-use super::defects::{Case, count, end_of, tells_events};
+use super::defects::Case;
 use super::play::Line;
+use super::words::{count, end_of, tells_events};
 
 impl Case<'_> {
     /// Whether the deadline of an end has passed for certain: then a sweep must name it.
@@ -10,7 +11,19 @@ impl Case<'_> {
         let of_end = |l: &&Line| {
             l.a == end && end.is_some() && ["timeout", "close_end", "plain_close"].contains(&l.call.as_str())
         };
-        self.before.iter().rev().find(of_end).is_some_and(|l| l.number("ms").is_some_and(|ms| ms < 0))
+        let named = self.before.iter().any(|l| l.call == "sweep" && l.says(word));
+        let passed = |l: &Line| {
+            l.number("ms").is_some_and(|ms| ms < 0) && (named || self.is_above_the_last(l.number("n")))
+        };
+        self.before.iter().rev().find(of_end).is_some_and(passed)
+    }
+
+    /// Whether a lower number was registered after this one: a sweep of 0.32 ends with the number that was registered
+    /// last. One that did not end (D8) has the next begin behind it, if a higher number was registered since.
+    fn is_above_the_last(&self, number: Option<i64>) -> bool {
+        let calls = ["fd", "fd_canwrite", "fd_flags", "addfile"];
+        let registers = |l: &&Line| calls.contains(&l.call.as_str()) && l.says("1");
+        self.before.iter().rev().find(registers).is_some_and(|l| l.number("n") < number)
     }
 
     /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
@@ -20,11 +33,15 @@ impl Case<'_> {
             || self.of_end(end, "pump").next().is_some()
     }
 
+    pub(super) fn mate_of(&self, end: Option<usize>) -> Option<usize> {
+        self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate)
+    }
+
     /// Whether a read event is about bytes that 0.32 may keep back at the other end.
     pub(super) fn held_back(&self, word: &str) -> bool {
         let end = end_of(word);
-        let mate = self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
-        word.starts_with('r') && mate.is_some() && self.corked_before(mate)
+        let mate = self.mate_of(end);
+        (word.starts_with('r') || self.line.call == "finish") && mate.is_some() && self.corked_before(mate)
     }
 
     fn corked_before(&self, end: Option<usize>) -> bool {
@@ -47,27 +64,87 @@ impl Case<'_> {
     /// Whether iob_send was given enough by TCP to send it without a copy.
     pub(super) fn sent_without_a_copy(&self) -> bool {
         let sent = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.is("tcp");
-        self.before.iter().any(sent)
-            && self.before.iter().any(|l| l.call.starts_with("add") && l.number("size") >= Some(8192))
+        let enough = |sent: &Line| {
+            let of_batch = self.before.iter().filter(|l| l.number("batch") == sent.number("batch"));
+            of_batch.filter(|l| l.call.starts_with("add")).filter_map(|l| l.number("size")).sum::<i64>()
+                >= 8192
+        };
+        self.before.iter().chain([self.line]).any(|l| sent(l) && enough(l))
     }
 
-    /// Whether the end was hinted again after events were taken, and no wait call came since.
-    pub(super) fn hinted_anew(&self, end: Option<usize>) -> bool {
-        let since = self.before.iter().rev().take_while(|l| !tells_events(&l.call));
-        since.into_iter().any(|l| l.a == end && ["fd_canwrite", "fd_flags"].contains(&l.call.as_str()))
+    /// Whether the last batch that was sent to the end failed: 0.32 then leaves the event.
+    pub(super) fn send_failed(&self, end: Option<usize>) -> bool {
+        let sends = |l: &&Line| l.a == end && ["send_batch", "pump"].contains(&l.call.as_str());
+        self.before.iter().rev().find(sends).is_some_and(|l| l.said.starts_with("-3"))
     }
 
-    /// Whether a write came up short, or was said to, while the end was wanted for writing.
+    /// Whether an end was closed for which 0.32 may have noted an event: of writing, or of reading while it was not
+    /// wanted.
+    pub(super) fn closed_in_the_queue(&self) -> bool {
+        self.before.iter().enumerate().any(|(i, l)| {
+            let unwanted = |b: &Line| b.a == l.a && b.call == "dontwantread";
+            l.call == "close_end" && (l.is("w") || l.is("r") && self.before[..i].iter().any(unwanted))
+        })
+    }
+
+    /// Whether a write came up short, or was said to, while the end was wanted for writing. 0.32 takes for short also what
+    /// goes over from a buffer to a file or back.
     pub(super) fn writing_dropped(&self, end: Option<usize>) -> bool {
-        let writes =
-            ["trywrite", "trywritetimeout", "waitwrite", "send_batch", "pump", "sendfile_to", "fill"];
+        let writes = [
+            "trywrite",
+            "trywritetimeout",
+            "waitwrite",
+            "send_batch",
+            "pump",
+            "sendfile_to",
+            "fill",
+            "write_batch",
+        ];
         let failed = format!("w{}=-", end.unwrap_or_default());
+        let holds_a_file = |batch| {
+            self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == Some(batch))
+        };
         self.before.iter().any(|l| {
             let call = l.call.as_str();
-            let short = writes.contains(&call) && (l.said.starts_with('-') || l.said == "some");
+            let short = writes.contains(&call)
+                && (l.said.starts_with('-')
+                    || l.said == "some"
+                    || call == "sendfile_to" && l.said == "0"
+                    || l.number("batch").is_some() && !l.said.ends_with("left 0")
+                    || l.number("batch").is_some_and(holds_a_file));
             l.a == end && l.is("w") && (short || ["eagain", "eagain_write"].contains(&call))
                 || l.said.contains(&failed)
         })
+    }
+
+    /// Whether an event was withdrawn by dontwant (a hint, or one of a wait after which not all were taken), or an end
+    /// was toggled again after a wait that came while it was not wanted.
+    pub(super) fn withdrawn_by_toggling(&self) -> bool {
+        self.before.iter().enumerate().any(|(i, l)| {
+            let last = || self.before[..i].iter().rev().find(|b| tells_events(&b.call));
+            let untaken = || last().is_some_and(|b| b.call == "wait_only" || b.call == "pop_some");
+            let toggles = |b: &&Line| {
+                b.a == l.a && ["want", "dontwant", "eagain"].iter().any(|call| b.call.starts_with(call))
+            };
+            let again = || {
+                let since = self.before[i + 1..].iter().skip_while(|b| !tells_events(&b.call));
+                since.into_iter().any(|b| toggles(&b))
+            };
+            l.call == "dontwantwrite" && l.is("hint")
+                || l.call.starts_with("dontwant") && (untaken() || again())
+        })
+    }
+
+    /// Whether the number of an end was closed behind the library.
+    pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
+        let before = self.before.iter().chain(self.before_there);
+        end.is_some() && before.into_iter().any(|l| l.a == end && l.is("haunted"))
+    }
+
+    /// Whether a number was wanted that is not registered: if it once was, 0.32 heeds that, and queues what nobody
+    /// expects.
+    pub(super) fn heeds_unregistered(&self) -> bool {
+        self.before.iter().any(|l| l.call.starts_with("want") && l.is("unregistered"))
     }
 
     /// Whether a wait call came although events of the one before were not all taken.
@@ -84,9 +161,17 @@ impl Case<'_> {
         self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == batch)
     }
 
+    /// Whether a file was put into the batch of this call that has less than was said.
+    pub(super) fn holds_a_short_file(&self) -> bool {
+        let batch = self.line.number("batch");
+        self.before.iter().any(|l| l.number("short").is_some_and(|n| n > 0) && l.number("batch") == batch)
+    }
+
     /// Calls on an end, the last one first, since it was made.
     pub(super) fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
-        self.before.iter().rev().filter(move |l| l.call == call && l.a == end)
+        let closes = move |l: &&Line| l.a == end && ["close_end", "plain_close"].contains(&l.call.as_str());
+        let since = self.before.iter().rev().take_while(move |l| !closes(l) || l.says("passed"));
+        since.filter(move |l| l.call == call && l.a == end && l.aside.starts_with("a:"))
     }
 
     pub(super) fn unregistered(&self, end: Option<usize>) -> bool {
@@ -97,8 +182,8 @@ impl Case<'_> {
     pub(super) fn touched_by_a_filter(&self) -> bool {
         let of_batch = self.before.iter().rev().filter(|l| l.number("batch") == self.line.number("batch"));
         let mut of_batch = of_batch.take_while(|l| {
-            let sent = l.call == "send_batch" || l.call == "pump";
-            l.call != "reset_batch" && !(sent && l.said.ends_with("left 0") && !l.said.starts_with("0 "))
+            let sent = l.call == "send_batch" && count(&l.said) > 0 && l.said.ends_with("left 0");
+            l.call != "reset_batch" && !sent
         });
         of_batch.any(|l| l.call == "write_batch" && count(&l.said) > 0)
     }

@@ -8,8 +8,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// For so long no call may begin; 0.32 hangs rather often.
-const STALLED_MS: [u64; 2] = [1500, 5000];
+/// For so long no call may begin. 0.32 hangs rather often; but a call of the player may itself wait for more than a
+/// second for what 0.32 holds back.
+const STALLED_MS: [u64; 2] = [2500, 5000];
 
 /// Whose library a program runs on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,0 +1,211 @@
+//! Which defects of 0.32 explain a difference in who is named: as ready, or as expired.
+
+use super::defects::{Blame, Case};
+use super::words::end_of;
+
+const ENDS: usize = 24;
+
+/// A fault of a report, which explains the report itself.
+const FAULTS_OF_0_32: [&str; 3] = ["untrue-", "unwanted-", "lost-"];
+
+impl Case<'_> {
+    pub(super) fn sweep(&self) -> Vec<Blame> {
+        let mut blames = Vec::new();
+        for word in &self.theirs {
+            match *word {
+                "endless" => blames.push(Blame::new("D8")),
+                // We hold an event back that makes the deadline wait.
+                word if self.is_among("due", word) => blames.push(Blame::new("sweep-skips-ready")),
+                word if self.is_haunted(end_of(word)) => blames.push(Blame::new("D12")),
+                _ => return Vec::new(),
+            }
+        }
+        for word in &self.ours {
+            blames.push(match () {
+                () if self.may_be_ready(word) => Blame::new("sweep-skips-ready"),
+                () if self.is_overdue(word) => Blame::new("sweep-omits"),
+                () => return Vec::new(),
+            });
+        }
+        blames
+    }
+
+    fn is_among(&self, which: &str, end: &str) -> bool {
+        self.line.aside.split(' ').any(|w| w.strip_prefix(which) == Some(end))
+    }
+
+    /// Whether an end that a sweep is about is ready, or was once hinted to be.
+    fn may_be_ready(&self, word: &str) -> bool {
+        let end = end_of(word);
+        self.is_among("ready", word)
+            || end.is_some() && self.before.iter().any(|l| l.a == end && l.is("hint"))
+    }
+
+    pub(super) fn events(&self) -> Vec<Blame> {
+        let lost = |end| self.theirs.iter().any(|w| w.starts_with("lost-") && end_of(w) == end);
+        let wrong = |end| {
+            self.theirs.iter().any(|w| FAULTS_OF_0_32.iter().any(|f| w.starts_with(f)) && end_of(w) == end)
+        };
+        let served = |word: &str| {
+            let same = |w: &&str| w.contains('=') && w.split('=').next() == word.split('=').next();
+            word.contains('=') && self.theirs.iter().any(same)
+        };
+        let unexplained = |word: &&&str| {
+            !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
+        };
+        let forgotten = |word: &&&str| {
+            self.hint_forgotten(word)
+                || self.error_heard_otherwise(end_of(word))
+                || self.unnoticed(end_of(word))
+        };
+        if self.ours.iter().any(|word| unexplained(&word) && !forgotten(&word)) {
+            return Vec::new();
+        }
+        let blame = |word: &&str| {
+            let name = if self.is_haunted(end_of(word)) { "D12" } else { "D21" };
+            Blame::new(name).with_end(end_of(word)).with_end(self.mate_of(end_of(word)))
+        };
+        let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
+        let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
+        let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
+        let theirs: Vec<Option<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
+        // What an end does that should not have been named, its mate feels.
+        let blamed = theirs.iter().flatten().chain(&forgotten);
+        let astray: Vec<usize> = blamed.flat_map(|b| b.ends.clone()).collect();
+        let felt = |word: &str| end_of(word).is_some_and(|end| astray.contains(&end));
+        if self.theirs.iter().zip(&theirs).any(|(word, blame)| blame.is_none() && !felt(word)) {
+            return Vec::new();
+        }
+        theirs.into_iter().flatten().chain(held).chain(forgotten).filter(|b| !b.name.is_empty()).collect()
+    }
+
+    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (D21) or
+    /// the number was closed behind it (D12).
+    fn hint_forgotten(&self, word: &str) -> bool {
+        word.starts_with('w')
+            && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
+            && (self.uncollected() || self.any_writing_dropped() || self.is_haunted(end_of(word)))
+    }
+
+    /// Whether of an end that is ready in both directions 0.32 has lost the reading (D21), so that its write heard of
+    /// the error of which our read did.
+    fn error_heard_otherwise(&self, end: Option<usize>) -> bool {
+        let heard = |said: &[&str], direction: char| {
+            said.iter().any(|w| w.starts_with(direction) && w.contains("=-3/") && end_of(w) == end)
+        };
+        self.uncollected() && heard(&self.ours, 'r') && heard(&self.theirs, 'w')
+    }
+
+    /// Whether we go on with what was wanted of a number that was closed behind us: where the kernel was not told of the
+    /// old file, io_fd cannot tell it from the new one.
+    fn unnoticed(&self, end: Option<usize>) -> bool {
+        self.is_haunted(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
+    }
+
+    fn any_writing_dropped(&self) -> bool {
+        (0..ENDS).any(|end| self.writing_dropped(Some(end)))
+    }
+
+    /// What explains a word that only 0.32 says of events; a blame without a name: another word explains it.
+    fn event(&self, word: &str) -> Option<Blame> {
+        let end = end_of(word);
+        let mate = self.mate_of(end);
+        let both = |name| Some(Blame::new(name).with_end(end).with_end(mate));
+        let fault = |kind: &&str| self.theirs.iter().any(|w| w.starts_with(*kind) && end_of(w) == end);
+        if word.ends_with("WRONG-BYTES") {
+            return match self.sent_without_a_copy() {
+                true => Some(Blame::new("K3")),
+                false => self.sent_twice().then(|| Blame::new("Q7")),
+            };
+        }
+        if word.ends_with("TOO-MUCH") {
+            return self.sent_twice().then(|| Blame::new("Q7"));
+        }
+        if word == "late" {
+            return self.before.iter().any(|l| l.call == "send_batch").then(|| Blame::new("K2"));
+        }
+        if word.ends_with("-MISSING") && self.held_back(word) {
+            return both("K2");
+        }
+        if word == "SPINS" {
+            return Some(Blame::new("D7"));
+        }
+        if word == "SLEPT" {
+            return Some(Blame::new("D3"));
+        }
+        if word == "OTHERS" {
+            return match self.closed_in_the_queue() {
+                true => Some(Blame::new("D26")),
+                false => self.heeds_unregistered().then(|| Blame::new("Q3")),
+            };
+        }
+        if word.starts_with("untrue-") {
+            return both("D23");
+        }
+        if word.starts_with("unwanted-") {
+            let closed = self.before.iter().any(|l| l.call == "close_end" && l.is("w"));
+            return match () {
+                () if self.unregistered(end) => both("Q3"),
+                () if closed => both("D26"),
+                () => self.is_haunted(end).then(|| both("D12")).flatten(),
+            };
+        }
+        if let Some(word) = word.strip_prefix("lost-") {
+            return self.lost(word).and_then(both);
+        }
+        if word.starts_with("stale-w") && self.send_failed(end) {
+            return both("stale-after-error");
+        }
+        if FAULTS_OF_0_32.iter().any(fault) {
+            return Some(Blame::default());
+        }
+        if word.starts_with('w')
+            && word.ends_with("=-1/EAGAIN")
+            && self.before.iter().any(|l| l.a == end && l.is("blocking"))
+        {
+            return both("asked-first");
+        }
+        // A false report comes true when the mate is read from in the same turn.
+        let drained = mate.is_some_and(|mate| self.line.said.contains(&format!("r{mate}=")));
+        if word.starts_with('w') && drained && self.writing_dropped(end) {
+            return both("D23");
+        }
+        let last = self.before.iter().rev().find(|l| l.a == end);
+        if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("alone")) && self.corked(end) {
+            // What is held back is not answered by a reset yet.
+            let reset = |w: &&str| end_of(w) == end && (w.ends_with("/EPIPE") || w.ends_with("/ECONNRESET"));
+            return self.ours.iter().any(reset).then(|| both("K2")).flatten();
+        }
+        // Notices of completed sends look like readiness.
+        let false_read = word.starts_with('r') && (!word.contains('=') || word.ends_with("/EAGAIN"));
+        let tcp = self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("tcp"));
+        (false_read && tcp && self.corked(end)).then(|| both("D6")).flatten()
+    }
+
+    /// Why 0.32 has lost an event.
+    fn lost(&self, word: &str) -> Option<&'static str> {
+        let end = end_of(word);
+        if self.is_haunted(end) {
+            return Some("D12");
+        }
+        if self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("file")) {
+            return Some("Q4");
+        }
+        if word.starts_with('w') && self.writing_dropped(end) {
+            return Some("D22");
+        }
+        if self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w")) {
+            return Some("D4");
+        }
+        if self.closed_in_the_queue() {
+            return Some("D26");
+        }
+        if self.uncollected() || self.any_writing_dropped() {
+            return Some("D21");
+        }
+        if self.withdrawn_by_toggling() {
+            return Some("D5");
+        }
+        self.heeds_unregistered().then_some("Q3")
+    }
+}
