@@ -6,6 +6,7 @@ use super::swarm::payload;
 use super::victim::same;
 use super::{OnBackend, Verdict, raw, stage, web};
 use crate::place;
+use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::error::Error;
@@ -39,14 +40,17 @@ const SECRET: &str = "nobody must see this\n";
 fn site() -> Result<PathBuf, String> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let make = || -> std::io::Result<PathBuf> {
-        let root = place::output().join("files").join(std::process::id().to_string());
+        let root = place::output().join("files");
         let site = root.join("site");
         fs::create_dir_all(site.join("below"))?;
         fs::write(root.join("secret"), SECRET)?;
         fs::write(site.join(".secret"), SECRET)?;
         fs::write(site.join("below/a b+c%.html"), "<p>below")?;
         fs::write(site.join("index.html"), "<p>index")?;
-        mkfifo(&site.join("pipe"), Mode::S_IRWXU)?;
+        match mkfifo(&site.join("pipe"), Mode::S_IRWXU) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(e) => return Err(e.into()),
+        }
         let bytes = payload(FILES[3].1);
         FILES.iter().try_for_each(|(name, size)| fs::write(site.join(name), &bytes[..*size]))?;
         Ok(site)
