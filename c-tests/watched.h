@@ -95,4 +95,17 @@ T_HELPER char *w_take(const char *path) {
   CHECK_INT(unlink(path), 0);
   return text;
 }
+
+/* So often that what is gathered fills its room some times. */
+T_HELPER void w_be_busy(int n) {
+  while (n-- > 0) io_wantread(1000);
+}
+
+/* errno of a call that succeeds is what it was. */
+#define W_KEEPS(call)     \
+  do {                    \
+    errno = 4711;         \
+    call;                 \
+    CHECK_ERRNO(4711);    \
+  } while (0)
 #endif

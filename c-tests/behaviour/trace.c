@@ -1,12 +1,10 @@
-/* OWFAT_IO_TRACE: a line for each event, and no harm whatever becomes of the file. See libowfat_io(3). */
+/* OWFAT_IO_TRACE: a line for each event. See libowfat_io(3). */
 #include "batch.h"
 #include "thread.h"
 #include "watched.h"
 
 #include <sys/syscall.h>
 #include <sys/time.h>
-
-enum { LIMIT = 64 << 20 };
 
 /* Takes the time and the process off each line, and checks them. Lines of other processes than `process` are left out. */
 static void strip(char *text, pid_t process) {
@@ -53,14 +51,6 @@ static void put_at(int64 d, int number) {
   close((int)d);
 }
 
-/* errno of a call that succeeds is what it was. */
-#define KEEPS(call)       \
-  do {                    \
-    errno = 4711;         \
-    call;                 \
-    CHECK_ERRNO(4711);    \
-  } while (0)
-
 static void converse(void) {
   static char buf[100];
   int64 d[2];
@@ -69,32 +59,32 @@ static void converse(void) {
   t_unix_pair(d);
   put_at(d[0], 100);
   put_at(d[1], 101);
-  KEEPS(CHECK_INT(io_fd(100), 1));
-  KEEPS(CHECK_INT(io_fd_flags(101, IO_FD_CANWRITE | IO_FD_NONBLOCK), 1));
+  W_KEEPS(CHECK_INT(io_fd(100), 1));
+  W_KEEPS(CHECK_INT(io_fd_flags(101, IO_FD_CANWRITE | IO_FD_NONBLOCK), 1));
   errno = 0;
   CHECK_INT(io_fd(102), 0);
   CHECK_ERRNO(EBADF);
-  KEEPS(io_nonblock(100));
-  KEEPS(io_wantread(100));
-  KEEPS(io_wantwrite(101));
-  KEEPS(CHECK_INT(io_canwrite(), 101));
-  KEEPS(CHECK_INT(io_trywrite(101, "hello", 5), 5));
-  KEEPS(io_dontwantwrite(101));
-  KEEPS(io_wait());
-  KEEPS(CHECK_INT(io_canread(), 100));
-  KEEPS(CHECK_INT(io_canread(), -1));
-  KEEPS(CHECK_INT(io_tryread(100, buf, 100), 5));
+  W_KEEPS(io_nonblock(100));
+  W_KEEPS(io_wantread(100));
+  W_KEEPS(io_wantwrite(101));
+  W_KEEPS(CHECK_INT(io_canwrite(), 101));
+  W_KEEPS(CHECK_INT(io_trywrite(101, "hello", 5), 5));
+  W_KEEPS(io_dontwantwrite(101));
+  W_KEEPS(io_wait());
+  W_KEEPS(CHECK_INT(io_canread(), 100));
+  W_KEEPS(CHECK_INT(io_canread(), -1));
+  W_KEEPS(CHECK_INT(io_tryread(100, buf, 100), 5));
   errno = 0;
   CHECK_INT(io_tryread(100, buf, 100), -1);
   CHECK_ERRNO(EAGAIN);
-  KEEPS(io_eagain_read(100));
+  W_KEEPS(io_eagain_read(100));
   CHECK_INT(iob_adds(&b, "one"), 1);
   CHECK_INT(iob_adds(&b, "two"), 1);
-  KEEPS(CHECK_INT(iob_send(100, &b), 6));
-  KEEPS(io_timeout(100, l_never()));
-  KEEPS(CHECK_INT(io_queueforread(100), 1));
-  KEEPS(CHECK_INT(io_canread(), 100));
-  KEEPS(io_close(100));
+  W_KEEPS(CHECK_INT(iob_send(100, &b), 6));
+  W_KEEPS(io_timeout(100, l_never()));
+  W_KEEPS(CHECK_INT(io_queueforread(100), 1));
+  W_KEEPS(CHECK_INT(io_canread(), 100));
+  W_KEEPS(io_close(100));
   errno = 0;
   io_close(100);
   CHECK_ERRNO(EBADF);
@@ -208,15 +198,10 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
   free(text);
 }
 
-/* So often that what is gathered fills its room some times. */
-static void be_busy(int n) {
-  while (n-- > 0) io_wantread(1000);
-}
-
 TEST(trace_is_whole_when_there_is_much_of_it) {
   char *text;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
-    be_busy(10000);
+    w_be_busy(10000);
     exit(0);
   }
   w_ended_well();
@@ -243,55 +228,6 @@ TEST(trace_of_a_process_that_sleeps_is_all_there) {
   CHECK(strstr(text, " io_timeout - ms=") != NULL);
   CHECK_INT(count(text, " sleep - ms="), 2);
   free(text);
-}
-
-static void check_full(void) {
-  struct stat file;
-  char last[200] = "", *line;
-  int fd = open(w_path, O_RDONLY);
-  CHECK(fd != -1);
-  CHECK_INT(fstat(fd, &file), 0);
-  CHECK(file.st_size <= LIMIT && file.st_size > LIMIT - (128 << 10));
-  CHECK(pread(fd, last, sizeof last - 1, file.st_size - (off_t)sizeof last + 1) > 0);
-  CHECK(last[sizeof last - 2] == '\n');
-  last[sizeof last - 2] = 0;
-  line = strrchr(last, '\n');
-  CHECK(line && strstr(line, " - full -") != NULL);
-  close(fd);
-  CHECK_INT(unlink(w_path), 0);
-}
-
-/* A file that is there already counts, and is added to. */
-TEST(trace_ends_when_its_file_is_full) {
-  if (!getenv("OWFAT_IO_SESSION")) {
-    int fd;
-    w_name(w_path);
-    fd = open(w_path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    CHECK(fd != -1);
-    CHECK_INT(ftruncate(fd, LIMIT - (200 << 10)), 0);
-    close(fd);
-  }
-  if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
-    be_busy(20000);
-    exit(0);
-  }
-  w_ended_well();
-  CHECK_INT(strlen(w_said), 0);
-  check_full();
-}
-
-TEST(trace_keeps_to_the_limit_of_the_process) {
-  struct rlimit limit = {20000, 20000};
-  struct stat file;
-  if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
-    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    be_busy(10000);
-    exit(0);
-  }
-  w_ended_well(); /* SIGXFSZ would have killed it */
-  CHECK_INT(stat(w_path, &file), 0);
-  CHECK(file.st_size <= 20000);
-  CHECK_INT(unlink(w_path), 0);
 }
 
 TEST(trace_tells_a_forked_child_from_its_parent) {
@@ -331,105 +267,9 @@ TEST(trace_tells_a_forked_child_from_its_parent) {
   free(again);
 }
 
-/* As daemons do, before they open files of their own. */
-TEST(trace_never_gets_into_a_file_of_the_program) {
-  if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
-    struct stat file;
-    int64 d;
-    int i;
-    be_busy(1);
-    for (i = 3; i < 20; i++) close(i);
-    for (i = 3; i < 20; i++) CHECK(t_tmpfile(0) >= 0);
-    d = l_idle();
-    be_busy(10000);
-    io_waituntil2(1);
-    for (i = 3; i < 20; i++) CHECK(i == d || (fstat(i, &file) == 0 && file.st_size == 0));
-    exit(0);
-  }
-  w_ended_well();
-  CHECK_INT(strlen(w_said), 0);
-  free(w_take(w_path));
-}
-
-static const char *expected_line(char line[200], const char *variable, const char *why) {
-  snprintf(line, 200, "libowfat_io: %s: the file cannot be written (%s); going on without\n", variable, why);
-  return line;
-}
-
-static void check_refused(const char *why) {
-  char line[200];
-  w_ended_well();
-  if (strcmp(w_said, expected_line(line, "OWFAT_IO_TRACE", why)) != 0) {
-    fprintf(stderr, "said '%s', not '%s'", w_said, line);
-    t_leave(1);
-  }
-}
-
-static void work_untraced(void) {
-  KEEPS(io_wantread(100));
-  converse();
-}
-
-TEST(trace_that_cannot_be_written_is_one_line_and_no_harm) {
-  if (W_SESSION("OWFAT_IO_TRACE", "/nonexistent/trace")) {
-    work_untraced();
-    exit(0);
-  }
-  check_refused("ENOENT");
-}
-
-TEST(trace_follows_no_link) {
-  char target[64];
-  if (!getenv("OWFAT_IO_SESSION")) {
-    w_name(target);
-    w_name(w_path);
-    CHECK_INT(symlink(target, w_path), 0);
-  }
-  if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
-    work_untraced();
-    exit(0);
-  }
-  check_refused("ELOOP");
-  CHECK_INT(access(target, F_OK), -1);
-  CHECK_INT(unlink(w_path), 0);
-}
-
-/* Nobody reads, so that a plain open would wait for ever. */
-TEST(trace_goes_to_a_file_and_to_nothing_else) {
-  if (!getenv("OWFAT_IO_SESSION")) {
-    w_name(w_path);
-    CHECK_INT(mkfifo(w_path, 0600), 0);
-  }
-  if (W_SESSION("OWFAT_IO_TRACE", w_path)) {
-    work_untraced();
-    exit(0);
-  }
-  check_refused("ENXIO");
-  CHECK_INT(unlink(w_path), 0);
-}
-
-TEST(S3_13_trace_has_a_descriptor_that_is_close_on_exec_and_above_2) {
-  if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
-    int i, own = 0;
-    for (i = 0; i < 100; i++) close(i);
-    be_busy(1);
-    for (i = 0; i < 3; i++) {
-      if (fcntl(i, F_GETFD) != -1) _exit(1);
-    }
-    for (i = 3; i < 100; i++) {
-      if (fcntl(i, F_GETFD) == -1) continue;
-      if (fcntl(i, F_GETFD) != FD_CLOEXEC) _exit(2);
-      own++;
-    }
-    _exit(own == 1 ? 0 : 3);
-  }
-  w_ended_well();
-  CHECK_INT(unlink(w_path), 0);
-}
-
 static void *be_busy_too(void *tid) {
   *(int *)tid = (int)syscall(SYS_gettid);
-  be_busy(3000);
+  w_be_busy(3000);
   return NULL;
 }
 
@@ -478,7 +318,7 @@ TEST(trace_does_not_hold_up_an_exit_in_a_signal_handler) {
       if (child == 0) {
         signal(SIGALRM, leave);
         setitimer(ITIMER_REAL, &once, NULL);
-        for (;;) be_busy(1);
+        for (;;) w_be_busy(1);
       }
       CHECK_INT(waitpid(child, &status, 0), child);
       CHECK_INT(status, 0);

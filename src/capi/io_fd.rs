@@ -1,12 +1,14 @@
 //! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
 
 use super::guard::{guard, guard_state};
-use super::ret::{one_or_zero, or_minus_one};
+use super::ret::one_or_zero;
 use super::seen;
 use crate::fd::Fd;
 use crate::mode::Mode;
 use crate::reactor::{self, Flags};
 use crate::text::Text;
+use crate::trace;
+use nix::errno::Errno;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// `io_fd_flags`: the descriptor can be written to at once.
@@ -88,7 +90,7 @@ pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
 /// An error shows in errno only: EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_nonblock(d: i64) {
-    set_mode("io_nonblock", d, Mode::Nonblocking);
+    set_mode(d, Mode::Nonblocking);
 }
 
 /// Puts the open file behind `d`, registered or not, in blocking mode; see `io_nonblock`.
@@ -96,13 +98,29 @@ pub extern "C" fn io_nonblock(d: i64) {
 /// An error shows in errno only: EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_block(d: i64) {
-    set_mode("io_block", d, Mode::Blocking);
+    set_mode(d, Mode::Blocking);
 }
 
-fn set_mode(what: &'static str, d: i64, mode: Mode) {
-    let set = || Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)).map(|()| 0);
-    let r = guard(-1, || or_minus_one(set()));
-    seen::count(what, d, r, &[]);
+#[cold]
+fn close_failed(d: i64, e: Errno) {
+    e.set();
+    seen::count("io_close", d, -1, &[]);
+}
+
+fn set_mode(d: i64, mode: Mode) {
+    let failed = guard(None, || Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)).err());
+    if let Some(e) = failed {
+        e.set();
+    }
+    if trace::is_on() {
+        told_mode(d, mode, failed);
+    }
+}
+
+#[cold]
+fn told_mode(d: i64, mode: Mode, failed: Option<Errno>) {
+    let what = if mode == Mode::Nonblocking { "io_nonblock" } else { "io_block" };
+    trace::call(Some(d), what, if failed.is_some() { -1 } else { 0 }, failed.is_some(), &[]);
 }
 
 /// Closes `d`, registered or not. Its cookie, deadline and wants are gone and no event of it will be
@@ -113,9 +131,8 @@ fn set_mode(what: &'static str, d: i64, mode: Mode) {
 pub extern "C" fn io_close(d: i64) {
     // Before the number can be another file's.
     seen::silent("io_close", d, &[]);
-    let r = guard(-1, || or_minus_one(Fd::new(d).and_then(reactor::close).map(|()| 0)));
-    if r < 0 {
-        seen::count("io_close", d, r, &[]);
+    if let Some(e) = guard(None, || Fd::new(d).and_then(reactor::close).err()) {
+        close_failed(d, e);
     }
 }
 
