@@ -132,14 +132,6 @@ impl Case<'_> {
                 }
             }
             "timedout" if line.is("unregistered") && theirs == "1" && ours == "0" => Some(Blame::new("Q3")),
-            // The deadline was set before the end was registered.
-            "timedout"
-                if theirs == "1"
-                    && ours == "0"
-                    && self.of_end(line.a, "timeout").next().is_some_and(|l| l.is("unregistered")) =>
-            {
-                Some(Blame::new("Q3"))
-            }
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("Q3")),
             // 0.32 refuses; the kernel is asked by us.
             _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
