@@ -306,6 +306,7 @@ R_HELPER int from_file(int f, int64 offset, int64 n, char *to) {
 R_HELPER void sendfile_to(int a, int f, int offset, int n) {
   int64 r;
   call("sendfile_to", a, f);
+  add_aside("size", n);
   if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN) ||
       (!known(a) && known(f) && ends[f].kind != REGULAR) || (known(a) && !is_stream(a) && n > PLAIN)) {
     add(" passed over");

@@ -126,7 +126,10 @@ impl Case<'_> {
                 if theirs == "-2 ETIMEDOUT" && ["-1 EAGAIN", "some"].contains(&ours.as_str()) =>
             {
                 let limit = self.of_end(line.a, "timeout").next();
-                limit.is_none_or(|l| l.number("ms") == Some(0)).then(|| Blame::new("D14"))
+                match limit {
+                    Some(l) if l.is("unregistered") => Some(Blame::new("Q3")),
+                    _ => limit.is_none_or(|l| l.number("ms") == Some(0)).then(|| Blame::new("D14")),
+                }
             }
             "timedout" if line.is("unregistered") && theirs == "1" && ours == "0" => Some(Blame::new("Q3")),
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("Q3")),
@@ -149,6 +152,11 @@ impl Case<'_> {
             "mmapwrite" if ours == "-3 ESPIPE" => both("3.10"),
             _ if self.differs_in(&["late"]) && self.corked(line.a) => Some(Blame::new("K2")),
             "pump" if self.differs_in(&["MISSING"]) => both("K2"),
+            "take" | "tryread" | "tryreadtimeout" | "waitread"
+                if line.is("tcp") && self.corked_before(line.mate()) && count(&theirs) < count(&ours) =>
+            {
+                both("K2")
+            }
             // It held all back, and so the reset came only afterwards.
             "send_batch" if line.is("tcp") && line.is("alone") && is_cut(&theirs, &ours) => {
                 both("K2").map(|b| b.with_batch(line))

@@ -11,7 +11,7 @@ impl Case<'_> {
         let of_end = |l: &&Line| {
             l.a == end && end.is_some() && ["timeout", "close_end", "plain_close"].contains(&l.call.as_str())
         };
-        let named = self.before.iter().any(|l| l.call == "sweep" && l.says(word));
+        let named = self.before.iter().any(|l| l.call == "sweep" && !l.said.is_empty());
         let passed = |l: &Line| {
             l.number("ms").is_some_and(|ms| ms < 0) && (named || self.is_above_the_last(l.number("n")))
         };
@@ -44,7 +44,7 @@ impl Case<'_> {
         (word.starts_with('r') || self.line.call == "finish") && mate.is_some() && self.corked_before(mate)
     }
 
-    fn corked_before(&self, end: Option<usize>) -> bool {
+    pub(super) fn corked_before(&self, end: Option<usize>) -> bool {
         ["send_batch", "pump"].iter().any(|call| self.of_end(end, call).any(|l| l.is("tcp")))
     }
 
@@ -109,7 +109,7 @@ impl Case<'_> {
             let short = writes.contains(&call)
                 && (l.said.starts_with('-')
                     || l.said == "some"
-                    || call == "sendfile_to" && l.said == "0"
+                    || call == "sendfile_to" && l.number("size").is_some_and(|n| count(&l.said) < n)
                     || l.number("batch").is_some() && !l.said.ends_with("left 0")
                     || l.number("batch").is_some_and(holds_a_file));
             l.a == end && l.is("w") && (short || ["eagain", "eagain_write"].contains(&call))

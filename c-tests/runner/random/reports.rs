@@ -84,7 +84,10 @@ impl Case<'_> {
     fn hint_forgotten(&self, word: &str) -> bool {
         word.starts_with('w')
             && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
-            && (self.uncollected() || self.any_writing_dropped() || self.is_haunted(end_of(word)))
+            && (self.uncollected()
+                || self.any_writing_dropped()
+                || self.wanted_twice()
+                || self.is_haunted(end_of(word)))
     }
 
     /// Whether of an end that is ready in both directions 0.32 has lost the reading (D21), so that its write heard of
@@ -100,6 +103,11 @@ impl Case<'_> {
     /// old file, io_fd cannot tell it from the new one.
     fn unnoticed(&self, end: Option<usize>) -> bool {
         self.is_haunted(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
+    }
+
+    /// Whether a hinted end was wanted once more before its event was taken (D4).
+    fn wanted_twice(&self) -> bool {
+        self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w"))
     }
 
     fn any_writing_dropped(&self) -> bool {
@@ -194,7 +202,7 @@ impl Case<'_> {
         if word.starts_with('w') && self.writing_dropped(end) {
             return Some("D22");
         }
-        if self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w")) {
+        if self.wanted_twice() {
             return Some("D4");
         }
         if self.closed_in_the_queue() {
