@@ -132,6 +132,8 @@ impl Case<'_> {
                 }
             }
             "timedout" if line.is("unregistered") && theirs == "1" && ours == "0" => Some(Blame::new("Q3")),
+            // The deadline of what had the number before, and was closed behind the library's back.
+            "timedout" if self.is_haunted(line.a) && theirs == "1" && ours == "0" => both("D12"),
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("Q3")),
             // 0.32 refuses; the kernel is asked by us.
             _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
