@@ -135,6 +135,7 @@ impl Case<'_> {
             // The deadline of what had the number before, and was closed behind the library's back.
             "timedout" if self.is_haunted(line.a) && theirs == "1" && ours == "0" => both("D12"),
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("Q3")),
+            "getcookie" if self.is_haunted(line.a) && ours == "0" => both("D12"),
             // 0.32 refuses; the kernel is asked by us.
             _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
             _ if sends && ours.starts_with("-3 EBADF") && line.is("unregistered") => {
@@ -155,12 +156,16 @@ impl Case<'_> {
             _ if self.differs_in(&["late"]) && self.corked(line.a) => Some(Blame::new("K2")),
             "pump" if self.differs_in(&["MISSING"]) => both("K2"),
             "take" | "tryread" | "tryreadtimeout" | "waitread"
-                if line.is("tcp") && self.corked_before(line.mate()) && count(&theirs) < count(&ours) =>
+                if line.is("tcp")
+                    && self.corked_before(line.mate())
+                    && (count(&theirs) < count(&ours) || theirs == "none" && ours == "some") =>
             {
                 both("K2")
             }
             // It held all back, and so the reset came only afterwards.
-            "send_batch" if line.is("tcp") && line.is("alone") && is_cut(&theirs, &ours) => {
+            "send_batch" | "write_batch"
+                if line.is("tcp") && line.is("alone") && self.corked(line.a) && is_cut(&theirs, &ours) =>
+            {
                 both("K2").map(|b| b.with_batch(line))
             }
             // What is held back is not answered by a reset yet.
@@ -185,6 +190,15 @@ impl Case<'_> {
                 if self.holds_a_file()
                     && (line.is("unregistered") || !line.aside.contains("a:"))
                     && is_overrun(&theirs, &ours) =>
+            {
+                both("short-answer-ignored").map(|b| b.with_batch(line))
+            }
+            // Where it maps no file, it takes an error of the filter for an end of the file.
+            "write_batch"
+                if self.holds_a_file()
+                    && (line.is("unregistered") || !line.aside.contains("a:"))
+                    && theirs.starts_with("0 left ")
+                    && ours.strip_prefix("-3 EIO") == theirs.strip_prefix('0') =>
             {
                 both("short-answer-ignored").map(|b| b.with_batch(line))
             }

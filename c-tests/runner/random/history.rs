@@ -135,6 +135,17 @@ impl Case<'_> {
         })
     }
 
+    /// Whether an end was read from while events of a wait had not been taken.
+    pub(super) fn read_before_taken(&self) -> bool {
+        let mut untaken = false;
+        self.before.iter().any(|l| {
+            if tells_events(&l.call) {
+                untaken = ["wait_only", "pop_some"].contains(&l.call.as_str());
+            }
+            untaken && l.is("r") && ["tryread", "tryreadtimeout", "waitread"].contains(&l.call.as_str())
+        })
+    }
+
     /// Whether the number of an end was closed behind the library.
     pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
         let before = self.before.iter().chain(self.before_there);

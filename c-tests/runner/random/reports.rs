@@ -1,7 +1,8 @@
 //! Which defects of 0.32 explain a difference in who is named: as ready, or as expired.
 
 use super::defects::{Blame, Case};
-use super::words::end_of;
+use super::play::Line;
+use super::words::{end_of, tells_events};
 
 const ENDS: usize = 24;
 
@@ -51,7 +52,11 @@ impl Case<'_> {
             word.contains('=') && self.theirs.iter().any(same)
         };
         let unexplained = |word: &&&str| {
-            !lost(end_of(word)) && !wrong(end_of(word)) && !served(word) && !self.held_back(word)
+            !lost(end_of(word))
+                && !wrong(end_of(word))
+                && !served(word)
+                && !self.held_back(word)
+                && !self.not_served_there(word)
         };
         let forgotten = |word: &&&str| {
             self.hint_forgotten(word)
@@ -66,7 +71,10 @@ impl Case<'_> {
             Blame::new(name).with_end(end_of(word)).with_end(self.mate_of(end_of(word)))
         };
         let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
-        let held = self.ours.iter().filter(|word| self.held_back(word) && !lost(end_of(word)));
+        let held = self
+            .ours
+            .iter()
+            .filter(|word| (self.held_back(word) || self.not_served_there(word)) && !lost(end_of(word)));
         let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
         let theirs: Vec<Option<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
         // What an end does that should not have been named, its mate feels.
@@ -105,9 +113,20 @@ impl Case<'_> {
         self.is_haunted(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
     }
 
-    /// Whether a hinted end was wanted once more before its event was taken (D4).
+    /// Whether we write to an end to which nothing is written there, because part of what iob_send sent to it is still
+    /// under way (K2).
+    fn not_served_there(&self, word: &str) -> bool {
+        word.starts_with('w') && word.contains('=') && self.corked_before(end_of(word))
+    }
+
+    /// Whether a hinted end was wanted once more before its event was taken, be it that it was unwanted in between (D4).
     fn wanted_twice(&self) -> bool {
-        self.before.iter().any(|l| l.call == "wantwrite" && l.is("hint") && l.is("w"))
+        self.before.iter().enumerate().any(|(i, l)| {
+            let mut untaken = self.before[..i].iter().rev().take_while(|b| !tells_events(&b.call));
+            l.call == "wantwrite"
+                && l.is("hint")
+                && (l.is("w") || untaken.any(|b| b.a == l.a && b.call == "wantwrite"))
+        })
     }
 
     fn any_writing_dropped(&self) -> bool {
@@ -130,7 +149,8 @@ impl Case<'_> {
             return self.sent_twice().then(|| Blame::new("Q7"));
         }
         if word == "late" {
-            return self.before.iter().any(|l| l.call == "send_batch").then(|| Blame::new("K2"));
+            let sends = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str());
+            return self.before.iter().any(sends).then(|| Blame::new("K2"));
         }
         if word.ends_with("-MISSING") && self.held_back(word) {
             return both("K2");
@@ -208,7 +228,7 @@ impl Case<'_> {
         if self.closed_in_the_queue() {
             return Some("D26");
         }
-        if self.uncollected() || self.any_writing_dropped() {
+        if self.uncollected() || self.any_writing_dropped() || self.read_before_taken() {
             return Some("D21");
         }
         if self.withdrawn_by_toggling() {
