@@ -213,7 +213,7 @@ R_HELPER int would_block(int a, int writing) {
 /* Where the amount is the kernel's affair, a read takes all. */
 R_HELPER void read_the_rest(int i) {
   ssize_t r;
-  while (has_bytes(i) && (r = read(ends[i].fd, scratch, sizeof scratch)) > 0) got(i, scratch, r);
+  while (comes(i) && (r = read(ends[i].fd, scratch, sizeof scratch)) > 0) got(i, scratch, r);
 }
 
 /* `f` is io_tryread or one of its like; a call that would sleep for ever is passed over. */

@@ -168,6 +168,14 @@ R_HELPER char file_byte(int64 at) { return (char)(at * 11 + at / 253); }
 
 R_HELPER int64 unread(int i) { return ends[i].inbox_count - ends[i].seen; }
 R_HELPER int64 under_way(int i) { return mate_of(i) < 0 ? 0 : unread(ends[i].mate); }
+
+/* Whether there is something to read, when all that was sent by TCP has had time to come. */
+R_HELPER int comes(int i) {
+  struct pollfd p = {ends[i].fd, POLLIN, 0};
+  if (ends[i].kind == TCP && unread(i) > 0) poll(&p, 1, 300);
+  return has_bytes(i);
+}
+
 R_HELPER int vague_to_write(int i) { return mate_of(i) >= 0 && ends[ends[i].mate].vague; }
 
 /* An empty datagram counts. */

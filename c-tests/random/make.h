@@ -215,7 +215,7 @@ R_HELPER void take(int a, int n) {
   ssize_t r = -1, sum = 0;
   int vague = known(a) && ends[a].vague;
   call("take", a, -1);
-  while (known(a) && ends[a].kind != LISTENER && has_bytes(a)) {
+  while (known(a) && ends[a].kind != LISTENER && (vague ? comes(a) : has_bytes(a))) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);

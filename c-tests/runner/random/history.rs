@@ -15,7 +15,7 @@ impl Case<'_> {
         let passed = |l: &Line| {
             l.number("ms").is_some_and(|ms| ms < 0) && (named || self.is_above_the_last(l.number("n")))
         };
-        self.before.iter().rev().find(of_end).is_some_and(passed)
+        self.before_there.iter().rev().find(of_end).is_some_and(passed)
     }
 
     /// Whether a lower number was registered after this one: a sweep of 0.32 ends with the number that was registered
@@ -23,7 +23,7 @@ impl Case<'_> {
     fn is_above_the_last(&self, number: Option<i64>) -> bool {
         let calls = ["fd", "fd_canwrite", "fd_flags", "addfile"];
         let registers = |l: &&Line| calls.contains(&l.call.as_str()) && l.says("1");
-        self.before.iter().rev().find(registers).is_some_and(|l| l.number("n") < number)
+        self.before_there.iter().rev().find(registers).is_some_and(|l| l.number("n") < number)
     }
 
     /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
