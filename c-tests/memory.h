@@ -35,6 +35,7 @@ T_HELPER void *counted(void *p) {
   return p;
 }
 
+#if !T_ASAN
 void *malloc(size_t n) { return gone() ? NULL : counted(__libc_malloc(n)); }
 void *calloc(size_t n, size_t size) { return gone() ? NULL : counted(__libc_calloc(n, size)); }
 void *aligned_alloc(size_t alignment, size_t n) {
@@ -52,6 +53,11 @@ int posix_memalign(void **p, size_t alignment, size_t n) {
 void free(void *p) {
   if (p) __atomic_sub_fetch(&memory.live, 1, __ATOMIC_SEQ_CST);
   __libc_free(p);
+}
+#endif
+
+T_HELPER void need_this_malloc(void) {
+  if (T_ASAN) SKIP("AddressSanitizer must have a malloc of its own");
 }
 
 /* A block that is there whatever the library finds. */

@@ -287,10 +287,25 @@ static void walk(const struct program *p) {
   }
 }
 
-TEST(registering_and_waiting_when_an_allocation_fails) { walk(&registration); }
-TEST(batches_when_an_allocation_fails) { walk(&batches); }
-TEST(the_rest_when_an_allocation_fails) { walk(&companions); }
-TEST(event_loop_threads_when_an_allocation_fails) { walk(&loops); }
+TEST(registering_and_waiting_when_an_allocation_fails) {
+  need_this_malloc();
+  walk(&registration);
+}
+
+TEST(batches_when_an_allocation_fails) {
+  need_this_malloc();
+  walk(&batches);
+}
+
+TEST(the_rest_when_an_allocation_fails) {
+  need_this_malloc();
+  walk(&companions);
+}
+
+TEST(event_loop_threads_when_an_allocation_fails) {
+  need_this_malloc();
+  walk(&loops);
+}
 
 static void without_address_space(const void *argument) {
   const struct program *p = argument;
@@ -309,6 +324,7 @@ static void without_address_space(const void *argument) {
 TEST(a_process_without_address_space_left) {
   static const struct program *const all[] = {&registration, &companions, &loops};
   size_t i;
+  need_this_malloc();
   if (t_under_valgrind()) SKIP("valgrind needs address space of its own");
   for (i = 0; i < sizeof all / sizeof *all; i++) CHECK_INT(ends(without_address_space, all[i]), 0);
 }
@@ -335,6 +351,7 @@ static void batches_without_address_space(const void *argument) {
 }
 
 TEST(batches_without_address_space_left) {
+  need_this_malloc();
   if (t_under_valgrind()) SKIP("valgrind needs address space of its own");
   CHECK_INT(ends(batches_without_address_space, NULL), 0);
 }

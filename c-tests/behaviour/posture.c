@@ -212,7 +212,7 @@ TEST(no_file_is_opened_no_program_started_and_no_socket_made_unasked) {
       SYS_socketpair, SYS_bind, SYS_listen, SYS_connect, SYS_kill,   SYS_tkill,   SYS_ptrace,
       SYS_setuid,   SYS_setgid, SYS_prlimit64, SYS_personality};
   int64 file = t_tmpfile(100);
-  if (t_under_valgrind()) SKIP("valgrind opens files itself");
+  if (t_memory_is_checked()) SKIP("a memory checker opens files itself");
   prepare();
   s_deny(never, sizeof never / sizeof *never, SECCOMP_RET_KILL_PROCESS);
   work(file);
