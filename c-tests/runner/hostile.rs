@@ -54,9 +54,9 @@ const QUIET: Duration = Duration::from_millis(200);
 /// As long it is watched before they come and when they have gone.
 const CALM: Duration = Duration::from_millis(100);
 /// For how much of it the server may be awake, in per cent, in the quietest of some spans: in the first ones it may
-/// have work left over. One that spins never sleeps.
+/// have work left over, which takes long on a busy machine. One that spins never sleeps.
 const AWAKE: f64 = 30.0;
-const SPANS: usize = 10;
+const SPANS_LAST: Duration = Duration::from_secs(20);
 /// What an attack may leave behind, in KiB: a backlog of clients is now longer, now shorter.
 const MEMORY_SLACK: u64 = 1024;
 /// Attacks that are added at most, until the memory has settled.
@@ -201,7 +201,8 @@ fn calm(victim: &Victim, descriptors: usize) -> Result<Spent, Box<dyn Error>> {
 fn quiet(victim: &Victim, held: &mut Held, span: Duration) -> Result<Spent, Box<dyn Error>> {
     let pid = victim.server().pid();
     let mut least = f64::INFINITY;
-    for _ in 0..SPANS {
+    let first = Instant::now();
+    while first.elapsed() < SPANS_LAST {
         let begin = Usage::of(pid)?;
         held.stay(span);
         let end = Usage::of(pid)?;
