@@ -158,8 +158,9 @@ static void write_some(struct worker *w, struct end *e) {
   if (e->sent == e->to_send) finish(e);
 }
 
+/* To one that does not sleep in the library: what is in hand is wanted by nobody, so that no event wakes a waiter for it. */
 static void hand_over(struct worker *w, struct end *e) {
-  struct worker *to = &workers[rand_r(&w->seed) % THREADS];
+  struct worker *to = &workers[WAITERS + rand_r(&w->seed) % (THREADS - WAITERS)];
   io_dontwantread(e->fd);
   io_dontwantwrite(e->fd);
   CHECK_INT(pthread_mutex_lock(&to->lock), 0);
