@@ -198,6 +198,22 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
   free(text);
 }
 
+TEST(trace_begins_in_the_directory_of_the_start) {
+  char path[64], *text;
+  CHECK_INT(chdir("/tmp"), 0);
+  w_name(path);
+  if (W_SESSION("OWFAT_IO_TRACE", path + strlen("/tmp/"))) {
+    CHECK_INT(chdir("/"), 0); /* as servers do */
+    io_check();
+    exit(0);
+  }
+  w_ended_well();
+  CHECK_INT(strlen(w_said), 0);
+  text = w_take(w_path);
+  CHECK_INT(count(text, " - io_check "), 1);
+  free(text);
+}
+
 TEST(trace_is_whole_when_there_is_much_of_it) {
   char *text;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {

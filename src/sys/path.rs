@@ -20,6 +20,13 @@ impl Path {
     }
 }
 
+/// Puts the path of the working directory into `place`, with its terminating zero: how long it is, without the zero.
+pub(crate) fn working_directory(place: &mut [u8]) -> Option<usize> {
+    // SAFETY: room for as many bytes as are said.
+    let path = unsafe { libc::getcwd(place.as_mut_ptr().cast(), place.len()) };
+    if path.is_null() { None } else { place.iter().position(|byte| *byte == 0) }
+}
+
 /// `open`, with `mode` for a file that it creates.
 pub(crate) fn open(path: Path, flags: c_int, mode: c_uint) -> Result<OwnedFd, Errno> {
     count(Call::Open);

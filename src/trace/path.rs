@@ -1,5 +1,6 @@
 //! A path out of the environment, kept where nothing can overwrite it.
 
+use crate::sys::path::working_directory;
 use std::ffi::CStr;
 
 /// `PATH_MAX`: the kernel takes no longer one.
@@ -16,11 +17,21 @@ impl KeptPath {
         KeptPath { bytes: [0; ROOM], len: 0 }
     }
 
-    /// Keeps what a variable says; false if that is nothing. What is too long is cut, so that opening it fails.
+    /// Keeps what a variable says; false if that is nothing. A relative path is one from the present directory: servers
+    /// go elsewhere before there is anything to write. What is too long is cut, so that opening it fails.
     pub(super) fn set(&mut self, path: Option<&[u8]>) -> bool {
+        let path = path.unwrap_or_default();
         self.len = 0;
-        self.add(path.unwrap_or_default());
-        self.len > 0
+        if path.is_empty() {
+            return false;
+        }
+        if !path.starts_with(b"/") {
+            // Without a name for the directory the path stays relative.
+            self.len = working_directory(&mut self.bytes).unwrap_or(0);
+            self.add(if self.len > 0 { b"/" } else { b"" });
+        }
+        self.add(path);
+        true
     }
 
     pub(super) fn add(&mut self, more: &[u8]) {
