@@ -31,9 +31,9 @@ alone() {
 
 tar -xzf "build/$name.tar.gz" -C "$tmp"
 alone make -s -C "$tmp/$name" all
-alone make -s -C "$tmp/$name" install DESTDIR="$tmp/root" prefix=/usr
-[ -f "$tmp/root/usr/lib/libowfat_io.so.0" ] && [ -x "$tmp/root/usr/bin/owfat-io-check" ] || fail "not all was installed"
-"$tmp/root/usr/bin/owfat-io-check" --help >/dev/null
+alone make -s -C "$tmp/$name" install DESTDIR="$tmp/image" prefix=/usr
+[ -f "$tmp/image/usr/lib/libowfat_io.so.0" ] && [ -x "$tmp/image/usr/bin/owfat-io-check" ] || fail "not all was installed"
+"$tmp/image/usr/bin/owfat-io-check" --help >/dev/null
 echo "2. it builds and installs without a network"
 
 cp -r c-tests/consumers "$tmp/"
