@@ -199,7 +199,9 @@ fn of_a_reused_number(ours: &Run, step: usize, word: &str) -> bool {
     if word == "OTHERS" {
         return ours.lines[..step].iter().any(closed_behind);
     }
-    if !word.starts_with("unwanted-") {
+    // Its hint is one.
+    let unwanted = word.replace("untrue-w", "unwanted-w");
+    if !unwanted.starts_with("unwanted-") || !ours.lines[step].said.split(' ').any(|w| w == unwanted) {
         return false;
     }
     let end = words::end_of(word);

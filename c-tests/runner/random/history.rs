@@ -148,7 +148,7 @@ impl Case<'_> {
 
     /// Whether the number of an end was closed behind the library.
     pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
-        let before = self.before.iter().chain(self.before_there);
+        let before = self.before.iter().chain(self.before_there).chain([self.line]);
         end.is_some() && before.into_iter().any(|l| l.a == end && l.is("haunted"))
     }
 

@@ -155,6 +155,11 @@ impl Case<'_> {
         if word.ends_with("-MISSING") && self.held_back(word) {
             return both("K2");
         }
+        // It gets less than we get.
+        let less = |w: &&str| w.starts_with('r') && w.contains('=') && end_of(w) == end;
+        if word.contains('=') && self.held_back(word) && self.ours.iter().any(less) {
+            return both("K2");
+        }
         if word == "SPINS" {
             return Some(Blame::new("D7"));
         }
