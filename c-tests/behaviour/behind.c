@@ -47,6 +47,26 @@ TEST(RULE6_file_replaced_under_a_wanted_number) {
   }
 }
 
+TEST(RULE6_hint_of_a_number_that_was_closed_and_reused) {
+  int64 d[2], fresh[2];
+  int wanted;
+  l_idle();
+  for (wanted = 0; wanted < 2; wanted++) {
+    CHECK_INT(io_socketpair(d), 1); /* both can be written to */
+    if (wanted) io_wantwrite(d[0]);
+    CHECK_INT(close((int)d[0]), 0);
+    t_pipe(fresh);
+    CHECK_INT(fresh[0], d[0]); /* an end that is only read from */
+    CHECK_INT(io_fd(fresh[0]), 1);
+    io_wantwrite(fresh[0]);
+    CHECK_INT(io_canwrite(), -1);
+    CHECK_INT(l_next_write(50), -1);
+    io_close(fresh[0]);
+    io_close(d[1]);
+    CHECK_INT(close((int)fresh[1]), 0);
+  }
+}
+
 TEST(RULE2_file_under_two_numbers_is_reported_under_both) {
   int64 d[2], copy, first, second;
   char c;

@@ -30,13 +30,18 @@ impl Reactor {
         };
         let new = self.table.get(fd).is_none();
         self.admit(fd)?;
-        let e = self.table.listed(fd.index() as u32);
+        let number = fd.index() as u32;
+        if std::mem::take(&mut self.table.listed(number).can_write_hint) {
+            // It may have been about another file: nothing but a registration in the kernel would show that.
+            self.withdraw(Direction::Write, number);
+        }
+        let e = self.table.listed(number);
         if new && just_set {
             e.arrival = Arrival::Connection;
         }
         e.mode = mode;
         e.kind = FileKind::Unknown;
-        e.can_write_hint |= flags.can_write;
+        e.can_write_hint = flags.can_write;
         Ok(())
     }
 
