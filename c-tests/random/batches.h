@@ -107,6 +107,7 @@ R_HELPER void add_file(const char *name, int b, int f, int offset, int n, int ow
   if (owning && batch->n_owned < OWNED && number >= 0) {
     number = dup(number);
     batch->owned[batch->n_owned++] = number;
+    add_aside("copy", number);
   }
   if (n > 0) {
     there = from_file(f, offset, n, scratch);

@@ -21,9 +21,13 @@ impl Case<'_> {
     /// Whether a lower number was registered after this one: a sweep of 0.32 ends with the number that was registered
     /// last. One that did not end (D8) has the next begin behind it, if a higher number was registered since.
     fn is_above_the_last(&self, number: Option<i64>) -> bool {
-        let calls = ["fd", "fd_canwrite", "fd_flags", "addfile"];
+        let calls = ["fd", "fd_canwrite", "fd_flags", "addfile", "addfile_close"];
         let registers = |l: &&Line| calls.contains(&l.call.as_str()) && l.says("1");
-        self.before_there.iter().rev().find(registers).is_some_and(|l| l.number("n") < number)
+        self.before_there
+            .iter()
+            .rev()
+            .find(registers)
+            .is_some_and(|l| l.number("copy").or(l.number("n")) < number)
     }
 
     /// Whether iob_send has sent to an end, or does now: 0.32 then keeps bytes back.
