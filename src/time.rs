@@ -5,7 +5,8 @@
 //! instruction. Attoseconds are below the resolution of the clock they are compared with.
 
 use crate::ctypes::Taia;
-use nix::time::{ClockId, clock_gettime};
+use crate::sys::clock;
+use nix::errno::Errno;
 use std::time::Duration;
 
 /// The TAI64 label of 1970-01-01 00:00:00 UTC as libowfat counts (2^62 + 10).
@@ -47,7 +48,7 @@ impl Deadline {
 
     /// The wall clock.
     pub(crate) fn now() -> Deadline {
-        Deadline(read(ClockId::CLOCK_REALTIME))
+        Deadline(nanoseconds(clock::real()))
     }
 
     /// The moment `d` later.
@@ -72,10 +73,9 @@ impl Deadline {
     }
 }
 
-/// Nanoseconds that a clock shows. clock_gettime cannot fail for these clocks with a valid address; 0 would expire
-/// nothing.
-fn read(clock: ClockId) -> i64 {
-    clock_gettime(clock).map_or(0, |t| t.tv_sec().saturating_mul(NANOS_PER_SEC).saturating_add(t.tv_nsec()))
+/// What a clock shows, in one number. Reading cannot fail for these clocks; 0 would expire nothing.
+fn nanoseconds(shown: Result<(i64, i64), Errno>) -> i64 {
+    shown.map_or(0, |(s, ns)| s.saturating_mul(NANOS_PER_SEC).saturating_add(ns))
 }
 
 /// A moment of the monotonic clock, in nanoseconds since it began. (`Instant` panics where the clock fails.)
@@ -84,7 +84,7 @@ pub(crate) struct Moment(i64);
 
 impl Moment {
     pub(crate) fn now() -> Moment {
-        Moment(read(ClockId::CLOCK_MONOTONIC))
+        Moment(nanoseconds(clock::monotonic()))
     }
 
     /// The moment `d` later; one that is too far to count never comes.

@@ -5,8 +5,8 @@
 //! needs the guard. `nano` and `atto` out of their range give the sums that libowfat gives.
 
 use crate::ctypes::{Tai, Taia};
+use crate::sys::clock;
 use crate::sys::mem::{load, store};
-use nix::time::{ClockId, clock_gettime};
 use std::ffi::{c_char, c_double, c_int, c_long, c_uint};
 
 /// The label of 1970-01-01 00:00:00, taking the clock for one that counted leap seconds from 10 on.
@@ -17,7 +17,7 @@ const GIGA: u32 = 1_000_000_000;
 
 fn now() -> Taia {
     // The real-time clock cannot fail on a kernel that runs this library; if it did, the epoch is an answer.
-    let (sec, nano) = clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |t| (t.tv_sec(), t.tv_nsec()));
+    let (sec, nano) = clock::real().unwrap_or((0, 0));
     Taia { sec: Tai { x: EPOCH.wrapping_add_signed(sec) }, nano: nano as u32, atto: 0 }
 }
 

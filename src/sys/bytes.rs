@@ -3,6 +3,7 @@
 //! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`); nothing here follows them.
 
 use super::count::{Call, count};
+use super::wide;
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use libc::{c_int, c_void, iovec};
@@ -54,18 +55,18 @@ pub(crate) fn send_hot(fd: Fd, s: Source) -> Result<usize, Errno> {
 /// `O_NONBLOCK` for one call (`RWF_NOWAIT`); `EOPNOTSUPP` where the file cannot do it.
 const NOWAIT: c_int = libc::RWF_NOWAIT;
 /// The offset that makes `preadv2` and `pwritev2` use the file position, as read and write do.
-const AT_POSITION: libc::off_t = -1;
+const AT_POSITION: wide::off_t = -1;
 
 pub(crate) fn read_nowait(fd: Fd, t: Target) -> Result<usize, Errno> {
     count(Call::Preadv);
     let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
     // SAFETY: one vector, whose memory `Target` vouches for.
-    moved(unsafe { libc::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+    moved(unsafe { wide::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
 }
 
 pub(crate) fn write_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
     count(Call::Pwritev);
     let v = iovec { iov_base: s.ptr().cast_mut().cast::<c_void>(), iov_len: s.len() };
     // SAFETY: one vector, which the kernel only reads.
-    moved(unsafe { libc::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+    moved(unsafe { wide::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
 }

@@ -8,6 +8,7 @@
 
 use super::mode::{Identity, own_status};
 use super::own::{above_standard, owner};
+use super::wide;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_int};
@@ -64,12 +65,12 @@ impl LogFile {
     /// Puts `bytes` in place of what the file has.
     pub(crate) fn replace(&self, bytes: &[u8]) -> Result<(), Errno> {
         // SAFETY: the bytes live through the call.
-        let n = unsafe { libc::pwrite(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
+        let n = unsafe { wide::pwrite(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
         if !rest(bytes, n)?.is_empty() {
             return Err(Errno::ENOSPC);
         }
         // SAFETY: no pointer is passed.
-        Errno::result(unsafe { libc::ftruncate(self.fd.raw(), bytes.len() as libc::off_t) }).map(drop)
+        Errno::result(unsafe { wide::ftruncate(self.fd.raw(), bytes.len() as wide::off_t) }).map(drop)
     }
 }
 
@@ -85,9 +86,9 @@ fn rest(bytes: &[u8], written: isize) -> Result<&[u8], Errno> {
 
 /// How long a file of this process may become.
 pub(crate) fn size_limit() -> u64 {
-    let mut limit = MaybeUninit::<libc::rlimit>::uninit();
+    let mut limit = MaybeUninit::<wide::rlimit>::uninit();
     // SAFETY: the kernel fills the structure or fails.
-    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, limit.as_mut_ptr()) } {
+    match unsafe { wide::getrlimit(libc::RLIMIT_FSIZE, limit.as_mut_ptr()) } {
         // SAFETY: filled, because the call succeeded.
         0 => unsafe { limit.assume_init() }.rlim_cur,
         _ => u64::MAX,

@@ -4,6 +4,7 @@
 //! worst; nothing here dereferences a caller's pointer.
 
 use super::count::{Call, count};
+use super::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
@@ -179,9 +180,9 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
 /// kernel as a negative one, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
     count(Call::Sendfile);
-    let mut off = off as libc::off_t;
+    let mut off = off as wide::off_t;
     // SAFETY: `off` lives through the call.
-    moved(unsafe { libc::sendfile(out.raw(), file.raw(), &mut off, n) })
+    moved(unsafe { wide::sendfile(out.raw(), file.raw(), &mut off, n) })
 }
 
 /// `pread`: bytes at the front of `room` that were read from a position of the file.
@@ -189,17 +190,17 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
     count(Call::Pread);
     let n = room.len();
     // SAFETY: the room is ours and has `n` bytes.
-    moved(unsafe { libc::pread(file.raw(), room.as_mut_ptr().cast(), n, off as libc::off_t) })
+    moved(unsafe { wide::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
 }
 
 /// All of `room` from a position of a file, if the page cache has it.
 pub(crate) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Option<&[u8]> {
     // -1 would mean the file's own position.
-    let off = libc::off_t::try_from(off).ok()?;
+    let off = wide::off_t::try_from(off).ok()?;
     count(Call::Preadv);
     let v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: one vector, which names `room`.
-    let read = moved(unsafe { libc::preadv2(file.raw(), &v, 1, off, libc::RWF_NOWAIT) });
+    let read = moved(unsafe { wide::preadv2(file.raw(), &v, 1, off, libc::RWF_NOWAIT) });
     // SAFETY: the kernel has filled it all.
     (read == Ok(room.len())).then(|| unsafe { slice::from_raw_parts(room.as_ptr().cast(), room.len()) })
 }
@@ -237,9 +238,9 @@ pub(crate) fn push_held(s: Fd) {
 /// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.
 pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
     count(Call::Fadvise);
-    let clamp = |v: u64| libc::off_t::try_from(v).unwrap_or(libc::off_t::MAX);
+    let clamp = |v: u64| wide::off_t::try_from(v).unwrap_or(wide::off_t::MAX);
     // SAFETY: no memory is passed.
-    unsafe { libc::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
+    unsafe { wide::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
 }
 
 #[cfg(test)]

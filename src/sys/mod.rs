@@ -3,6 +3,7 @@
 //! One file a concern: together they would be too long to read in one sitting.
 
 pub(crate) mod bytes;
+pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod env;
 pub(crate) mod epoll;
@@ -27,3 +28,4 @@ pub(crate) mod spare;
 pub(crate) mod sync;
 pub(crate) mod thread;
 pub(crate) mod uring;
+mod wide;

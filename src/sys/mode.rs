@@ -1,6 +1,7 @@
 //! Whether a descriptor waits, and what it is.
 
 use super::count::{Call, count};
+use super::wide;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
@@ -80,22 +81,22 @@ fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
 }
 
 /// fstat(2) of an open number.
-pub(crate) fn status(fd: Fd) -> Result<libc::stat, Errno> {
+pub(crate) fn status(fd: Fd) -> Result<wide::stat, Errno> {
     count(Call::Fstat);
     own_status(fd)
 }
 
 /// [`status`] for the library's own sake, which is not counted.
-pub(super) fn own_status(fd: Fd) -> Result<libc::stat, Errno> {
-    let mut st = MaybeUninit::<libc::stat>::uninit();
+pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
+    let mut st = MaybeUninit::<wide::stat>::uninit();
     // SAFETY: the kernel fills `st` or fails.
-    Errno::result(unsafe { libc::fstat(fd.raw(), st.as_mut_ptr()) })?;
+    Errno::result(unsafe { wide::fstat(fd.raw(), st.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded, so the structure is filled.
     Ok(unsafe { st.assume_init() })
 }
 
 /// Device and inode: which open file, pipe or socket a number stands for.
-pub(crate) type Identity = (libc::dev_t, libc::ino_t);
+pub(crate) type Identity = (u64, u64);
 
 pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
     status(fd).map(|st| (st.st_dev, st.st_ino))

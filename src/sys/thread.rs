@@ -6,16 +6,31 @@
 
 use nix::errno::Errno;
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 unsafe extern "C" {
-    // glibc 2.32; never written by us.
-    static __libc_single_threaded: c_char;
     // POSIX; missing from the libc crate.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+#[cfg(target_env = "gnu")]
+mod known {
+    unsafe extern "C" {
+        // glibc 2.32; never written by us.
+        static __libc_single_threaded: std::ffi::c_char;
+    }
+
+    /// The C library's byte that is not 0 while it knows of one thread only.
+    pub(super) const SINGLE: *mut u8 = (&raw const __libc_single_threaded).cast_mut().cast();
+}
+
+#[cfg(not(target_env = "gnu"))]
+mod known {
+    /// A C library that does not tell may have any number of threads.
+    pub(super) const SINGLE: *mut u8 = super::CLOSED.as_ptr();
 }
 
 const DISABLE: c_int = 1;
@@ -52,6 +67,9 @@ impl Drop for Uncancelled {
 
 /// A thread of our own.
 pub(crate) struct Thread(libc::pthread_t);
+
+// SAFETY: any thread may join another by its number, which some systems write as a pointer.
+unsafe impl Send for Thread {}
 
 impl Thread {
     /// Starts a thread that runs `body` with all signals blocked: they are the program's.
@@ -94,27 +112,26 @@ pub(crate) fn set_name(name: &CStr) {
 pub(crate) fn single_threaded() -> bool {
     // SAFETY: a byte that lives as long as the process; glibc changes it while only one thread runs, or
     // atomically.
-    let flag = unsafe { AtomicU8::from_ptr((&raw const __libc_single_threaded).cast_mut().cast()) };
+    let flag = unsafe { AtomicU8::from_ptr(known::SINGLE) };
     flag.load(Ordering::Relaxed) != 0
 }
 
 /// Where [`short_ways_are_open`] looks: at the C library's byte, unless all of them are closed.
-static SHORT_WAYS: AtomicPtr<c_char> = AtomicPtr::new((&raw const __libc_single_threaded).cast_mut());
+static SHORT_WAYS: AtomicPtr<u8> = AtomicPtr::new(known::SINGLE);
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 /// Whether the ways around locks and checks may be taken that serve a program of one thread.
 #[inline(always)]
 pub(crate) fn short_ways_are_open() -> bool {
     // SAFETY: one of two bytes that live as long as the process; as in `single_threaded`.
-    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed).cast()) };
+    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed)) };
     flag.load(Ordering::Relaxed) != 0
 }
 
 /// Has everything go the long ways from now on, where it can be watched, or not any more. What it costs to ask stays the
 /// same.
 pub(crate) fn open_short_ways(open: bool) {
-    let byte = if open { (&raw const __libc_single_threaded).cast_mut() } else { CLOSED.as_ptr().cast() };
-    SHORT_WAYS.store(byte, Ordering::Relaxed);
+    SHORT_WAYS.store(if open { known::SINGLE } else { CLOSED.as_ptr() }, Ordering::Relaxed);
 }
 
 thread_local! {

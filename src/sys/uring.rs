@@ -189,7 +189,7 @@ impl Ring {
             Params { cq_entries: completions, flags: SETUP_CQSIZE | SETUP_CLAMP, ..Params::default() };
         count(Call::Uringsetup);
         // SAFETY: the kernel reads and fills `p`, which has the size it expects.
-        let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, c_long::from(entries), &raw mut p) };
+        let n = unsafe { libc::syscall(libc::SYS_io_uring_setup, entries as c_long, &raw mut p) };
         let n = Errno::result(n)? as c_int;
         // SAFETY: just opened.
         let ring = own::above_standard(unsafe { own::owner(n) }?)?;
@@ -333,9 +333,9 @@ pub(crate) fn enter(ring: Fd, pending: u32, wait: Wait) -> Result<u32, Errno> {
         libc::syscall(
             libc::SYS_io_uring_enter,
             c_long::from(ring.raw()),
-            c_long::from(pending),
-            c_long::from(min),
-            c_long::from(flags),
+            pending as c_long,
+            min as c_long,
+            flags as c_long,
             arg.cast::<c_void>(),
             size,
         )

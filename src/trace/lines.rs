@@ -3,10 +3,10 @@
 
 use super::errors;
 use super::{SINK, is_traced, quietly, sink};
+use crate::sys::clock;
 use crate::sys::thread::number;
 use crate::text::Text;
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
 
 /// How something ended.
 #[derive(Clone, Copy)]
@@ -79,8 +79,7 @@ fn put(d: Option<i64>, what: &str, shown: Shown, details: &[(&str, i64)]) -> Tex
 }
 
 fn add_time(text: &mut Text) {
-    let (seconds, nanoseconds) =
-        clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |t| (t.tv_sec(), t.tv_nsec()));
+    let (seconds, nanoseconds) = clock::real().unwrap_or((0, 0));
     add_signed(text, seconds);
     text.add(".");
     text.add_padded(nanoseconds as u64 / 1000, 6);

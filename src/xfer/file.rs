@@ -12,7 +12,8 @@ use crate::outcome::{Outcome, Stop};
 use crate::sorted::Sorted;
 use crate::sys::fork::at_fork;
 use crate::sys::lock::ForkLock;
-use crate::sys::{message, mode};
+use crate::sys::message;
+use crate::sys::mode::{self, Identity};
 use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
 use std::mem;
@@ -113,7 +114,7 @@ pub(crate) fn feed(
 struct Kept {
     file: Fd,
     /// The number may have been closed and reused behind the library's back.
-    identity: (u64, u64),
+    identity: Identity,
     window: Window,
 }
 
@@ -162,7 +163,7 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
 }
 
 /// Ends a [`lend`]; keeps the window if there is a file to retry.
-fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
+fn give_back(out: i64, identity: Option<Identity>, file: Fd, window: Window) {
     if KEPT.load(Ordering::Relaxed) == 0 {
         return;
     }

@@ -3,6 +3,7 @@
 use super::{Cqe, Sqe};
 use crate::fd::Fd;
 use crate::sys::count::{Call, count};
+use crate::sys::wide;
 use libc::{c_int, c_void};
 use nix::errno::Errno;
 use std::ptr::{self, NonNull};
@@ -27,7 +28,7 @@ impl Mapping {
         const PROT: c_int = libc::PROT_READ | libc::PROT_WRITE;
         const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_POPULATE;
         // SAFETY: asks for a fresh mapping anywhere.
-        let start = unsafe { libc::mmap(ptr::null_mut(), len, PROT, FLAGS, ring.raw(), offset) };
+        let start = unsafe { wide::mmap(ptr::null_mut(), len, PROT, FLAGS, ring.raw(), offset) };
         match NonNull::new(start.cast()) {
             Some(start) if start.as_ptr() as *mut c_void != libc::MAP_FAILED => Ok(Mapping { start, len }),
             _ => Err(Errno::last()),

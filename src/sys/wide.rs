@@ -1,0 +1,61 @@
+//! Calls whose file offsets have 64 bits on every system.
+//!
+//! A 32-bit glibc has them under names of their own beside those with 32 (feature_test_macros(7),
+//! `_FILE_OFFSET_BITS`), and fstat(2) of the short kind fails for large files and inode numbers. musl has one kind, and
+//! before 1.2.5 no `preadv2` and `pwritev2`.
+
+#[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
+pub(super) use libc::{
+    fstat, ftruncate, getrlimit, mmap, off_t, posix_fadvise, pread, pwrite, rlimit, sendfile, stat,
+};
+#[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
+pub(super) use libc::{
+    fstat64 as fstat, ftruncate64 as ftruncate, getrlimit64 as getrlimit, mmap64 as mmap, off64_t as off_t,
+    posix_fadvise64 as posix_fadvise, pread64 as pread, preadv64v2 as preadv2, pwrite64 as pwrite,
+    pwritev64v2 as pwritev2, rlimit64 as rlimit, sendfile64 as sendfile, stat64 as stat,
+};
+#[cfg(all(target_env = "gnu", not(target_pointer_width = "32")))]
+pub(super) use libc::{preadv2, pwritev2};
+#[cfg(not(target_env = "gnu"))]
+pub(super) use vectors::{preadv2, pwritev2};
+
+#[cfg(not(target_env = "gnu"))]
+mod vectors {
+    use super::off_t;
+    use libc::{c_int, c_long, iovec, syscall};
+
+    /// # Safety
+    /// As for preadv2(2).
+    pub(in crate::sys) unsafe fn preadv2(
+        fd: c_int,
+        v: *const iovec,
+        n: c_int,
+        at: off_t,
+        how: c_int,
+    ) -> isize {
+        let (low, high) = halves(at);
+        // SAFETY: the caller's promise.
+        unsafe { syscall(libc::SYS_preadv2, fd as c_long, v, n as c_long, low, high, how as c_long) as isize }
+    }
+
+    /// # Safety
+    /// As for pwritev2(2).
+    pub(in crate::sys) unsafe fn pwritev2(
+        fd: c_int,
+        v: *const iovec,
+        n: c_int,
+        at: off_t,
+        how: c_int,
+    ) -> isize {
+        let (low, high) = halves(at);
+        // SAFETY: the caller's promise.
+        unsafe {
+            syscall(libc::SYS_pwritev2, fd as c_long, v, n as c_long, low, high, how as c_long) as isize
+        }
+    }
+
+    /// An offset as the kernel takes it; a machine of 64 bits looks at the low half alone, which holds it all.
+    fn halves(at: off_t) -> (c_long, c_long) {
+        (at as c_long, (at >> 32) as c_long)
+    }
+}
