@@ -59,7 +59,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 .NOTPARALLEL:
 .PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
 	check check-tools check-format check-lint check-unit check-c \
-	check-browser check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus \
+	check-browser check-kernels check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus \
 	bench bench-tools dist deb check-dist check-deb check-first
 
 all: toolchain
@@ -176,6 +176,10 @@ check-c: all
 check-browser: check-tools all
 	$(call need,chromium)
 	OWFAT_IO_BROWSER=1 $(CARGO) test --release $(BUILD) --test c -- browser::
+
+# Older kernels and sandboxes: see the script. Some twenty minutes.
+check-kernels: check-tools all
+	sh c-tests/kernel/check.sh $(CARGO)
 
 # Built apart, because the flag builds everything anew.
 check-loom:

@@ -2,7 +2,7 @@
 //!
 //! | directory | a trial | proves |
 //! |---|---|---|
-//! | `behaviour/*.c` | each `TEST` on each backend | the contract, function by function |
+//! | `behaviour/*.c` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
@@ -20,9 +20,9 @@
 //! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
 //!
 //! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
-//! options, default `cc`), `VALGRIND` (a command put before every program of `behaviour/`), `OWFAT_IO_STRESS` (seconds
-//! of a torture run), `OWFAT_IO_RANDOM` (how many random programs), `OWFAT_IO_SEED` (which torture run, which random
-//! program), `OWFAT_IO_UPDATE=1` (rewrite the committed tables instead of comparing).
+//! options, default `cc`), `VALGRIND` (a command put before every program of `behaviour/`), `OWFAT_IO_KERNEL`
+//! (system calls that are refused), `OWFAT_IO_STRESS` (seconds of a torture run), `OWFAT_IO_RANDOM` (how many random
+//! programs), `OWFAT_IO_SEED` (which torture run, which random program), `OWFAT_IO_UPDATE=1` (rewrite the committed tables instead of comparing).
 
 #[path = "bench/driver/batches.rs"]
 mod batches;
@@ -42,6 +42,8 @@ mod coverage;
 mod differential;
 #[path = "bench/driver/figure.rs"]
 mod figure;
+#[path = "runner/kernel.rs"]
+mod kernel;
 #[path = "runner/layout.rs"]
 mod layout;
 #[path = "runner/man.rs"]

@@ -7,7 +7,6 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 /* Each of the n system calls ends as action says: SECCOMP_RET_ERRNO | error, or SECCOMP_RET_KILL_PROCESS. */
 T_HELPER void s_deny(const int *calls, unsigned n, uint32_t action) {

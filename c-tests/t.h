@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -56,6 +57,9 @@ T_HELPER struct t_case *t_first, **t_end = &t_first;
     t_end = &t_case_##case_name.next;                                                          \
   }                                                                                            \
   static void case_name(void)
+
+/* What is to be asked before a case runs, if a program has something. */
+T_HELPER void (*t_before)(void);
 
 /* What else a failing check tells, if a program has something. */
 T_HELPER void (*t_story)(void);
@@ -131,10 +135,33 @@ T_HELPER void t_skip_under_valgrind(void) {
   if (t_under_valgrind()) SKIP("valgrind reports the bad address that is tested here");
 }
 
+/* Whether this kernel has not the system call, or a sandbox refuses it. The arguments mean nothing to any of those that
+ * are asked for. */
+T_HELPER int t_refused(long call) {
+  return syscall(call, -1L, -1L, -1L, -1L, -1L, -1L) == -1 && (errno == ENOSYS || errno == EPERM);
+}
+
+T_HELPER int t_no_epoll(void) {
+#ifdef SYS_epoll_create
+  if (!t_refused(SYS_epoll_create)) return 0;
+#endif
+  return t_refused(SYS_epoll_create1);
+}
+
+/* For cases with a multiplexer, whose queue is the kernel's: nothing stands in for epoll there. */
+T_HELPER void t_need_epoll(void) {
+  if (t_no_epoll()) SKIP("this system refuses epoll, which multiplexers need");
+}
+
+/* The backend that the library is to use, unless it is one that this system refuses. */
+T_HELPER const char *t_backend(void) {
+  const char *named = getenv("OWFAT_IO_BACKEND");
+  return named ? named : t_no_epoll() ? "poll" : "epoll";
+}
+
 /* For cases in which one thread sleeps in a wait until another, or a signal handler, has done something. */
 T_HELPER void t_skip_where_a_wait_holds_up_all(void) {
-  const char *backend = getenv("OWFAT_IO_BACKEND");
-  if (t_under_valgrind() && backend && strcmp(backend, "io_uring") == 0)
+  if (t_under_valgrind() && strcmp(t_backend(), "io_uring") == 0)
     SKIP("valgrind runs no other thread and no signal handler during io_uring_enter");
 }
 
@@ -262,6 +289,7 @@ int main(int argc, char **argv) {
   }
   for (c = t_first; argc == 2 && c; c = c->next) {
     if (strcmp(argv[1], c->name) == 0) {
+      if (t_before) t_before();
       c->run();
       t_account();
       return 0;

@@ -145,7 +145,7 @@ TEST(RULE2_S3_4_wait_without_time_finds_whatever_is_ready) {
     io_nonblock(d[round][0]);
     l_read_event(d[round][0]);
   }
-  e = m_eventfd();
+  e = m_event();
   l_read_event(e);
   for (round = 0; round < 100; round++) {
     int64 *way = d[round % 3];

@@ -50,15 +50,20 @@ static int64 drain(int64 d, int64 piece) {
 }
 
 TEST(D9_RULE11_S3_6_blocking_pipe_takes_what_fits) {
-  int64 d[2];
+  int64 d[2], n;
   t_pipe(d);
   CHECK_INT(io_fd(d[0]), 1);
   CHECK_INT(io_fd(d[1]), 1);
   CHECK(io_trywrite(d[1], buf, sizeof buf) > 0);
   CHECK(fill(d[1], sizeof buf) >= 0);
   CHECK_INT(drain(d[0], sizeof buf), 65536);
-  CHECK_INT(fill(d[1], 1), 65536); /* one byte after the other, as opentracker does */
-  CHECK_INT(drain(d[0], 1000), 65536);
+  n = fill(d[1], 1); /* one byte after the other, as opentracker does */
+  if (t_refused(SYS_pwritev2)) {
+    CHECK(n >= 65536 - 4096); /* no more can be known to fit than PIPE_BUF at a time */
+  } else {
+    CHECK_INT(n, 65536);
+  }
+  CHECK_INT(drain(d[0], 1000), n);
   CHECK_INT(fcntl((int)d[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
@@ -149,6 +154,7 @@ TEST(RULE11_S3_6_blocking_terminal) {
 TEST(RULE11_S3_6_blocking_eventfd) {
   uint64 most = 0xfffffffffffffffeULL, one = 1;
   int64 d = eventfd(0, 0);
+  if (d == -1 && t_refused(SYS_eventfd2)) SKIP("this system refuses eventfds");
   CHECK(d >= 0);
   CHECK_INT(io_fd(d), 1);
   alarm(5); /* kills a library that blocks */

@@ -9,7 +9,7 @@ static int seen[MOST];
 static void crowd(int fire) {
   int i;
   for (i = 0; i < CROWD; i++) {
-    d[i] = m_eventfd();
+    d[i] = m_event();
     CHECK(d[i] < MOST);
     l_read_event(d[i]);
     if (fire) m_fire(d[i]);
@@ -81,7 +81,7 @@ TEST(RULE6_M10_every_event_closes_another_descriptor_with_an_event) {
     m_take(next);
     i = rand_r(&seed) % CROWD;
     io_close(d[i]);
-    CHECK_INT(m_eventfd(), d[i]);
+    CHECK_INT(m_event(), d[i]);
     l_read_event(d[i]);
     quiet[d[i]] = 1;
   }
@@ -120,7 +120,7 @@ TEST(RULE6_RULE3_700_ghosts_hide_nobody_and_do_not_spin) {
   for (i = 0; i < CROWD; i++) {
     CHECK((copy = fcntl((int)d[i], F_DUPFD, 2000)) != -1);
     CHECK_INT(close((int)d[i]), 0);
-    CHECK_INT(m_eventfd(), d[i]);
+    CHECK_INT(m_event(), d[i]);
     l_read_event(d[i]);
     m_fire(copy);
   }

@@ -15,10 +15,10 @@ TEST(S3_5_debugstring_describes_a_registered_descriptor) {
 /* But for the number, and with the backend's name at the end. */
 static void check_text(int64 d, const char *expected) {
   char got[200], want[300], end[40];
-  const char *backend = getenv("OWFAT_IO_BACKEND");
+  const char *backend = t_backend();
   CHECK(io_debugstring(d, got, sizeof got) > 0);
-  if (backend && strcmp(backend, "io_uring") == 0 && strstr(got, "backend epoll")) SKIP("this system refuses io_uring");
-  snprintf(end, sizeof end, ", backend %s", backend ? backend : "epoll");
+  if (strcmp(backend, "io_uring") == 0 && strstr(got, "backend epoll")) SKIP("this system refuses io_uring");
+  snprintf(end, sizeof end, ", backend %s", backend);
   snprintf(want, sizeof want, "fd %d: %s%s", (int)d, expected, strstr(expected, "backend") ? "" : end);
   if (strcmp(got, want) != 0) {
     fprintf(stderr, "'%s' should be\n'%s'\n", got, want);
@@ -28,8 +28,7 @@ static void check_text(int64 d, const char *expected) {
 
 /* Of poll: it is told of nothing before a wait. */
 static const char *watched_at_once(const char *then, const char *now) {
-  const char *backend = getenv("OWFAT_IO_BACKEND");
-  return backend && strcmp(backend, "poll") == 0 ? then : now;
+  return strcmp(t_backend(), "poll") == 0 ? then : now;
 }
 
 TEST(S3_5_debugstring_is_exact) {

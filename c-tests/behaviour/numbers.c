@@ -9,7 +9,7 @@ static int64 d[MOST];
 static void open_all(int64 n, void *round) {
   int64 i;
   for (i = 0; i < n; i++) {
-    d[i] = m_eventfd();
+    d[i] = m_event();
     CHECK(d[i] < MOST);
     CHECK_INT(io_fd_flags(d[i], IO_FD_NONBLOCK), 1);
     CHECK(io_getcookie(d[i]) == NULL);
@@ -68,7 +68,7 @@ TEST(RULE6_no_descriptor_left_and_then_one_again) {
   static int round;
   l_idle();
   io_waituntil2(1);
-  while ((fresh = eventfd(0, EFD_NONBLOCK)) != -1) d[fresh] = fresh;
+  while ((fresh = m_another()) != -1) d[fresh] = fresh;
   CHECK_ERRNO(EMFILE);
   CHECK_INT(fcntl((int)n - 1, F_GETFD), 0); /* the highest number there can be */
   CHECK_INT(io_fd(n - 1), 1);
@@ -77,7 +77,7 @@ TEST(RULE6_no_descriptor_left_and_then_one_again) {
   m_fire(n - 1);
   CHECK_INT(l_next_read(L_PATIENCE), n - 1);
   io_close(n - 1);
-  fresh = m_eventfd();
+  fresh = m_event();
   CHECK_INT(fresh, n - 1);
   l_read_event(fresh);
   CHECK(io_getcookie(fresh) == NULL);
@@ -91,7 +91,7 @@ TEST(RULE6_S3_13_sparse_numbers) {
   static int round;
   l_idle();
   for (high = top; high >= 500; high = high * 5 / 6) { /* from above, with gaps */
-    int64 low = m_eventfd();
+    int64 low = m_event();
     d[n] = fcntl((int)low, F_DUPFD, (int)high);
     CHECK_INT(d[n], high);
     close((int)low);
@@ -108,7 +108,7 @@ TEST(RULE6_S3_13_sparse_numbers) {
   }
   l_check_asleep();
   for (i = 0; i < n; i++) {
-    int64 low = m_eventfd(); /* another file under the same number, without a close in between */
+    int64 low = m_event(); /* another file under the same number, without a close in between */
     CHECK_INT(dup2((int)low, (int)d[i]), d[i]);
     close((int)low);
     CHECK_INT(io_fd(d[i]), 1);

@@ -49,6 +49,7 @@ static void open_everything(void) {
   CHECK_INT(io_tryread(e[0], &c, 1), 1);
   io_dontwantread(e[0]);
   io_timeout(d[0], l_never());
+  if (t_no_epoll()) return;
   CHECK_INT(iom_init(&multiplexer), 1);
   CHECK_INT(iom_abort(&multiplexer), 0);
 }
@@ -60,8 +61,7 @@ static void *use_memory(void *unused) {
 
 /* All that the program, and the C library for its threads, has to open. */
 static void prepare(void) {
-  const char *backend = getenv("OWFAT_IO_BACKEND");
-  if (t_under_valgrind() && backend && !strcmp(backend, "io_uring")) {
+  if (t_under_valgrind() && !strcmp(t_backend(), "io_uring")) {
     SKIP("valgrind runs no other thread during io_uring_enter");
   }
   show_state();
@@ -90,7 +90,7 @@ static void check_own_descriptors(const char before[NUMBERS]) {
     own++;
     CHECK_INT(flags[i], FD_CLOEXEC);
   }
-  CHECK(own >= 3);
+  CHECK(own >= (t_no_epoll() ? 1 : 3));
 }
 
 static void close_standard(void) {
@@ -259,6 +259,7 @@ TEST(S3_12_abort_in_a_signal_handler_wherever_it_finds_the_thread) {
   pthread_t thread;
   int64 s;
   unsigned revents;
+  t_need_epoll();
   memset(&action, 0, sizeof action);
   action.sa_handler = abort_it;
   action.sa_flags = SA_RESTART;

@@ -1,8 +1,5 @@
 /* The event model: when a descriptor is reported, and how often. */
-#include "loop.h"
-
-#include <sys/eventfd.h>
-#include <sys/resource.h>
+#include "many.h"
 
 TEST(M1_one_event_whatever_is_called) {
   int64 d[2];
@@ -298,7 +295,7 @@ TEST(M11_RULE2_every_one_of_3000_ready_is_delivered) {
   if (limit.rlim_cur < N + 64) SKIP("too few descriptors are allowed");
   CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
   for (i = 0; i < N; i++) {
-    CHECK((d[i] = eventfd(0, EFD_NONBLOCK)) != -1);
+    d[i] = m_event();
     l_read_event(d[i]);
   }
   io_waituntil2(1);

@@ -226,6 +226,8 @@ static int is_made(enum fault_kind kind) {
   case FAULT_MMAP:
   case FAULT_RING_SETUP:
   case FAULT_RING_ENTER: return strstr(shared->state, "backend io_uring") != NULL;
+  case FAULT_EPOLL_CTL:
+  case FAULT_EPOLL_WAIT: return !t_no_epoll();
   case FAULT_EVENTFD: return strstr(shared->state, "backend poll") != NULL;
   default: return 1;
   }

@@ -19,19 +19,14 @@ static int64 value(const char *text, const char *name) {
   return 0;
 }
 
-static const char *backend(void) {
-  const char *named = getenv("OWFAT_IO_BACKEND");
-  return named ? named : "epoll";
-}
-
 static int64 looks(const char *text, const char *prefix) {
   char name[64];
-  snprintf(name, sizeof name, "%s.%s", prefix, backend());
+  snprintf(name, sizeof name, "%s.%s", prefix, t_backend());
   return value(text, name);
 }
 
 static void skip_without_io_uring(const char *text) {
-  if (strcmp(backend(), "io_uring") == 0 && value(text, "waits.epoll") > 0) SKIP("this system refuses io_uring");
+  if (strcmp(t_backend(), "io_uring") == 0 && value(text, "waits.epoll") > 0) SKIP("this system refuses io_uring");
 }
 
 static void be_told(int64 d, int64 peer, int times) {

@@ -59,7 +59,7 @@ static void converse(void) {
   t_unix_pair(d);
   put_at(d[0], 100);
   put_at(d[1], 101);
-  W_KEEPS(CHECK_INT(io_fd(100), 1));
+  CHECK_INT(io_fd(100), 1); /* what a sandbox refuses the loop at its beginning shows in errno */
   W_KEEPS(CHECK_INT(io_fd_flags(101, IO_FD_CANWRITE | IO_FD_NONBLOCK), 1));
   errno = 0;
   CHECK_INT(io_fd(102), 0);
@@ -181,6 +181,7 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
   };
   char *text;
   size_t i;
+  t_need_epoll();
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     use_what_is_rare();
     exit(0);

@@ -24,7 +24,6 @@ static void turn(void) {
 }
 
 static void take_turns(void) {
-  const char *backend = getenv("OWFAT_IO_BACKEND");
   int i;
   l_idle();
   t_tcp_pair(d);
@@ -33,7 +32,7 @@ static void take_turns(void) {
   for (i = 0; i < 5; i++) turn();
   CHECK(io_debugstring(d[0], buf, sizeof buf) > 0);
   /* Or what follows would test nothing new. */
-  if (!backend || !strcmp(backend, "epoll")) CHECK(strstr(buf, "want r, watched rw"));
+  if (!strcmp(t_backend(), "epoll")) CHECK(strstr(buf, "want r, watched rw"));
 }
 
 /* Waits until n bytes have come from the peer. */

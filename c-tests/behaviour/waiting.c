@@ -1,7 +1,6 @@
 /* io_wait, io_waituntil, io_waituntil2, io_check: results, limits, signals. */
 #include "loop.h"
 
-#include <sys/syscall.h>
 #include <sys/time.h>
 
 static volatile sig_atomic_t signals;
@@ -162,11 +161,12 @@ TEST(Q2_RULE8_T2_T3_signal_ends_a_wait) {
 
 TEST(S3_4_closed_epoll_descriptor_is_replaced) {
   int64 d[2];
+  int i;
   char c;
   l_pipe(d, 1);
   io_waituntil2(1);
   /* as a daemon does that closes everything, here all but what the test needs */
-  CHECK_INT(syscall(SYS_close_range, (unsigned)d[1] + 1, ~0U, 0), 0);
+  for (i = (int)d[1] + 1; i < 100; i++) close(i);
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   CHECK_INT(io_tryread(d[0], &c, 1), 1);

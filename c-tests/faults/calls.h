@@ -25,6 +25,7 @@ FAULT_WHOLE(FAULT_SETSOCKOPT, setsockopt, (int fd, int level, int name, const vo
             (fd, level, name, value, n))
 FAULT_WHOLE(FAULT_POLL, poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
 FAULT_WHOLE(FAULT_EPOLL_CREATE, epoll_create1, (int flags), (flags))
+FAULT_WHOLE(FAULT_EPOLL_CREATE, epoll_create, (int size), (size))
 FAULT_WHOLE(FAULT_EPOLL_CTL, epoll_ctl, (int set, int op, int fd, struct epoll_event *e), (set, op, fd, e))
 FAULT_WHOLE(FAULT_EPOLL_WAIT, epoll_wait, (int set, struct epoll_event *e, int n, int ms), (set, e, n, ms))
 FAULT_WHOLE(FAULT_EVENTFD, eventfd, (unsigned count, int flags), (count, flags))
@@ -32,7 +33,7 @@ FAULT_WHOLE(FAULT_PIPE, pipe, (int ends[2]), (ends))
 FAULT_WHOLE(FAULT_PIPE, pipe2, (int ends[2], int flags), (ends, flags))
 FAULT_WHOLE(FAULT_SOCKETPAIR, socketpair, (int family, int type, int protocol, int ends[2]),
             (family, type, protocol, ends))
-FAULT_WHOLE(FAULT_ACCEPT, accept4, (int fd, struct sockaddr *from, socklen_t *n, int flags), (fd, from, n, flags))
+FAULT_WHOLE(FAULT_ACCEPT, accept, (int fd, struct sockaddr *from, socklen_t *n), (fd, from, n))
 
 /* The one argument that may follow the named ones. */
 #define FAULT_REST(last, type)                                                                 \

@@ -5,8 +5,8 @@
 
 #include <dlfcn.h>
 
-/* ALLOC is every way to get memory; PREAD and WRITEV are also the calls with a position and flags, PIPE, ACCEPT and
- * POLL whatever their names end in. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
+/* ALLOC is every way to get memory; PREAD and WRITEV are also the calls with a position and flags, PIPE, POLL
+ * and EPOLL_CREATE whatever their names end in. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
 #define FAULT_KIND_LIST(X)                                                                     \
   X(SENDMSG) X(SEND) X(WRITEV) X(WRITE) X(SENDFILE) X(PREAD) X(READ) X(RECV) X(RECVMSG)        \
   X(ALLOC) X(MMAP) X(MUNMAP) X(FADVISE) X(OPEN) X(PIPE) X(SOCKETPAIR) X(ACCEPT)                \

@@ -1,8 +1,8 @@
-//! `behaviour/*.c`: each case in its own process, on each backend.
+//! `behaviour/*.c`: each case in its own process, on each backend and on an old kernel.
 
 use crate::child::{self, Ended};
 use crate::compile::{Program, With};
-use crate::place;
+use crate::{kernel, place};
 use libtest_mimic::{Completion, Failed, Trial};
 use std::fs;
 use std::path::Path;
@@ -15,6 +15,35 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Programs run some fifty times slower under valgrind, and several times slower with sanitizers.
 const LIMIT_WHEN_CHECKED: Duration = Duration::from_secs(300);
 
+/// Where a case runs.
+#[derive(Clone)]
+enum Setting {
+    Backend(&'static str),
+    /// On the default backend of a kernel that refuses system calls.
+    Kernel(String),
+}
+
+impl Setting {
+    fn name(&self) -> &str {
+        match self {
+            Setting::Backend(name) => name,
+            Setting::Kernel(_) => "old_kernel",
+        }
+    }
+}
+
+fn settings() -> Vec<Setting> {
+    if let Some(refused) = kernel::asked() {
+        return vec![Setting::Kernel(refused)];
+    }
+    let mut settings: Vec<Setting> = BACKENDS.map(Setting::Backend).into();
+    // Those who look on need calls of their own, and have seen the same on another backend.
+    if !is_checked() {
+        settings.push(Setting::Kernel(kernel::OLD.into()));
+    }
+    settings
+}
+
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for source in place::sources("behaviour", "c") {
@@ -22,15 +51,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         let program = Program::new(&source, With::Ours);
         let cases = cases(&source);
         for case in &cases {
-            for backend in BACKENDS {
+            for setting in settings() {
                 let (program, case) = (program.clone(), case.clone());
-                let name = format!("behaviour::{file}::{case}::{backend}");
-                let stuck = file.starts_with("threads") && backend == "io_uring" && under_valgrind();
+                let name = format!("behaviour::{file}::{case}::{}", setting.name());
+                let stuck = file.starts_with("threads") && setting.name() == "io_uring" && under_valgrind();
                 trials.push(Trial::ignorable_test(name, move || match stuck {
                     true => {
                         Ok(Completion::ignored_with("valgrind runs no other thread during io_uring_enter"))
                     }
-                    false => run(&program, &case, backend),
+                    false => run(&program, &case, &setting),
                 }));
             }
         }
@@ -59,13 +88,29 @@ fn list(program: &Program, cases: &[String]) -> Result<(), Failed> {
     Ok(())
 }
 
-fn run(program: &Program, case: &str, backend: &str) -> Result<Completion, Failed> {
-    verdict(&child::run(program.command()?.arg(case).env("OWFAT_IO_BACKEND", backend), limit())?)
+fn run(program: &Program, case: &str, setting: &Setting) -> Result<Completion, Failed> {
+    let mut command = match setting {
+        Setting::Backend(name) => {
+            let mut command = program.command()?;
+            command.env("OWFAT_IO_BACKEND", name);
+            command
+        }
+        Setting::Kernel(refused) => kernel::command(refused, program)?,
+    };
+    let end = child::run(command.arg(case), limit())?;
+    if let Setting::Kernel(_) = setting {
+        kernel::check_silence(&end)?;
+    }
+    verdict(&end)
 }
 
 fn limit() -> Duration {
-    let checked = under_valgrind() || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"));
-    if checked { LIMIT_WHEN_CHECKED } else { LIMIT }
+    if is_checked() { LIMIT_WHEN_CHECKED } else { LIMIT }
+}
+
+/// Whether valgrind or a sanitizer looks on.
+fn is_checked() -> bool {
+    under_valgrind() || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"))
 }
 
 fn under_valgrind() -> bool {

@@ -75,7 +75,7 @@ static struct connection *comes(struct connection *l, struct sockaddr *to, sockl
   CHECK(peer != -1);
   CHECK_INT(connect(peer, to, n), 0);
   for (; tries < 4 && !c && await(l, 1); tries++) {
-    int64 s = DO(accept4, ((int)l->s, NULL, NULL, 0));
+    int64 s = DO(accept, ((int)l->s, NULL, NULL));
     if (s >= 0) {
       c = connection(s, peer);
       c->tcp = to->sa_family == AF_INET;

@@ -89,7 +89,7 @@ static const struct promise {
     {"iom_wait", COUNT, {{-2, {UNTOUCHED}}, {-1, {CAUSE, EINTR}}}, KIND(EPOLL_WAIT), 0},
     {"iom_abort", ZERO, {{-1, {CAUSE}}}, KIND(EPOLL_CTL), 0},
     /* Not the library's, but the program's way to its clients. */
-    {"accept4", NUMBER, {{-1, {CAUSE, EAGAIN, EINTR}}}, KIND(ACCEPT), 0},
+    {"accept", NUMBER, {{-1, {CAUSE, EAGAIN, EINTR}}}, KIND(ACCEPT), 0},
 };
 
 /* The call that is being made, for whoever has to tell of it: in memory that processes share. */

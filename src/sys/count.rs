@@ -18,7 +18,8 @@ macro_rules! calls {
 
 calls! {
     Close "close",
-    Epollcreate "epoll_create1",
+    Epollcreate "epoll_create",
+    Epollcreate1 "epoll_create1",
     Epollctl "epoll_ctl",
     Epollwait "epoll_wait",
     Eventfd "eventfd2",

@@ -5,8 +5,9 @@ use super::own;
 use crate::fd::Fd;
 use libc::{c_int, epoll_event};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::mem::MaybeUninit;
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 
 /// What to do with a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,12 +19,27 @@ pub(crate) enum Op {
 
 /// A new set, closed on exec.
 pub(crate) fn create() -> Result<Fd, Errno> {
+    count(Call::Epollcreate1);
+    // SAFETY: no pointer is passed.
+    let set = match Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }) {
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => create_as_before()?,
+        // SAFETY: just opened.
+        n => unsafe { own::owner(n?) }?,
+    };
+    Fd::new(own::above_standard(set)?.into_raw_fd().into())
+}
+
+/// The older call, which is the one on the lists of sandboxes that were made for libowfat.
+fn create_as_before() -> Result<OwnedFd, Errno> {
     count(Call::Epollcreate);
     // SAFETY: no pointer is passed.
-    let n = Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+    let n = Errno::result(unsafe { libc::epoll_create(1) })?;
     // SAFETY: just opened.
-    let set = own::above_standard(unsafe { own::owner(n) }?)?;
-    Fd::new(set.into_raw_fd().into())
+    let set = unsafe { own::owner(n) }?;
+    count(Call::Fcntl);
+    // One that programs would inherit is none.
+    fcntl(&set, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|_| Errno::ENOSYS)?;
+    Ok(set)
 }
 
 pub(crate) fn ctl(set: Fd, op: Op, fd: Fd, events: u32, data: u64) -> Result<(), Errno> {

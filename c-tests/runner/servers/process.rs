@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::stage;
-use crate::{child, place};
+use crate::{child, kernel, place};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashMap;
@@ -41,6 +41,9 @@ impl Server {
         backend: &str,
         directory: &Path,
     ) -> Result<Server, Box<dyn Error>> {
+        let mut on_old_kernel =
+            kernel::asked().map(|refused| kernel::around(&refused, command)).transpose()?;
+        let command = on_old_kernel.as_mut().unwrap_or(command);
         command.env("OWFAT_IO_BACKEND", backend).env("LD_LIBRARY_PATH", directory);
         let child = spawn(command.stdout(Stdio::piped()))?;
         let mut server = Server { child, address: loopback(0), listens: None };
