@@ -67,6 +67,24 @@ TEST(RULE6_hint_of_a_number_that_was_closed_and_reused) {
   }
 }
 
+TEST(RULE2_a_connection_that_is_set_up_twice_in_its_first_turn_is_reported_on) {
+  int64 d[2], idle[2];
+  l_idle();
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  CHECK_INT(io_fd(d[0]), 1);
+  io_wantwrite(d[0]);
+  t_unix_pair(idle);
+  io_nonblock(idle[0]);
+  CHECK_INT(io_fd(idle[0]), 1);
+  io_wantread(idle[0]);
+  io_waituntil2(100);
+  CHECK_INT(io_canwrite(), d[0]);
+  io_nonblock(d[0]);
+  CHECK_INT(io_fd(d[0]), 1); /* the same file: what is wanted stays */
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+}
+
 TEST(RULE2_file_under_two_numbers_is_reported_under_both) {
   int64 d[2], copy, first, second;
   char c;

@@ -66,15 +66,9 @@ pub(crate) fn passed_on(fd: Fd) {
 pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
     crate::sys::mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
     let mut state = state();
-    let new = match state.table.get(fd) {
-        Some(e) => {
-            e.mode = mode;
-            e.was_only_asked_about()
-        }
-        None => true,
-    };
-    if new {
-        state.just_set = Some(fd);
+    match state.table.get(fd) {
+        Some(e) => e.mode = mode,
+        None => state.just_set = Some(fd),
     }
     Ok(())
 }

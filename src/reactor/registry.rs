@@ -30,19 +30,28 @@ impl Reactor {
         };
         let new = self.table.get(fd).is_none();
         self.admit(fd)?;
-        let number = fd.index() as u32;
-        if std::mem::take(&mut self.table.listed(number).can_write_hint) {
-            // It may have been about another file: nothing but a registration in the kernel would show that.
-            self.withdraw(Direction::Write, number);
-        }
-        let e = self.table.listed(number);
+        self.doubt_readiness(fd);
+        let e = self.table.listed(fd.index() as u32);
         if new && just_set {
             e.arrival = Arrival::Connection;
         }
         e.mode = mode;
         e.kind = FileKind::Unknown;
-        e.can_write_hint = flags.can_write;
+        e.can_write_hint |= flags.can_write;
         Ok(())
+    }
+
+    /// Has the kernel asked anew about a registered number that it may not know as the same file: what was found ready
+    /// may have been another one. What the program has set stays, because nothing says that it was.
+    fn doubt_readiness(&mut self, fd: Fd) {
+        let Some(e) = self.table.get(fd).filter(|e| e.watch().is_none()) else { return };
+        e.can_write_hint = false;
+        let found = e.pending - e.queued;
+        for dir in [Direction::Read, Direction::Write] {
+            if found.has(dir) {
+                self.withdraw(dir, fd.index() as u32);
+            }
+        }
     }
 
     /// The mode of `fd`, which must be open.
@@ -90,12 +99,7 @@ impl Reactor {
 
     /// Whether the number stands for another file than the one that was registered.
     fn is_another_file(&mut self, fd: Fd) -> bool {
-        let just_set = self.just_set == Some(fd);
         let Some(e) = self.table.get(fd) else { return false };
-        if e.was_only_asked_about() {
-            // The kernel cannot tell; but this is how connections are registered when they are new.
-            return just_set || e.dead;
-        }
         let (token, watch, dead) = (Token { fd, generation: e.generation }, e.watch(), e.dead);
         match self.live_backend() {
             // Without a registration in the kernel there is nothing to compare with.

@@ -138,6 +138,16 @@ impl Model {
         self.places[p].queued -= dir.into();
     }
 
+    /// What was found of a file that may be another one now.
+    fn doubt(&mut self, p: usize) {
+        self.places[p].hint = false;
+        for dir in [Direction::Read, Direction::Write] {
+            if !self.places[p].queued.has(dir) {
+                self.pending[dir.index()].remove(&p);
+            }
+        }
+    }
+
     fn wait(&mut self, world: &dyn World) {
         for p in 0..PLACES {
             self.places[p].writable = world.ready(p).has(Direction::Write);

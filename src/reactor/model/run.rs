@@ -122,7 +122,11 @@ impl Run<'_> {
                 self.model.pending[dir.index()].insert(p);
             }
             Op::Again(p, hint) => {
-                self.rig.register(self.world.fd(p), hint);
+                let fd = self.world.fd(p);
+                if self.rig.state().table.get(fd).is_some_and(|e| e.watched.is_none()) {
+                    self.model.doubt(p);
+                }
+                self.rig.register(fd, hint);
                 self.model.places[p].hint |= hint;
             }
             Op::Fork => self.rig.state().forks += 1,
