@@ -17,9 +17,17 @@ R_HELPER void registered(int a, int r, int hint) {
   say_line();
 }
 
+/* Whether an earlier hint outlives it is open: it may have been about what had the number before. */
+R_HELPER int is_hinted(int a) {
+  if (!known(a) || !ends[a].hint) return 0;
+  add(" hinted");
+  say_line();
+  return 1;
+}
+
 R_HELPER void fd(int a) {
   call("fd", a, -1);
-  registered(a, io_fd(fd_of(a)), 0);
+  if (!is_hinted(a)) registered(a, io_fd(fd_of(a)), 0);
 }
 
 R_HELPER void fd_canwrite(int a) {
@@ -31,6 +39,7 @@ R_HELPER void fd_canwrite(int a) {
 R_HELPER void fd_flags(int a, int flags) {
   int r;
   call("fd_flags", a, -1);
+  if (!(flags & IO_FD_CANWRITE) && is_hinted(a)) return;
   if (!known(a)) flags &= ~(IO_FD_BLOCK | IO_FD_NONBLOCK); /* 0.32 takes all memory for number -1 */
   r = io_fd_flags(fd_of(a), flags);
   if (flags & IO_FD_NONBLOCK) io_nonblock(fd_of(a));

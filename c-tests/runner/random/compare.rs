@@ -119,7 +119,7 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
     for (step, mine) in ours.lines.iter().enumerate() {
         let last = step + 1 == original.lines.len() && original.end != "exit 0";
         let Some(theirs) = original.lines.get(step).filter(|_| !last) else {
-            let blame = defects::of_the_end(&original.end, ours, step);
+            let blame = defects::of_the_end(original, ours, step);
             match blame {
                 Some(blame) => *findings.defects.entry(blame.name).or_default() += 1,
                 None => {

@@ -41,16 +41,19 @@ impl Blame {
 }
 
 /// The defect with which 0.32 ended so before its time. It has not told all of the call that it was at; we have.
-pub(crate) fn of_the_end(end: &str, ours: &Run, step: usize) -> Option<Blame> {
+pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blame> {
     let (line, before) = (&ours.lines[step], &ours.lines[..step]);
+    let before_there = &original.lines[..step.min(original.lines.len())];
     let warm = before.first().is_some_and(|begin| !begin.says("1") && !begin.says("3"));
     let waits = ["events", "turn", "wait_only", "idle"].contains(&line.call.as_str());
-    match end {
+    match original.end.as_str() {
         "signal 13" if ["send_batch", "pump", "sendfile_to", "passfd"].contains(&line.call.as_str()) => {
             Some(Blame::new("D11"))
         }
         "signal 14" => Some(Blame::new("D9")),
-        "hangs" if line.is("haunted") => Some(Blame::new("D12")),
+        "hangs" if line.is("haunted") || has_a_haunted_number(line.a, before_there) => {
+            Some(Blame::new("D12"))
+        }
         "signal 11" if tells_events(&line.call) && before.iter().any(|l| l.call == "finish_and_shutdown") => {
             Some(Blame::new("events-after-shutdown"))
         }
@@ -64,6 +67,15 @@ pub(crate) fn of_the_end(end: &str, ours: &Run, step: usize) -> Option<Blame> {
         }
         _ => None,
     }
+}
+
+/// Whether an end was made with a number that had been closed behind the library.
+fn has_a_haunted_number(end: Option<usize>, before: &[Line]) -> bool {
+    let number = before.iter().rev().filter(|l| l.says("made")).find_map(|l| {
+        let place = [l.a, l.b].iter().position(|&made| made == end)?;
+        l.aside.split(' ').filter_map(|word| word.strip_prefix('n')?.parse::<i64>().ok()).nth(place)
+    });
+    number.is_some() && before.iter().any(|l| l.call == "plain_close" && l.number("n") == number)
 }
 
 /// A descriptor that 0.32 leaves open: what is connected to it does not hear of the end, and what was passed over it
@@ -169,6 +181,14 @@ impl Case<'_> {
                 both("K2").map(|b| b.with_batch(line))
             }
             // What is held back is not answered by a reset yet.
+            "shut"
+                if line.is("tcp")
+                    && line.is("alone")
+                    && (theirs.as_str(), ours.as_str()) == ("0", "-1 ENOTCONN")
+                    && self.corked(line.a) =>
+            {
+                both("K2")
+            }
             _ if line.is("tcp")
                 && line.is("alone")
                 && !theirs.starts_with('-')
