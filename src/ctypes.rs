@@ -4,7 +4,7 @@
 //! implementation); the assertions here and their C twins in `c-tests/layout/` keep the two equal.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
-use std::mem::{align_of, offset_of, size_of};
+use std::mem::size_of;
 
 /// Seconds, as a TAI64 label.
 #[repr(C)]
@@ -93,10 +93,10 @@ pub struct IoMuxSlot {
     pub events: c_int,
 }
 
-/// The room that a `sem_t` takes.
+/// What programs see as a `sem_t`, in its size and alignment.
 #[repr(C)]
 #[derive(Debug)]
-pub struct MuxSemaphore([c_long; size_of::<libc::sem_t>() / size_of::<c_long>()]);
+pub struct MuxSemaphore(libc::sem_t);
 
 /// An I/O multiplexer for several threads, as libowfat 0.32 lays it out.
 #[repr(C)]
@@ -125,6 +125,7 @@ pub type SendfileCallback =
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
+    use std::mem::{align_of, offset_of};
     assert!(size_of::<Tai>() == 8 && align_of::<Tai>() == 8);
     assert!(size_of::<Taia>() == 16 && align_of::<Taia>() == 8);
     assert!(offset_of!(Taia, nano) == 8 && offset_of!(Taia, atto) == 12);
@@ -138,7 +139,28 @@ const _: () = {
     assert!(offset_of!(IobEntry, fd) == 8 && offset_of!(IobEntry, buf) == 16);
     assert!(offset_of!(IobEntry, offset) == 24 && offset_of!(IobEntry, n) == 32);
     assert!(offset_of!(IobEntry, cleanup) == 40);
-    assert!(size_of::<IoMux>() == 1072 && align_of::<IoMux>() == 8);
+    assert!(size_of::<IoMux>() == 1072 && align_of::<IoMux>() == align_of::<MuxSemaphore>());
     assert!(offset_of!(IoMux, working) == 4 && offset_of!(IoMux, h) == 8 && offset_of!(IoMux, l) == 12);
+    assert!(offset_of!(IoMux, q) == 16 && offset_of!(IoMux, sem) == 1040);
+};
+
+/// i386 aligns numbers of 64 bits to 4 bytes.
+#[cfg(target_arch = "x86")]
+const _: () = {
+    use std::mem::{align_of, offset_of};
+    assert!(size_of::<Tai>() == 8 && align_of::<Tai>() == 4);
+    assert!(size_of::<Taia>() == 16 && align_of::<Taia>() == 4);
+    assert!(offset_of!(Taia, nano) == 8 && offset_of!(Taia, atto) == 12);
+    assert!(size_of::<Array>() == 24 && align_of::<Array>() == 4);
+    assert!(offset_of!(Array, allocated) == 4 && offset_of!(Array, initialized) == 12);
+    assert!(offset_of!(Array, headroom) == 20);
+    assert!(size_of::<IoBatch>() == 44 && align_of::<IoBatch>() == 4);
+    assert!(offset_of!(IoBatch, bytesleft) == 24 && offset_of!(IoBatch, next) == 32);
+    assert!(offset_of!(IoBatch, bufs) == 36 && offset_of!(IoBatch, files) == 40);
+    assert!(size_of::<IobEntry>() == 36 && align_of::<IobEntry>() == 4);
+    assert!(offset_of!(IobEntry, fd) == 4 && offset_of!(IobEntry, buf) == 12);
+    assert!(offset_of!(IobEntry, offset) == 16 && offset_of!(IobEntry, n) == 24);
+    assert!(offset_of!(IobEntry, cleanup) == 32);
+    assert!(size_of::<IoMux>() == 1056 && align_of::<IoMux>() == align_of::<MuxSemaphore>());
     assert!(offset_of!(IoMux, q) == 16 && offset_of!(IoMux, sem) == 1040);
 };

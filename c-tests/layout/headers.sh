@@ -93,9 +93,9 @@ done
 said "among libowfat's headers"
 
 for cc in gcc clang; do
-    compile $cc "-std=c11 $strict -DBATCH_SIZE=72 -I $include" "$here/layout.c" "layout, ours"
-    compile $cc "-std=c11 $strict -DBATCH_SIZE=72 -I $include/libowfat" "$here/layout.c" "layout, ours as libowfat/"
-    compile $cc "-std=c11 $strict -DBATCH_SIZE=64 -isystem /usr/include" "$here/layout.c" "layout, libowfat's"
+    compile $cc "-std=c11 $strict -DHAS_AUTOFREE=1 -I $include" "$here/layout.c" "layout, ours"
+    compile $cc "-std=c11 $strict -DHAS_AUTOFREE=1 -I $include/libowfat" "$here/layout.c" "layout, ours as libowfat/"
+    compile $cc "-std=c11 $strict -DHAS_AUTOFREE=0 -isystem /usr/include" "$here/layout.c" "layout, libowfat's"
 done
 said "layout.c"
 

@@ -1,12 +1,18 @@
 /* Sizes, offsets and constants of the binary interface, as assertions: compiling is the test. Compiled by
-   headers.sh against our headers and against libowfat's, with -DBATCH_SIZE=72 or 64. */
-#ifndef BATCH_SIZE
-#error "BATCH_SIZE: 64 as in libowfat 0.32, 72 as in 0.34"
+   headers.sh against our headers and against libowfat's, with -DHAS_AUTOFREE=1 or 0, and by targets/check.sh for i386. */
+#ifndef HAS_AUTOFREE
+#error "HAS_AUTOFREE: 0 as in libowfat 0.32, 1 as in 0.34"
 #endif
 #include "io.h"
 #include "iob.h"
 #include <stddef.h>
 
+/* A number for machines of 64 bits, and for i386, which aligns numbers of 64 bits to 4 bytes. */
+#ifdef __i386__
+#define W(on64, on386) (on386)
+#else
+#define W(on64, on386) (on64)
+#endif
 #define EQUAL(what, value) _Static_assert((what) == (value), #what)
 #define SIZE(type, size, alignment)                                                                              \
     EQUAL(sizeof(type), size);                                                                                   \
@@ -16,43 +22,43 @@
     EQUAL(sizeof(((type *)0)->field), size)
 #define SAME(a, b) _Static_assert(_Generic((a) + 0, __typeof__((b) + 0): 1, default: 0), #a " has the type of " #b)
 
-SIZE(int64, 8, 8);
-SIZE(uint64, 8, 8);
+SIZE(int64, 8, W(8, 4));
+SIZE(uint64, 8, W(8, 4));
 SIZE(int32, 4, 4);
 SIZE(uint32, 4, 4);
 _Static_assert((int64)-1 < 0 && (uint64)-1 > 0 && (int32)-1 < 0 && (uint32)-1 > 0, "signs");
 SAME((int64)0, (int64_t)0);
 SAME((uint64)0, (uint64_t)0);
 
-SIZE(array, 32, 8);
-FIELD(array, p, 0, 8);
-FIELD(array, allocated, 8, 8);
-FIELD(array, initialized, 16, 8);
-FIELD(array, headroom, 24, 8);
+SIZE(array, W(32, 24), W(8, 4));
+FIELD(array, p, 0, W(8, 4));
+FIELD(array, allocated, W(8, 4), 8);
+FIELD(array, initialized, W(16, 12), 8);
+FIELD(array, headroom, W(24, 20), W(8, 4));
 _Static_assert(_Generic(((array *)0)->allocated, int64: 1, default: 0), "allocated is signed");
 _Static_assert(_Generic(((array *)0)->initialized, uint64: 1, default: 0), "initialized is unsigned");
 
-SIZE(io_batch, BATCH_SIZE, 8);
-FIELD(io_batch, b, 0, 32);
-FIELD(io_batch, bytesleft, 32, 8);
-FIELD(io_batch, next, 40, 8);
-FIELD(io_batch, bufs, 48, 8);
-FIELD(io_batch, files, 56, 8);
-#if BATCH_SIZE == 72
-FIELD(io_batch, autofree, 64, 4);
+SIZE(io_batch, W(64 + 8 * HAS_AUTOFREE, 44 + 4 * HAS_AUTOFREE), W(8, 4));
+FIELD(io_batch, b, 0, W(32, 24));
+FIELD(io_batch, bytesleft, W(32, 24), 8);
+FIELD(io_batch, next, W(40, 32), W(8, 4));
+FIELD(io_batch, bufs, W(48, 36), W(8, 4));
+FIELD(io_batch, files, W(56, 40), W(8, 4));
+#if HAS_AUTOFREE
+FIELD(io_batch, autofree, W(64, 44), 4);
 #endif
 
-SIZE(struct tai, 8, 8);
-SIZE(tai64, 8, 8);
+SIZE(struct tai, 8, W(8, 4));
+SIZE(tai64, 8, W(8, 4));
 FIELD(tai64, x, 0, 8);
-SIZE(struct taia, 16, 8);
-SIZE(tai6464, 16, 8);
+SIZE(struct taia, 16, W(8, 4));
+SIZE(tai6464, 16, W(8, 4));
 FIELD(tai6464, sec, 0, 8);
 FIELD(tai6464, nano, 8, 4);
 FIELD(tai6464, atto, 12, 4);
 
-SIZE(iomux_t, 1072, 8);
-SIZE(struct iomux, 1072, 8);
+SIZE(iomux_t, W(1072, 1056), _Alignof(sem_t));
+SIZE(struct iomux, W(1072, 1056), _Alignof(sem_t));
 FIELD(iomux_t, ctx, 0, 4);
 FIELD(iomux_t, working, 4, 4);
 FIELD(iomux_t, h, 8, 4);
@@ -60,7 +66,7 @@ FIELD(iomux_t, l, 12, 4);
 FIELD(iomux_t, q, 16, 1024);
 FIELD(iomux_t, q[1].fd, 24, 4);
 FIELD(iomux_t, q[0].events, 20, 4);
-FIELD(iomux_t, sem, 1040, 32);
+FIELD(iomux_t, sem, 1040, W(32, 16));
 _Static_assert(_Generic(((iomux_t *)0)->sem, sem_t: 1, default: 0), "sem is a semaphore");
 
 SIZE(enum io_fd_flags, 4, 4);

@@ -108,9 +108,11 @@ fn limit() -> Duration {
     if is_checked() { LIMIT_WHEN_CHECKED } else { LIMIT }
 }
 
-/// Whether valgrind or a sanitizer looks on.
+/// Whether valgrind, a sanitizer or an emulator looks on.
 fn is_checked() -> bool {
-    under_valgrind() || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"))
+    under_valgrind()
+        || std::env::var_os("EMULATOR").is_some()
+        || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"))
 }
 
 fn under_valgrind() -> bool {

@@ -38,10 +38,10 @@ impl Program {
         recipe.built.get_or_init(|| compile(&recipe.source, recipe.with)).as_deref().map_err(Clone::clone)
     }
 
-    /// A command that runs the program as the environment asks (`VALGRIND`), with our library in reach.
+    /// A command that runs the program as the environment asks (`VALGRIND`, `EMULATOR`), with our library in reach.
     pub(crate) fn command(&self) -> Result<Command, String> {
         let path = self.path()?;
-        let wrapper = env::var("VALGRIND").unwrap_or_default();
+        let wrapper = env::var("VALGRIND").or_else(|_| env::var("EMULATOR")).unwrap_or_default();
         let mut words = wrapper.split_whitespace();
         let mut command = match words.next() {
             Some(word) => {
