@@ -1,5 +1,7 @@
 /* iob_send when each system call and each allocation in it fails or falls short: nothing lost, nothing sent twice,
  * nothing released early or twice. */
+#include "faults/names.h"
+
 #include "delivery.h"
 
 static int64 source, peer;

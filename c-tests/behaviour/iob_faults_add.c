@@ -1,5 +1,7 @@
 /* Making and filling batches when memory runs out: a failure is told and changes nothing, and what was handed over is
  * released once. */
+#include "faults/names.h"
+
 #include "batch.h"
 #include "faults.h"
 

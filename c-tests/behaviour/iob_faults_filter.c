@@ -1,5 +1,7 @@
 /* iob_write and iob_write2 when each answer of the filter, each system call and each allocation fails or falls short:
  * the filter sees every byte once, and again at the same address what it did not take. */
+#include "faults/names.h"
+
 #include "delivery.h"
 
 /* Nothing is open under it. */

@@ -305,7 +305,7 @@ TEST(T28_the_loop_ends) {
 TEST(S3_11_pieces_beyond_2_gib) {
   int64 out = open("/dev/null", O_WRONLY);
   const int64 size = (int64)5 << 30;
-  void *m = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *m = (uint64)size > SIZE_MAX ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (m == MAP_FAILED) SKIP("no address space for 5 GiB");
   CHECK_INT(io_fd(out), 1);
   CHECK_INT(iob_adds(&b, "head"), 1);

@@ -2,6 +2,8 @@
  *
  * send, recvmsg and munmap are intercepted: loopback copies after all and says so, which would end every case with
  * its first notice. */
+#include "faults/names.h"
+
 #include "batch.h"
 
 #include <linux/errqueue.h>

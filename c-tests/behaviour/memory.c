@@ -1,5 +1,7 @@
 /* Memory runs out, at every allocation in turn and for the whole process: that is an error code, and never the end of
  * the process. Nothing is lost or leaked by it, and with memory again everything goes on. */
+#include "faults/names.h"
+
 #include "memory.h"
 #include "taia.h"
 

@@ -1,6 +1,8 @@
 /* A session of a server in which each system call and each allocation fails or falls short, one after the other:
  * no crash, no hang, no code or errno that is not documented, nothing lost or sent twice, nothing left open or
  * allocated. Each point has a process to itself. `faults injected: N` is what a walk has done. */
+#include "faults/names.h"
+
 #include "session/alone.h"
 #include "session/clients.h"
 

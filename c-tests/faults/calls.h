@@ -71,6 +71,13 @@ int posix_fadvise(int fd, off_t from, off_t n, int advice) {
   return fault_due(FAULT_FADVISE, &whole) < 0 ? errno : FAULT_REAL(posix_fadvise)(fd, from, n, advice);
 }
 
+#if __SIZEOF_POINTER__ < 8 /* the name that the library calls there */
+int posix_fadvise64(int fd, off64_t from, off64_t n, int advice) {
+  size_t whole = 1;
+  return fault_due(FAULT_FADVISE, &whole) < 0 ? errno : FAULT_REAL(posix_fadvise64)(fd, from, n, advice);
+}
+#endif
+
 struct fault_thread { void *(*run)(void *), *argument; };
 
 T_HELPER void *fault_run(void *p) {

@@ -34,6 +34,14 @@ ssize_t sendfile(int out, int in, off_t *off, size_t n) {
 ssize_t pread(int fd, void *p, size_t n, off_t off) {
   FAULT_BYTES(FAULT_PREAD, -2, n, FAULT_REAL(pread)(fd, p, n, off));
 }
+#if __SIZEOF_POINTER__ < 8 /* the names that the library calls there */
+ssize_t sendfile64(int out, int in, off64_t *off, size_t n) {
+  FAULT_BYTES(FAULT_SENDFILE, out, n, FAULT_REAL(sendfile64)(out, in, off, n));
+}
+ssize_t pread64(int fd, void *p, size_t n, off64_t off) {
+  FAULT_BYTES(FAULT_PREAD, -2, n, FAULT_REAL(pread64)(fd, p, n, off));
+}
+#endif
 ssize_t read(int fd, void *p, size_t n) {
   FAULT_BYTES(FAULT_READ, -2, n, FAULT_REAL(read)(fd, p, n));
 }
@@ -71,21 +79,22 @@ ssize_t writev(int fd, const struct iovec *v, int count) {
                                                : FAULT_REAL(writev)(fd, v, count));
 }
 
-ssize_t pwritev2(int fd, const struct iovec *v, int count, off_t off, int flags) {
-  struct iovec part[FAULT_PIECES];
-  size_t all = fault_sum(v, (size_t)count), n = all;
-  FAULT_BYTES(FAULT_WRITEV, fd, n,
-              n < all && count <= FAULT_PIECES ? FAULT_REAL(pwritev2)(fd, part, fault_cut(v, n, part), off, flags)
-                                               : FAULT_REAL(pwritev2)(fd, v, count, off, flags));
-}
+#define FAULT_VECTORS(kind, to, name, offset)                                                  \
+  ssize_t name(int fd, const struct iovec *v, int count, offset off, int flags) {              \
+    struct iovec part[FAULT_PIECES];                                                           \
+    size_t all = fault_sum(v, (size_t)count), n = all;                                         \
+    FAULT_BYTES(kind, to, n,                                                                   \
+                n < all && count <= FAULT_PIECES                                               \
+                    ? FAULT_REAL(name)(fd, part, fault_cut(v, n, part), off, flags)            \
+                    : FAULT_REAL(name)(fd, v, count, off, flags));                             \
+  }
 
-ssize_t preadv2(int fd, const struct iovec *v, int count, off_t off, int flags) {
-  struct iovec part[FAULT_PIECES];
-  size_t all = fault_sum(v, (size_t)count), n = all;
-  FAULT_BYTES(FAULT_PREAD, -2, n,
-              n < all && count <= FAULT_PIECES ? FAULT_REAL(preadv2)(fd, part, fault_cut(v, n, part), off, flags)
-                                               : FAULT_REAL(preadv2)(fd, v, count, off, flags));
-}
+FAULT_VECTORS(FAULT_WRITEV, fd, pwritev2, off_t)
+FAULT_VECTORS(FAULT_PREAD, -2, preadv2, off_t)
+#if __SIZEOF_POINTER__ < 8
+FAULT_VECTORS(FAULT_WRITEV, fd, pwritev64v2, off64_t)
+FAULT_VECTORS(FAULT_PREAD, -2, preadv64v2, off64_t)
+#endif
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
   struct iovec part[FAULT_PIECES];

@@ -153,7 +153,7 @@ static void loop_that_ends(void) {
     if (!hear(c, "once")) CHECK(fault.hit);
     JUST(io_finishandshutdown, ());
     CHECK_INT(DO(io_canread, ()), -1);
-    CHECK(DO(io_getcookie, (c->s)) == 0);
+    CHECK(DO_POINTER(io_getcookie, (c->s)) == 0);
   }
   hang_up(c);
 }

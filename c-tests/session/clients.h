@@ -57,7 +57,7 @@ static int register_as(struct connection *c, int how) {
     return 0;
   }
   c->registered = 1;
-  CHECK(DO(io_getcookie, (c->s)) == 0);
+  CHECK(DO_POINTER(io_getcookie, (c->s)) == 0);
   JUST(io_setcookie, (c->s, c));
   want(c, 1);
   return 1;
@@ -111,7 +111,7 @@ static int turns(struct connection *c, int count) {
 static int registers_again(struct connection *c) {
   int64 cookie;
   if (DO(io_fd, (c->s)) == 0) return 0;
-  cookie = DO(io_getcookie, (c->s));
+  cookie = DO_POINTER(io_getcookie, (c->s));
   if (kernel_lies(c) || rule_has(KIND(EPOLL_CTL), ENOENT)) return cookie != 0;
   CHECK(cookie == (intptr_t)c);
   return 1;
@@ -150,7 +150,7 @@ static int answers(struct connection *c, int64 (*call)(struct connection *, void
   int64 owned;
   int done;
   if (autofree) {
-    b = (io_batch *)(intptr_t)DO(iob_new_autofree, (3));
+    b = (io_batch *)(intptr_t)DO_POINTER(iob_new_autofree, (3));
     if (!b) return 1;
   } else {
     memset(b, 0, sizeof *b);

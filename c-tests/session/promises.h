@@ -179,6 +179,7 @@ T_HELPER int64 step_end(int64 r) {
 /* A call with faults: DO(io_tryread, (d, buf, n)). What SENDS sends to `to` is counted. JUST returns nothing. */
 #define DO(call, arguments) (step_begin(#call, -1), step_end((int64)(call arguments)))
 #define SENDS(to, call, arguments) (step_begin(#call, to), step_end((int64)(call arguments)))
+#define DO_POINTER(call, arguments) (step_begin(#call, -1), step_end((int64)(intptr_t)(call arguments)))
 #define JUST(call, arguments) (step_begin(#call, -1), call arguments, (void)step_end(0))
 
 #endif

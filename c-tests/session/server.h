@@ -89,7 +89,7 @@ static void hang_up(struct connection *c) {
   client_takes(c);
   JUST(io_close, (c->s));
   CHECK_INT(fcntl((int)c->s, F_GETFD), -1);
-  CHECK(DO(io_getcookie, (c->s)) == 0);
+  CHECK(DO_POINTER(io_getcookie, (c->s)) == 0);
   if (c->peer != -1) {
     struct pollfd p = {.fd = c->peer, .events = POLLIN};
     CHECK_INT(poll(&p, 1, L_PATIENCE), 1);

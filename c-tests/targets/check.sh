@@ -1,0 +1,97 @@
+#!/bin/bash
+# targets/check.sh CARGO TARGET: the library for another machine, C library or system, as far as this machine can show
+# it. Debian's Rust, which has the source of Rust's own library, builds that for the target too.
+#
+# | TARGET | what runs |
+# |---|---|
+# | i686 | unit tests, layout, the behaviour suite: natively, on glibc |
+# | aarch64 | the same under qemu's user mode |
+# | musl | the same natively, with the shared library and in static programs |
+# | s390x | unit tests under qemu's user mode: another byte order |
+# | freebsd, netbsd, openbsd, dragonfly, macos | nothing: the library is compiled |
+set -euo pipefail
+cargo=$1 target=$2
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cd "$root"
+out=$root/build/targets/$target
+mkdir -p "$out"
+
+# With `std`, and what its tests need.
+built() {
+  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@" --locked --lib --target "$triple" \
+    -Zbuild-std=std,panic_unwind,test --target-dir "$out"
+}
+
+# What is compiled must be without a warning, as at home.
+checked() {
+  RUSTFLAGS='-D warnings' built check
+  echo "$target: compiled, not run"
+}
+
+# linker RUSTFLAGS...: how programs for the target are linked.
+linked_by() {
+  local name
+  name=$(echo "$triple" | tr a-z- A-Z_)
+  export "CARGO_TARGET_${name}_LINKER=$1"
+  shift
+  export "CARGO_TARGET_${name}_RUSTFLAGS=$*"
+}
+
+# emulated_by COMMAND: what programs for the target are run by.
+emulated_by() {
+  export EMULATOR="$*"
+  export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_RUNNER=$*"
+}
+
+unit_tests() { built test --release; }
+
+layout() {
+  local compile="$CC -std=c11 -Wall -Wextra -Werror -fsyntax-only $root/c-tests/layout/layout.c"
+  $compile -DHAS_AUTOFREE=1 -I "$root/include"
+  $compile -DHAS_AUTOFREE=0 -isystem /usr/include
+}
+
+# behaviour CC: the suite, in programs that this compiler has linked with the library.
+behaviour() {
+  CC=$1 OWFAT_IO_LIBDIR=$out/$triple/release CARGO_TARGET_DIR=$root/build/targets/runner \
+    "$cargo" test --release --locked --features tools --test c -- behaviour::
+}
+
+case $target in
+i686)
+  triple=i686-unknown-linux-gnu CC=i686-linux-gnu-gcc
+  linked_by $CC
+  unit_tests
+  layout
+  built build --release
+  behaviour "$CC -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
+  ;;
+aarch64)
+  triple=aarch64-unknown-linux-gnu CC=aarch64-linux-gnu-gcc
+  linked_by $CC
+  emulated_by qemu-aarch64 -L /usr/aarch64-linux-gnu
+  unit_tests
+  layout
+  built build --release
+  behaviour "$CC"
+  ;;
+musl)
+  triple=x86_64-unknown-linux-musl CC=musl-gcc
+  linked_by $CC -Ctarget-feature=-crt-static -Clink-self-contained=no
+  unit_tests
+  built build --release
+  behaviour "$CC"
+  behaviour "$CC -static"
+  ;;
+s390x)
+  triple=s390x-unknown-linux-gnu
+  linked_by s390x-linux-gnu-gcc
+  emulated_by qemu-s390x -L /usr/s390x-linux-gnu
+  unit_tests
+  ;;
+freebsd | netbsd | openbsd | dragonfly) triple=x86_64-unknown-$target && checked ;;
+macos) triple=aarch64-apple-darwin && checked ;;
+*) echo "check-targets: no target '$target': see the table in $0" >&2; exit 2 ;;
+esac
+echo "check-targets: $target: all passed"
