@@ -67,13 +67,16 @@ follow as_user "Two commands" 3
 inside sh -c 'mv /home/user/bin/* /usr/bin'
 # shellcheck disable=SC2016 # the folder's shell expands it
 inside sh -c 'cd /home/user/libowfat_io/c-tests && flags=$(pkg-config --cflags --libs libowfat_io) &&
-	cc -o /tmp/consumer consumers/consumer.c $flags && cc -I . -o /tmp/refuse packages/refuse.c $flags'
+	cc -o /tmp/consumer consumers/consumer.c $flags && cc -I . -o /tmp/old kernel/old.c $flags'
 
 echo "3. an old kernel:"
-said=$(inside /tmp/refuse /tmp/consumer 2>&1)
+old="/tmp/old epoll_pwait2=ENOSYS,io_uring_setup=ENOSYS --"
+# shellcheck disable=SC2086 # several words
+said=$(inside $old /tmp/consumer 2>&1)
 [ "$said" = "the event came" ] || fail "without epoll_pwait2: $said"
 echo "   $said"
-said=$(inside env OWFAT_IO_BACKEND=io_uring /tmp/refuse /tmp/consumer 2>&1)
+# shellcheck disable=SC2086 # several words
+said=$(inside env OWFAT_IO_BACKEND=io_uring $old /tmp/consumer 2>&1)
 wanted=$'libowfat_io: this system refuses io_uring; using epoll\nthe event came'
 [ "$said" = "$wanted" ] || fail "without io_uring: $said"
 echo "   ${said%%$'\n'*}"

@@ -22,23 +22,23 @@ pub(crate) fn create() -> Result<Fd, Errno> {
     count(Call::Epollcreate1);
     // SAFETY: no pointer is passed.
     let set = match Errno::result(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }) {
-        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => create_as_before()?,
+        Err(refusal @ (Errno::ENOSYS | Errno::EPERM | Errno::EACCES)) => create_as_before(refusal)?,
         // SAFETY: just opened.
         n => unsafe { own::owner(n?) }?,
     };
     Fd::new(own::above_standard(set)?.into_raw_fd().into())
 }
 
-/// The older call, which is the one on the lists of sandboxes that were made for libowfat.
-fn create_as_before() -> Result<OwnedFd, Errno> {
+/// The older call, which is the one on the lists of sandboxes that were made for libowfat. A set that programs would
+/// inherit is none: then it stays at the `refusal`.
+fn create_as_before(refusal: Errno) -> Result<OwnedFd, Errno> {
     count(Call::Epollcreate);
     // SAFETY: no pointer is passed.
     let n = Errno::result(unsafe { libc::epoll_create(1) })?;
     // SAFETY: just opened.
     let set = unsafe { own::owner(n) }?;
     count(Call::Fcntl);
-    // One that programs would inherit is none.
-    fcntl(&set, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|_| Errno::ENOSYS)?;
+    fcntl(&set, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|_| refusal)?;
     Ok(set)
 }
 
