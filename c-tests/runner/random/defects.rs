@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
+//! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
 //! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |
 //! | `stale-after-error` | leaves the write event when `iob_send` fails |
@@ -53,6 +54,13 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
         "signal 14" => Some(Blame::new("D9")),
         "hangs" if line.is("haunted") || has_a_haunted_number(line.a, before_there) => {
             Some(Blame::new("D12"))
+        }
+        // It tells of a number that nobody has registered and that is in blocking mode.
+        "hangs"
+            if line.call == "turn"
+                && before.iter().any(|l| l.call.starts_with("want") && l.is("unregistered")) =>
+        {
+            Some(Blame::new("Q3"))
         }
         "signal 11" if tells_events(&line.call) && before.iter().any(|l| l.call == "finish_and_shutdown") => {
             Some(Blame::new("events-after-shutdown"))
@@ -238,6 +246,9 @@ impl Case<'_> {
             }
             "reset_batch" if self.differs_in(&["FILES-OPEN"]) && self.closed_in_the_queue() => {
                 Some(Blame::new("D26"))
+            }
+            "send_batch" if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() => {
+                Some(Blame::new("D12"))
             }
             // It sends a file to a pipe, but no buffer.
             "send_batch" if line.is("pipe-out") && self.holds_a_file() && is_cut(&ours, &theirs) => {

@@ -176,6 +176,17 @@ impl Case<'_> {
         self.before.iter().any(|l| l.call.starts_with("addfile") && l.number("batch") == batch)
     }
 
+    /// Whether a copy was put into the batch whose number had been closed behind the library: its close is put off for the
+    /// events of what had the number before.
+    pub(super) fn holds_a_haunted_copy(&self) -> bool {
+        let batch = self.line.number("batch");
+        let copies =
+            self.before_there.iter().filter(|l| l.call == "addfile_close" && l.number("batch") == batch);
+        let closed =
+            |n: i64| self.before_there.iter().any(|l| l.call == "plain_close" && l.number("n") == Some(n));
+        copies.filter_map(|l| l.number("copy")).any(closed)
+    }
+
     /// Whether a file was put into the batch of this call that has less than was said.
     pub(super) fn holds_a_short_file(&self) -> bool {
         let batch = self.line.number("batch");

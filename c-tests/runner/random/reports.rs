@@ -129,6 +129,11 @@ impl Case<'_> {
         })
     }
 
+    fn wanted_since_the_last_wait(&self, end: Option<usize>) -> bool {
+        let mut since = self.before.iter().rev().take_while(|l| !tells_events(&l.call));
+        since.any(|l| l.call == "wantread" && l.a == end)
+    }
+
     fn any_writing_dropped(&self) -> bool {
         (0..ENDS).any(|end| self.writing_dropped(Some(end)))
     }
@@ -197,6 +202,20 @@ impl Case<'_> {
             && self.before.iter().any(|l| l.a == end && l.is("blocking"))
         {
             return both("asked-first");
+        }
+        // What was seen of it when nobody wanted it, told as soon as somebody does, without a wait.
+        if word.starts_with("twice-r")
+            && self.line.call == "leftovers"
+            && self.wanted_since_the_last_wait(end)
+        {
+            return both("early-report");
+        }
+        // Its hint was lost, but not for good.
+        if word.starts_with('w')
+            && self.before_there.iter().any(|l| l.a == end && l.is("hint"))
+            && self.wanted_twice()
+        {
+            return both("D4");
         }
         // A false report comes true when the mate is read from in the same turn.
         let drained = mate.is_some_and(|mate| self.line.said.contains(&format!("r{mate}=")));
