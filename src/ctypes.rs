@@ -4,7 +4,7 @@
 //! implementation); the assertions here and their C twins in `c-tests/layout/` keep the two equal.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
-use std::mem::{align_of, offset_of, size_of};
+use std::mem::{MaybeUninit, align_of, offset_of, size_of};
 
 /// Seconds, as a TAI64 label.
 #[repr(C)]
@@ -96,7 +96,7 @@ pub struct IoMuxSlot {
 /// The room that a `sem_t` takes.
 #[repr(C)]
 #[derive(Debug)]
-pub struct MuxSemaphore([c_long; size_of::<libc::sem_t>() / size_of::<c_long>()]);
+pub struct MuxSemaphore(MaybeUninit<libc::sem_t>);
 
 /// An I/O multiplexer for several threads, as libowfat 0.32 lays it out.
 #[repr(C)]
@@ -138,7 +138,7 @@ const _: () = {
     assert!(offset_of!(IobEntry, fd) == 8 && offset_of!(IobEntry, buf) == 16);
     assert!(offset_of!(IobEntry, offset) == 24 && offset_of!(IobEntry, n) == 32);
     assert!(offset_of!(IobEntry, cleanup) == 40);
-    assert!(size_of::<IoMux>() == 1072 && align_of::<IoMux>() == 8);
+    assert!(size_of::<IoMux>() == (1040 + size_of::<libc::sem_t>()).next_multiple_of(align_of::<IoMux>()));
     assert!(offset_of!(IoMux, working) == 4 && offset_of!(IoMux, h) == 8 && offset_of!(IoMux, l) == 12);
     assert!(offset_of!(IoMux, q) == 16 && offset_of!(IoMux, sem) == 1040);
 };

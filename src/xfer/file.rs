@@ -113,7 +113,7 @@ pub(crate) fn feed(
 struct Kept {
     file: Fd,
     /// The number may have been closed and reused behind the library's back.
-    identity: (u64, u64),
+    identity: mode::Identity,
     window: Window,
 }
 
@@ -162,7 +162,7 @@ fn lend(out: i64, file: Fd, off: u64) -> Window {
 }
 
 /// Ends a [`lend`]; keeps the window if there is a file to retry.
-fn give_back(out: i64, identity: Option<(u64, u64)>, file: Fd, window: Window) {
+fn give_back(out: i64, identity: Option<mode::Identity>, file: Fd, window: Window) {
     if KEPT.load(Ordering::Relaxed) == 0 {
         return;
     }
