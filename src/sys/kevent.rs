@@ -14,6 +14,9 @@ pub(crate) const RECEIPT: u32 = 0x40;
 pub(crate) const ERROR: u32 = 0x4000;
 pub(crate) const EOF: u32 = 0x8000;
 
+/// Changes told in one call.
+pub(crate) const CHANGES: usize = 64;
+
 /// A change of a filter, or an entry of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Kevent {
@@ -96,6 +99,7 @@ mod tests {
         assert_eq!(entry(Direction::Write, EOF, reset, 0), Answer::Event(OUT | ERR));
         // Without an end they are flags of the filter.
         assert_eq!(entry(Direction::Read, 0, 1, 3), Answer::Event(IN));
+        assert_eq!(entry(Direction::Write, 0, 1, 3), Answer::Event(OUT));
     }
 
     #[test]

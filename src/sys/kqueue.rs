@@ -1,7 +1,7 @@
 //! kqueue by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
 
 use super::count::{Call, count};
-use super::kevent::{ADD, CLEAR, DELETE, EOF, ERROR, Kevent, RECEIPT};
+use super::kevent::{ADD, CHANGES, CLEAR, DELETE, EOF, ERROR, Kevent, RECEIPT};
 use super::own;
 use crate::fd::Fd;
 use crate::interest::Direction;
@@ -32,20 +32,15 @@ pub(crate) fn create() -> Result<Fd, Errno> {
     Fd::new(own::above_standard(set)?.into_raw_fd().into())
 }
 
-/// The most changes of one call.
-const CHANGES: usize = 64;
-/// The most entries of one answer.
-const ENTRIES: usize = 256;
-
-/// The entries of one answer.
-pub(crate) struct Entries {
-    room: [MaybeUninit<libc::kevent>; ENTRIES],
+/// The entries of one answer, of which there are `N` at most.
+pub(crate) struct Entries<const N: usize> {
+    room: [MaybeUninit<libc::kevent>; N],
     len: usize,
 }
 
-impl Entries {
-    pub(crate) fn new() -> Entries {
-        Entries { room: [const { MaybeUninit::uninit() }; ENTRIES], len: 0 }
+impl<const N: usize> Entries<N> {
+    pub(crate) fn new() -> Entries<N> {
+        Entries { room: [const { MaybeUninit::uninit() }; N], len: 0 }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Kevent> {
@@ -54,37 +49,44 @@ impl Entries {
     }
 }
 
-/// Tells the kernel of up to [`CHANGES`] changes, and `hear` what became of them. Nothing is taken that happened.
-pub(crate) fn change(set: Fd, changes: &[Kevent], hear: &mut dyn FnMut(Kevent)) -> Result<(), Errno> {
-    let mut entries = Entries::new();
+/// Tells the kernel of up to `N` changes, and `hear` what became of them. Nothing is taken that happened.
+pub(crate) fn change<const N: usize>(
+    set: Fd,
+    changes: &[Kevent],
+    hear: &mut dyn FnMut(Kevent),
+) -> Result<(), Errno> {
+    let mut entries = Entries::<N>::new();
     // As much room as there are changes, and each is answered: no room for events.
-    kevent(set, changes, RECEIPT, &mut entries, changes.len(), Some(Duration::ZERO))?;
+    kevent::<N, N>(set, changes, RECEIPT, &mut entries, changes.len(), Some(Duration::ZERO))?;
     entries.iter().for_each(hear);
     Ok(())
 }
 
 /// Tells the kernel of up to [`CHANGES`] changes, then waits for up to `most` events.
-pub(crate) fn look(
+pub(crate) fn look<const N: usize>(
     set: Fd,
     changes: &[Kevent],
-    entries: &mut Entries,
+    entries: &mut Entries<N>,
     most: usize,
     timeout: Option<Duration>,
 ) -> Result<(), Errno> {
-    kevent(set, changes, 0, entries, most, timeout)
+    match changes {
+        [] => kevent::<0, N>(set, &[], 0, entries, most, timeout),
+        some => kevent::<CHANGES, N>(set, some, 0, entries, most, timeout),
+    }
 }
 
-fn kevent(
+fn kevent<const C: usize, const N: usize>(
     set: Fd,
     changes: &[Kevent],
     how: u32,
-    entries: &mut Entries,
+    entries: &mut Entries<N>,
     most: usize,
     timeout: Option<Duration>,
 ) -> Result<(), Errno> {
     // SAFETY: a structure of numbers and pointers, for which zeroes are "none".
-    let mut list: [libc::kevent; CHANGES] = unsafe { zeroed() };
-    let n = changes.len().min(CHANGES);
+    let mut list: [libc::kevent; C] = unsafe { zeroed() };
+    let n = changes.len().min(C);
     list.iter_mut().zip(changes).for_each(|(place, change)| to_system(place, *change, how));
     let timeout = timeout.map(timespec);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
@@ -97,7 +99,7 @@ fn kevent(
             list.as_ptr(),
             n as _,
             entries.room.as_mut_ptr().cast(),
-            most.min(ENTRIES) as _,
+            most.min(N) as _,
             timeout,
         )
     };

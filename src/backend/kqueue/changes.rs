@@ -13,11 +13,8 @@ use crate::backend::Token;
 use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::{Direction, Interest, Trigger, Watch};
-use crate::sys::kevent::{ADD, Answer, CLEAR, DELETE, Kevent};
+use crate::sys::kevent::{ADD, Answer, CHANGES, CLEAR, DELETE, Kevent};
 use nix::errno::Errno;
-
-/// Changes told in one call.
-pub(super) const PIECE: usize = 64;
 
 /// What has been put off.
 pub(super) struct Changes(Vec<Kevent>);
@@ -63,7 +60,7 @@ impl Changes {
     ) -> Result<(), Errno> {
         let mut verdict = Ok(());
         while !self.0.is_empty() {
-            let n = PIECE.min(self.0.len());
+            let n = CHANGES.min(self.0.len());
             let mut hear = |entry: Kevent| {
                 if asker == Some(entry.fd) && verdict.is_ok() {
                     verdict = judge(entry);
@@ -81,7 +78,7 @@ impl Changes {
 
     /// The rest, to be told by a call that also waits; so few that it can. See [`Changes::told`].
     pub(super) fn rest(&self) -> &[Kevent] {
-        self.0.get(..PIECE.min(self.0.len())).unwrap_or_default()
+        self.0.get(..CHANGES.min(self.0.len())).unwrap_or_default()
     }
 
     /// So many from the front have been told.

@@ -1,15 +1,15 @@
 //! The backend: [`super::changes`] and [`super::report`] with a kernel.
 
-use super::changes::{Changes, PIECE, can_wait};
+use super::changes::{Changes, can_wait};
 use super::report::report;
 use crate::backend::numbers::ByNumber;
 use crate::backend::shut::Shut;
 use crate::backend::waker::Waker;
-use crate::backend::{Asked, Backend, Events, Token, poll};
+use crate::backend::{Asked, Backend, EVENTS, Events, Token, poll};
 use crate::fd::Fd;
 use crate::interest::{Direction, Watch};
 use crate::sys::fork::process;
-use crate::sys::kevent::{ADD, Answer, Kevent};
+use crate::sys::kevent::{ADD, Answer, CHANGES, Kevent};
 use crate::sys::kqueue::{ENABLE, Entries, change, create, look};
 use crate::sys::lock::ForkLock;
 use crate::sys::mode::{close, never_waits};
@@ -51,11 +51,11 @@ impl Kqueue {
     }
 
     fn tell(&self, changes: &mut Changes, asker: Option<Fd>) -> Result<(), Errno> {
-        changes.tell(asker, |piece, hear| change(self.set, piece, hear))
+        changes.tell(asker, |piece, hear| change::<CHANGES>(self.set, piece, hear))
     }
 
     /// Puts what a look has found on the list.
-    fn take(&self, events: &mut Events, told: &mut Told, entries: &Entries) {
+    fn take(&self, events: &mut Events, told: &mut Told, entries: &Entries<EVENTS>) {
         let waker = self.waker.get();
         for entry in entries.iter() {
             match waker.filter(|w| w.fd() == entry.fd) {
@@ -68,7 +68,7 @@ impl Kqueue {
     /// Takes what is ready now, without sleeping, and tells the kernel of what was put off.
     fn look_and_tell(&self, events: &mut Events, told: &mut Told) -> Result<(), Errno> {
         let mut entries = Entries::new();
-        if events.room_left() < PIECE {
+        if events.room_left() < CHANGES {
             // A change that fails takes the room of an event, and without room ends the call.
             self.tell(&mut told.changes, None)?;
         }
@@ -94,8 +94,11 @@ impl Kqueue {
 
     fn add_waker(&self) -> Result<(), Errno> {
         let w = Waker::open()?;
+        let mut told = self.told.lock();
+        // What was to end under its number must not end it.
+        self.tell(&mut told.changes, None)?;
         let mut added = Ok(());
-        change(self.set, &[Kevent::change(w.fd(), Direction::Read, ADD, 0)], &mut |entry| {
+        change::<1>(self.set, &[Kevent::change(w.fd(), Direction::Read, ADD, 0)], &mut |entry| {
             if let Answer::Change(r) = entry.answer() {
                 added = r;
             }
@@ -151,7 +154,7 @@ impl Backend for Kqueue {
         let mut same = true;
         for dir in [Direction::Read, Direction::Write].into_iter().filter(|&dir| watched.interest.has(dir)) {
             let probe = Kevent::change(token.fd, dir, ENABLE, token.generation);
-            let asked = change(self.set, &[probe], &mut |entry| {
+            let asked = change::<1>(self.set, &[probe], &mut |entry| {
                 // Other errors, for want of memory for one, tell nothing about the file.
                 same &= !matches!(entry.answer(), Answer::Change(Err(Errno::ENOENT | Errno::EBADF)));
             });

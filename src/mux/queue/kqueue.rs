@@ -2,8 +2,8 @@
 //!
 //! A descriptor that is armed for both directions has two filters, each of which would give an event of its own. So a
 //! thread that takes an event ends the other filter before anybody else takes or arms: these steps are done under a
-//! lock, which never sleeps. Threads sleep in poll(2) over the set; all of them look when there is an event, and one
-//! gets it.
+//! lock, which is never held in a call that sleeps. Threads sleep in poll(2) over the set; all of them look when there is an event, and one
+//! gets it. A child does not inherit the set, and has to initialise its multiplexer anew.
 
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
@@ -56,15 +56,20 @@ pub(super) fn ring(set: Fd, bell: Fd) -> Result<(), Errno> {
     tell(set, &[Kevent::change(bell, Direction::Write, ENABLE, BELL)])
 }
 
-/// Arms `fd` for one event. `EPERM`: it is a file that is always ready.
+/// Arms `fd` for one event. `EPERM`: it is a file that is always ready. `EPIPE`, where epoll would report an error at
+/// once: the other end of a pipe is gone.
 pub(super) fn arm(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
     if never_waits(fd)? {
         return Err(Errno::EPERM);
     }
     let how = |dir| if interest.has(dir) { ADD | ONESHOT } else { DELETE };
     let filter = |dir| Kevent::change(fd, dir, how(dir), interest.bits().into());
+    let end = |dir| Kevent::change(fd, dir, DELETE, 0);
     let _steps = STEPS.lock();
-    tell(set, &[filter(Direction::Read), filter(Direction::Write)])
+    tell(set, &[filter(Direction::Read), filter(Direction::Write)]).inspect_err(|_| {
+        // Half of it must not go on. The caller is to hear of the first error.
+        let _ = tell(set, &[end(Direction::Read), end(Direction::Write)]);
+    })
 }
 
 /// Waits for one event: what this thread does not take is another's.
@@ -85,7 +90,7 @@ pub(super) fn take(set: Fd, slice: c_int) -> Result<Option<Taken>, Errno> {
 }
 
 fn take_now(set: Fd) -> Result<Option<Taken>, Errno> {
-    let mut entries = Entries::new();
+    let mut entries = Entries::<1>::new();
     let _steps = STEPS.lock();
     look(set, &[], &mut entries, 1, Some(Duration::ZERO))?;
     let Some(entry) = entries.iter().next() else { return Ok(None) };
@@ -109,7 +114,7 @@ fn take_now(set: Fd) -> Result<Option<Taken>, Errno> {
 /// That a filter which is to end is not there is no error.
 fn tell(set: Fd, changes: &[Kevent]) -> Result<(), Errno> {
     let mut verdict = Ok(());
-    change(set, changes, &mut |entry| match entry.answer() {
+    change::<2>(set, changes, &mut |entry| match entry.answer() {
         Answer::Change(Err(Errno::ENOENT)) | Answer::Event(_) => {}
         Answer::Change(r) => verdict = verdict.and(r),
     })?;
