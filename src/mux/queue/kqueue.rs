@@ -13,11 +13,12 @@ use crate::sys::kqueue::{self, DISABLE, ENABLE, Entries, ONESHOT, change, look};
 use crate::sys::lock::ForkLock;
 use crate::sys::mode::never_waits;
 use crate::sys::poll::{flags, poll, ready_flags};
+use crate::time::{Moment, timeout_ms};
 use libc::pollfd;
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What [`take`] has found.
 pub(super) enum Taken {
@@ -75,17 +76,16 @@ pub(super) fn arm(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
 /// Waits for one event: what this thread does not take is another's.
 pub(super) fn take(set: Fd, slice: c_int) -> Result<Option<Taken>, Errno> {
     let limit = u64::try_from(slice).ok().map(Duration::from_millis);
-    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let end = limit.map(|limit| Moment::now().after(limit));
     loop {
         if let Some(taken) = take_now(set)? {
             return Ok(Some(taken));
         }
-        let left = match end.map(|end| end.saturating_duration_since(Instant::now())) {
-            Some(Duration::ZERO) => return Ok(None),
-            Some(left) => c_int::try_from(left.as_millis()).unwrap_or(slice).saturating_add(1),
-            None => -1,
-        };
-        poll(&mut [pollfd { fd: set.raw(), events: libc::POLLIN, revents: 0 }], left)?;
+        let left = end.map(Moment::left);
+        if left == Some(Duration::ZERO) {
+            return Ok(None);
+        }
+        poll(&mut [pollfd { fd: set.raw(), events: libc::POLLIN, revents: 0 }], timeout_ms(left))?;
     }
 }
 

@@ -33,13 +33,8 @@ pub(super) mod threads;
 
 use super::count::{Call, count};
 use nix::errno::Errno;
-#[cfg(target_os = "macos")]
-use nix::fcntl::OFlag;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::ffi::{CStr, c_char, c_int};
-#[cfg(target_os = "macos")]
-use std::os::fd::IntoRawFd;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 
 pub(super) use threads::errno_location;
@@ -86,12 +81,20 @@ pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
 /// pipe2(2), which macOS does not have. Of the flags, `O_CLOEXEC` and `O_NONBLOCK`.
 #[cfg(target_os = "macos")]
 pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
-    let ends = nix::unistd::pipe()?;
-    for end in [&ends.0, &ends.1] {
+    use super::own::owner;
+    use std::os::fd::IntoRawFd;
+    let mut ends = [-1; 2];
+    // SAFETY: room for the two numbers.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    // SAFETY: the kernel has just opened both for us.
+    let ends = unsafe { [owner(ends[0])?, owner(ends[1])?] };
+    for end in &ends {
         close_on_exec(end)?;
-        fcntl(end, FcntlArg::F_SETFL(OFlag::from_bits_truncate(flags & libc::O_NONBLOCK)))?;
+        count(Call::Fcntl);
+        // SAFETY: no pointer is passed.
+        Errno::result(unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFL, flags & libc::O_NONBLOCK) })?;
     }
-    Ok([ends.0.into_raw_fd(), ends.1.into_raw_fd()])
+    Ok(ends.map(IntoRawFd::into_raw_fd))
 }
 
 /// There is no eventfd that all of them have.
@@ -100,7 +103,8 @@ pub(crate) fn event_descriptor() -> Result<OwnedFd, Errno> {
 }
 
 /// Two calls where Linux has one: a program that another thread executes in between inherits the descriptor.
-pub(super) fn close_on_exec(fd: impl AsFd) -> Result<(), Errno> {
+pub(super) fn close_on_exec(fd: &OwnedFd) -> Result<(), Errno> {
     count(Call::Fcntl);
-    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
+    // SAFETY: no pointer is passed.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
