@@ -43,6 +43,10 @@ impl<const N: usize> Entries<N> {
         Entries { room: [const { MaybeUninit::uninit() }; N], len: 0 }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == N
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Kevent> {
         // SAFETY: the kernel has written the first `len`.
         self.room.iter().take(self.len).filter_map(|entry| from_system(unsafe { entry.assume_init_ref() }))

@@ -77,6 +77,7 @@ impl Kqueue {
         look(self.set, rest, &mut entries, events.room_left(), Some(Duration::ZERO))?;
         told.changes.told(n);
         self.take(events, told, &entries);
+        self.take_more(events, told, &mut entries)?;
         // More than one call can tell.
         self.tell(&mut told.changes, None)
     }
@@ -89,6 +90,25 @@ impl Kqueue {
         told.sleepers -= 1;
         looked?;
         self.take(events, &mut told, &entries);
+        self.take_more(events, &mut told, &mut entries)
+    }
+
+    /// After an answer that was full, and while more comes that is new: the kernel goes on behind what it told last, and
+    /// round.
+    fn take_more(
+        &self,
+        events: &mut Events,
+        told: &mut Told,
+        entries: &mut Entries<EVENTS>,
+    ) -> Result<(), Errno> {
+        while entries.is_full() && !events.is_full() {
+            let before = events.len();
+            look(self.set, &[], entries, events.room_left(), Some(Duration::ZERO))?;
+            self.take(events, told, entries);
+            if events.len() == before {
+                break;
+            }
+        }
         Ok(())
     }
 
