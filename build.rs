@@ -6,10 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    // Programs linked with -lowfat_io record this name, as they recorded libowfat.so.0.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libowfat_io.so.0");
-    // pthread_atfork handlers and a signal handler point into the library: it must never be unmapped.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    for argument in link_arguments(&env::var("CARGO_CFG_TARGET_OS").expect("cargo sets it")) {
+        println!("cargo:rustc-cdylib-link-arg={argument}");
+    }
     for input in ["build.rs", "src/capi", "cbindgen-io.toml", "cbindgen-iob.toml"] {
         println!("cargo:rerun-if-changed={input}");
     }
@@ -21,6 +20,15 @@ fn main() {
     };
     generate("cbindgen-io.toml", &of(&["io_", "iom"]), &out.join("io.h"));
     generate("cbindgen-iob.toml", &of(&["iob"]), &out.join("iob.h"));
+}
+
+/// Programs linked with -lowfat_io record the name, as they recorded libowfat.so.0. And pthread_atfork handlers and a signal
+/// handler point into the library: it must never be unmapped, which the linker of macOS has no word for.
+fn link_arguments(system: &str) -> &'static [&'static str] {
+    match system {
+        "macos" => &["-Wl,-install_name,@rpath/libowfat_io.0.dylib"],
+        _ => &["-Wl,-soname,libowfat_io.so.0", "-Wl,-z,nodelete"],
+    }
 }
 
 /// The files of the C border, in an order that does not depend on the file system.

@@ -5,7 +5,9 @@
 
 #[cfg(any(test, fuzzing))]
 use super::fake::Fake;
-use super::{Asked, Backend, Events, Token, epoll::Epoll, poll::Poll, uring::Uring};
+#[cfg(target_os = "linux")]
+use super::uring::Uring;
+use super::{Asked, Backend, Events, Native, Token, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Watch;
 use crate::sys::shared::Shared;
@@ -16,7 +18,8 @@ use std::time::Duration;
 pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
-    Epoll(Epoll),
+    Native(Native),
+    #[cfg(target_os = "linux")]
     Uring(Uring),
     Poll(Poll),
     #[cfg(any(test, fuzzing))]
@@ -27,7 +30,8 @@ pub(crate) enum AnyBackend {
 macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
-            AnyBackend::Epoll($b) => $call,
+            AnyBackend::Native($b) => $call,
+            #[cfg(target_os = "linux")]
             AnyBackend::Uring($b) => $call,
             AnyBackend::Poll($b) => $call,
             #[cfg(any(test, fuzzing))]

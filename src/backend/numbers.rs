@@ -40,6 +40,7 @@ impl<T: Copy + Default> ByNumber<T> {
     }
 
     /// All places that were made.
+    #[cfg(target_os = "linux")]
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
         let pages = self.pages.iter_mut().enumerate().filter_map(|(p, page)| Some((p, page.as_mut()?)));
         pages.flat_map(|(p, page)| page.iter_mut().enumerate().map(move |(i, x)| ((p * PAGE + i) as u32, x)))

@@ -2,11 +2,11 @@
 
 use crate::fd::Fd;
 use crate::sys::count::{Call, count};
+use crate::sys::event_descriptor;
 use crate::sys::mode::{Identity, identity, is_still};
 use crate::sys::own::above_standard;
+use crate::sys::pair;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +22,7 @@ pub(super) struct Waker {
 #[derive(Debug)]
 enum Ends {
     Event(OwnedFd),
-    /// Where a sandbox refuses an eventfd.
+    /// Where the system has no eventfd, or a sandbox refuses it.
     Pipe {
         read: OwnedFd,
         write: OwnedFd,
@@ -33,12 +33,10 @@ enum Ends {
 
 impl Waker {
     pub(super) fn open() -> Result<Waker, Errno> {
-        count(Call::Eventfd);
-        match EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) {
-            Ok(e) => Waker::new(Ends::Event(above_standard(e.into())?)),
+        match event_descriptor() {
+            Ok(e) => Waker::new(Ends::Event(above_standard(e)?)),
             Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL) => {
-                count(Call::Pipe);
-                let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+                let [read, write] = pair::pipe_that_never_waits()?;
                 Waker::new(Ends::Pipe { read: above_standard(read)?, write: above_standard(write)? })
             }
             Err(e) => Err(e),
@@ -121,7 +119,7 @@ mod tests {
     }
 
     fn of_pipe() -> Waker {
-        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        let [read, write] = pair::pipe_that_never_waits().unwrap();
         Waker::new(Ends::Pipe { read, write }).unwrap()
     }
 

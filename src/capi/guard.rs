@@ -3,12 +3,12 @@
 //! In a release there is no panic to be caught (`c-tests/layout/panics.sh`), and the optimiser takes most of this away.
 //! It is for all other builds, whose compiler proves less.
 
+use crate::sys::A_BUG;
 use crate::sys::thread::Uncancelled;
-use nix::errno::Errno;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `f`, which makes system calls. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
-/// `on_panic` with errno `ENOTRECOVERABLE` instead of a dead process.
+/// `on_panic` with errno [`A_BUG`] instead of a dead process.
 pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     let _uncancelled = Uncancelled::begin();
     caught(on_panic, f)
@@ -21,7 +21,7 @@ pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
 
 fn caught<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
-        Errno::ENOTRECOVERABLE.set();
+        A_BUG.0.set();
         on_panic
     })
 }
@@ -29,6 +29,7 @@ fn caught<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::errno::Errno;
 
     #[test]
     fn a_panic_becomes_an_error_code() {

@@ -6,12 +6,10 @@
 //! be enough, which a descriptor for each of them would forbid.
 
 use crate::fd::Fd;
-use crate::sys::count::{Call, count};
 use crate::sys::mode::status;
 use crate::sys::own::above_standard;
+use crate::sys::pair::pipe;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::unistd::pipe2;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,8 +26,7 @@ pub(super) fn descriptor() -> Result<Fd, Errno> {
         if known != 0 && identity(fd) == Ok(known) {
             return Ok(fd);
         }
-        count(Call::Pipe);
-        let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+        let [read, write] = pipe()?;
         let (read, write) = (above_standard(read)?, above_standard(write)?);
         let fresh = identity(number(&write))?;
         if PIPE.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -71,10 +68,10 @@ mod tests {
 
     #[test]
     fn only_the_same_pipe_under_the_same_number_is_recognised() {
-        let (a, b) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let [a, b] = pipe().unwrap();
         let first = identity(number(&a)).unwrap();
         assert_ne!(identity(number(&b)), Ok(first));
-        let (c, _d) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let [c, _d] = pipe().unwrap();
         assert_ne!(identity(number(&c)).unwrap() >> 32, first >> 32);
         let file = std::fs::File::open("/dev/null").unwrap();
         assert_eq!(identity(number(&file.into())), Err(Errno::EBADF));

@@ -1,27 +1,23 @@
-//! `IOM_*` bits, epoll bits and time limits.
+//! `IOM_*` bits, those of poll(2), and time limits.
 
+use crate::interest::Interest;
+use crate::sys::poll::{ERR, HUP, IN, OUT};
 use std::ffi::{c_int, c_uint, c_ulong};
 
 const READ: c_uint = 1;
 const WRITE: c_uint = 2;
 const ERROR: c_uint = 4;
 
-const IN: u32 = libc::EPOLLIN as u32;
-const OUT: u32 = libc::EPOLLOUT as u32;
-const ERR: u32 = libc::EPOLLERR as u32;
-const HUP: u32 = libc::EPOLLHUP as u32;
-const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
-
-/// What to ask epoll for. `IOM_ERROR` needs no asking, and unknown bits have always been ignored.
-pub(super) fn wanted(events: c_uint) -> u32 {
-    let mut mask = ONESHOT;
+/// What to ask for. `IOM_ERROR` needs no asking, and unknown bits have always been ignored.
+pub(super) fn wanted(events: c_uint) -> Interest {
+    let mut wanted = Interest::NONE;
     if events & READ != 0 {
-        mask |= IN;
+        wanted |= Interest::READ;
     }
     if events & WRITE != 0 {
-        mask |= OUT;
+        wanted |= Interest::WRITE;
     }
-    mask
+    wanted
 }
 
 /// What to tell the program, whether it asked for it or not: an error or a hang-up ends both directions,
@@ -65,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_registration_is_for_one_event() {
-        assert_eq!(wanted(0), ONESHOT);
-        assert_eq!(wanted(READ), ONESHOT | IN);
-        assert_eq!(wanted(WRITE), ONESHOT | OUT);
-        assert_eq!(wanted(READ | WRITE | ERROR), ONESHOT | IN | OUT);
-        assert_eq!(wanted(!3), ONESHOT);
+    fn only_directions_are_asked_for() {
+        assert_eq!(wanted(0), Interest::NONE);
+        assert_eq!(wanted(READ), Interest::READ);
+        assert_eq!(wanted(WRITE), Interest::WRITE);
+        assert_eq!(wanted(READ | WRITE | ERROR), Interest::BOTH);
+        assert_eq!(wanted(!3), Interest::NONE);
     }
 
     #[test]

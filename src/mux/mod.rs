@@ -1,6 +1,6 @@
 //! `iom_*`: several threads take single events from one multiplexer.
 //!
-//! The queue is the kernel's. Every registration is one-shot, every waiting thread asks epoll for one event,
+//! The queue is the kernel's. Every registration is one-shot, every waiting thread asks for one event,
 //! and the kernel hands each event to one thread and wakes one thread an event. Nothing is fetched ahead, so
 //! nothing can be lost, and no thread waits on behalf of another.
 //!
@@ -13,17 +13,22 @@
 mod bell;
 mod bits;
 mod crowd;
+#[cfg(target_os = "linux")]
+#[path = "queue/epoll.rs"]
+mod queue;
+#[cfg(not(target_os = "linux"))]
+#[path = "queue/kqueue.rs"]
+mod queue;
 
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
 use crate::sys::count::{Call, count};
-use crate::sys::epoll::{Op, create, ctl, wait};
 use crate::sys::mode::close;
 use bits::Limit;
 use crowd::Crowd;
 use nix::errno::Errno;
+use queue::Taken;
 use std::ffi::{c_int, c_uint, c_ulong};
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::thread::yield_now;
@@ -32,9 +37,6 @@ use std::thread::yield_now;
 /// so that its `ctx`, 0 in a zeroed structure, is not taken for a descriptor of ours.
 const LIVE: c_int = 0x696f_6d31;
 const ABORTED: c_int = 0x696f_6d30;
-
-/// The event data that no descriptor has.
-const BELL: u64 = u64::MAX;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +52,7 @@ pub(crate) enum Wait {
 /// A multiplexer in the caller's memory, which any number of threads may hold at once: every access is
 /// atomic and none is through a reference to the whole structure.
 ///
-/// Used are `ctx` (the epoll descriptor), `working` (`LIVE` or `ABORTED`), `h` (the bell) and `l` (the crowd).
+/// Used are `ctx` (the descriptor of the queue), `working` (`LIVE` or `ABORTED`), `h` (the bell) and `l` (the crowd).
 #[derive(Clone, Copy)]
 pub(crate) struct Mux(NonNull<IoMux>);
 
@@ -65,34 +67,26 @@ impl Mux {
     /// Starts afresh, whatever the memory holds. What an earlier `init` opened is not closed: the memory
     /// may as well be new, and its bytes anybody's numbers.
     pub(crate) fn init(self) -> Result<(), Errno> {
-        let epoll = create()?;
+        let ctx = queue::create()?;
         let bell = bell::descriptor().and_then(|bell| {
-            ctl(epoll, Op::Add, bell, 0, BELL)?;
+            queue::add_bell(ctx, bell)?;
             Ok(bell)
         });
         let bell = bell.inspect_err(|_| {
             // The caller is to hear of the first error.
-            let _ = close(epoll);
+            let _ = close(ctx);
         })?;
         self.bell().store(bell.index() as u32, Ordering::Relaxed);
         self.crowd().begin();
-        self.ctx().store(epoll.raw(), Ordering::Relaxed);
+        self.ctx().store(ctx.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
         Ok(())
     }
 
-    /// Arms `fd` for one event. A descriptor is added once and armed again after each of its events, so the
-    /// call that arms again is tried first. The third try is for two threads that add the same descriptor.
+    /// Arms `fd` for one event.
     pub(crate) fn add(self, fd: Fd, events: c_uint) -> Result<(), Errno> {
         let (ctx, _) = self.opened()?;
-        let arm = |op| ctl(ctx, op, fd, bits::wanted(events), fd.index() as u64);
-        match arm(Op::Modify) {
-            Err(Errno::ENOENT) => match arm(Op::Add) {
-                Err(Errno::EEXIST) => arm(Op::Modify),
-                r => r,
-            },
-            r => r,
-        }
+        queue::arm(ctx, fd, bits::wanted(events))
     }
 
     /// Waits up to `ms` milliseconds, for ever with the largest number. `EINTR` is an error like any other.
@@ -120,15 +114,13 @@ impl Mux {
         }
     }
 
-    /// One system call for one event: what this thread does not take is another's.
     fn take(self, ctx: Fd, slice: c_int) -> Result<Option<Wait>, Errno> {
-        let event = wait(ctx, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
-        Ok(event.map(|(data, mask)| {
-            if data == BELL {
-                return Wait::Aborted;
+        Ok(queue::take(ctx, slice)?.map(|taken| match taken {
+            Taken::Bell => Wait::Aborted,
+            Taken::Event(fd, mask) => {
+                self.crowd().goes_to_work();
+                Wait::Event(fd, bits::happened(mask))
             }
-            self.crowd().goes_to_work();
-            Wait::Event(data as i64, bits::happened(mask))
         }))
     }
 
@@ -139,7 +131,7 @@ impl Mux {
         // Not a store, which helgrind would report as a race to every program that aborts.
         self.state().swap(ABORTED, Ordering::Release);
         let bell = Fd::new(self.bell().load(Ordering::Relaxed).into())?;
-        ctl(ctx, Op::Modify, bell, libc::EPOLLOUT as u32, BELL)
+        queue::ring(ctx, bell)
     }
 
     /// `ctx` of an initialised multiplexer, and whether it was aborted.

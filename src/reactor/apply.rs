@@ -12,8 +12,8 @@ use super::Reactor;
 use crate::backend::{Backend, Event, Events, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
-use crate::sys::mode::has_error_queue;
 use crate::sys::poll::ready_now;
+use crate::sys::sockets::has_error_queue;
 use crate::table::Rhythm;
 use nix::errno::Errno;
 

@@ -3,10 +3,9 @@
 //! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`); nothing here follows them.
 
 use super::count::{Call, count};
-use super::wide;
+use super::system::moving::{self, QUIET, keep_quiet};
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
-use libc::{c_int, c_void, iovec};
 use nix::errno::Errno;
 
 fn moved(n: isize) -> Result<usize, Errno> {
@@ -47,26 +46,19 @@ pub(crate) fn send_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
 /// [`send_nowait`] in a way that is closed while calls are counted.
 #[inline(always)]
 pub(crate) fn send_hot(fd: Fd, s: Source) -> Result<usize, Errno> {
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    keep_quiet(fd);
+    let flags = libc::MSG_DONTWAIT | QUIET;
     // SAFETY: the kernel only reads, and checks the address.
     moved(unsafe { libc::send(fd.raw(), s.ptr().cast(), s.len(), flags) })
 }
 
-/// `O_NONBLOCK` for one call (`RWF_NOWAIT`); `EOPNOTSUPP` where the file cannot do it.
-const NOWAIT: c_int = libc::RWF_NOWAIT;
-/// The offset that makes `preadv2` and `pwritev2` use the file position, as read and write do.
-const AT_POSITION: wide::off_t = -1;
-
+/// read(2) that does not wait, whatever the descriptor's mode. `EOPNOTSUPP`, `ENOSYS`: the file or the system cannot do
+/// it.
 pub(crate) fn read_nowait(fd: Fd, t: Target) -> Result<usize, Errno> {
-    count(Call::Preadv);
-    let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
-    // SAFETY: one vector, whose memory `Target` vouches for.
-    moved(unsafe { wide::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+    moved(moving::read_nowait(fd, t))
 }
 
+/// As [`read_nowait`].
 pub(crate) fn write_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
-    count(Call::Pwritev);
-    let v = iovec { iov_base: s.ptr().cast_mut().cast::<c_void>(), iov_len: s.len() };
-    // SAFETY: one vector, which the kernel only reads.
-    moved(unsafe { wide::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) })
+    moved(moving::write_nowait(fd, s))
 }

@@ -9,6 +9,7 @@ macro_rules! calls {
     ($($call:ident $name:literal,)*) => {
         /// A system call, by the kernel's name.
         #[derive(Clone, Copy)]
+        #[allow(dead_code, reason = "no system has them all")]
         pub(crate) enum Call { $($call,)* }
 
         const NAMES: &[&str] = &[$($name,)*];
@@ -29,6 +30,8 @@ calls! {
     Futex "futex",
     Getsockopt "getsockopt",
     Ioctl "ioctl",
+    Kevent "kevent",
+    Kqueue "kqueue",
     Madvise "madvise",
     Mmap "mmap",
     Munmap "munmap",

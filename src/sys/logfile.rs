@@ -8,10 +8,10 @@
 
 use super::mode::{Identity, own_status};
 use super::own::{above_standard, owner};
-use super::wide;
+use super::system::{O_LARGEFILE, wide};
 use crate::fd::Fd;
 use nix::errno::Errno;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_uint};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, IntoRawFd};
 
@@ -22,14 +22,14 @@ pub(crate) struct LogFile {
 }
 
 /// Only the owner may read a file that tells what a server does.
-const MODE: libc::mode_t = 0o600;
+const MODE: c_uint = 0o600;
 /// A FIFO must not hold the program up, and no link lead elsewhere.
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
 
 impl LogFile {
     /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file.
     pub(crate) fn open(path: &CStr, flags: c_int) -> Result<LogFile, Errno> {
-        let flags = flags | CAREFULLY | libc::O_WRONLY | libc::O_CREAT | libc::O_LARGEFILE;
+        let flags = flags | CAREFULLY | libc::O_WRONLY | libc::O_CREAT | O_LARGEFILE;
         // SAFETY: a string, which is only read.
         let opened = Errno::result(unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
         // SAFETY: just opened.
@@ -90,7 +90,8 @@ pub(crate) fn size_limit() -> u64 {
     // SAFETY: the kernel fills the structure or fails.
     match unsafe { wide::getrlimit(libc::RLIMIT_FSIZE, limit.as_mut_ptr()) } {
         // SAFETY: filled, because the call succeeded.
-        0 => unsafe { limit.assume_init() }.rlim_cur,
+        #[allow(clippy::unnecessary_cast, reason = "signed on some systems")]
+        0 => unsafe { limit.assume_init() }.rlim_cur as u64,
         _ => u64::MAX,
     }
 }

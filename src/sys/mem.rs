@@ -1,6 +1,7 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use super::count::{Call, count};
+use super::system::errno_location;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
@@ -25,7 +26,7 @@ pub(crate) unsafe fn realloc(p: *mut u8, size: usize) -> Result<NonNull<u8>, Err
 pub(crate) unsafe fn free(p: *mut u8) {
     // SAFETY: the caller's promise is what free(3) asks for; errno has an address as long as the thread.
     unsafe {
-        let errno = libc::__errno_location();
+        let errno = errno_location();
         let saved = *errno;
         libc::free(p.cast());
         *errno = saved;

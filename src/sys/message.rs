@@ -4,12 +4,14 @@
 //! worst; nothing here dereferences a caller's pointer.
 
 use super::count::{Call, count};
-use super::wide;
+use super::system::moving::{self, MORE, QUIET, keep_quiet};
+pub(crate) use super::system::moving::{push_held, read_ahead};
+use super::system::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::c_int;
-use std::mem::{MaybeUninit, size_of, zeroed};
+use std::mem::{MaybeUninit, zeroed};
 use std::{ptr, slice};
 
 /// Pieces that one gathering send may have (`UIO_MAXIOV`).
@@ -132,10 +134,7 @@ pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
 /// `send` without SIGPIPE and without a copy: the memory must not change until the kernel says that it is done with
 /// it (see [`notices`](crate::sys::notices)).
 pub(crate) fn send_without_copy(s: Fd, piece: Source, more: bool) -> Result<usize, Errno> {
-    count(Call::Send);
-    let flags = libc::MSG_ZEROCOPY | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
-    // SAFETY: the kernel reads the memory and checks it.
-    moved(unsafe { libc::send(s.raw(), piece.ptr().cast(), piece.len(), flags) })
+    moved(moving::send_without_copy(s, piece, QUIET | if more { MORE } else { 0 }))
 }
 
 /// `writev`, for what is no socket.
@@ -158,7 +157,8 @@ fn iovec(bytes: &[u8]) -> libc::iovec {
 }
 
 fn send_list(s: Fd, list: &[libc::iovec], more: bool) -> Result<usize, Errno> {
-    let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    keep_quiet(s);
+    let flags = QUIET | if more { MORE } else { 0 };
     // SAFETY: all-zero is a message without address, data and control part.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = list.as_ptr().cast_mut();
@@ -179,10 +179,7 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
 /// `sendfile` from a position; the file's own position stays. A position that no file can have reaches the
 /// kernel as a negative one, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
-    count(Call::Sendfile);
-    let mut off = off as wide::off_t;
-    // SAFETY: `off` lives through the call.
-    moved(unsafe { wide::sendfile(out.raw(), file.raw(), &mut off, n) })
+    moving::sendfile(out, file, off as wide::off_t, n)
 }
 
 /// `pread`: bytes at the front of `room` that were read from a position of the file.
@@ -197,50 +194,13 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
 pub(crate) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Option<&[u8]> {
     // -1 would mean the file's own position.
     let off = wide::off_t::try_from(off).ok()?;
-    count(Call::Preadv);
-    let v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-    // SAFETY: one vector, which names `room`.
-    let read = moved(unsafe { wide::preadv2(file.raw(), &v, 1, off, libc::RWF_NOWAIT) });
+    let read = moved(moving::read_cached(file, room, off));
     // SAFETY: the kernel has filled it all.
     (read == Ok(room.len())).then(|| unsafe { slice::from_raw_parts(room.as_ptr().cast(), room.len()) })
 }
 
 fn moved(r: isize) -> Result<usize, Errno> {
     usize::try_from(r).map_err(|_| Errno::last())
-}
-
-/// Makes TCP send at once what `MSG_MORE` holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
-/// else while the option is 0; a program that corks its socket itself is left alone.
-pub(crate) fn push_held(s: Fd) {
-    count(Call::Getsockopt);
-    let mut corked: c_int = 0;
-    let mut len = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: both results live through the call and have the sizes given.
-    let known = unsafe {
-        libc::getsockopt(
-            s.raw(),
-            libc::IPPROTO_TCP,
-            libc::TCP_CORK,
-            ptr::from_mut(&mut corked).cast(),
-            &mut len,
-        )
-    };
-    if known == 0 && corked == 0 {
-        count(Call::Setsockopt);
-        // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
-        // TCP's own timer.
-        unsafe {
-            libc::setsockopt(s.raw(), libc::IPPROTO_TCP, libc::TCP_CORK, ptr::from_ref(&corked).cast(), len)
-        };
-    }
-}
-
-/// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.
-pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
-    count(Call::Fadvise);
-    let clamp = |v: u64| wide::off_t::try_from(v).unwrap_or(wide::off_t::MAX);
-    // SAFETY: no memory is passed.
-    unsafe { wide::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
 }
 
 #[cfg(test)]

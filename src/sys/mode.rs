@@ -1,13 +1,10 @@
 //! Whether a descriptor waits, and what it is.
 
 use super::count::{Call, count};
-use super::wide;
+use super::system::wide;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
-
-/// Missing in libc for some targets (asm-generic/socket.h).
-const SO_ZEROCOPY: libc::c_int = 60;
 
 /// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
 /// file refuses that one.
@@ -44,33 +41,8 @@ pub(crate) fn is_listening(fd: Fd) -> bool {
     socket_option(fd, libc::SO_ACCEPTCONN).is_some_and(|on| on != 0)
 }
 
-/// Whether `fd` is a TCP connection or socket.
-pub(crate) fn is_tcp(fd: Fd) -> bool {
-    socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
-}
-
-/// Whether `fd` is a socket with an error queue. Others ignore `MSG_ERRQUEUE`: an AF_UNIX socket would be read from, and
-/// would give away its pending error, a datagram or a descriptor under way.
-pub(crate) fn has_error_queue(fd: Fd) -> bool {
-    socket_option(fd, libc::SO_DOMAIN).is_some_and(|domain| [libc::AF_INET, libc::AF_INET6].contains(&domain))
-}
-
-/// Lets a TCP socket be sent to without a copy. False: it is none, the kernel cannot do it, or somebody else does it
-/// already, who then has to be left to count sends and take notices alone.
-pub(crate) fn begin_zero_copy(fd: Fd) -> bool {
-    let on: libc::c_int = 1;
-    is_tcp(fd)
-        && socket_option(fd, SO_ZEROCOPY) == Some(0)
-        // SAFETY: the kernel reads the int.
-        && unsafe {
-            count(Call::Setsockopt);
-            let len = size_of::<libc::c_int>() as libc::socklen_t;
-            libc::setsockopt(fd.raw(), libc::SOL_SOCKET, SO_ZEROCOPY, (&raw const on).cast(), len)
-        } == 0
-}
-
 /// An option of socket(7); `None` if there is no such thing, as for a file.
-fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
+pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
     count(Call::Getsockopt);
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
@@ -93,6 +65,12 @@ pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     Errno::result(unsafe { wide::fstat(fd.raw(), st.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded, so the structure is filled.
     Ok(unsafe { st.assume_init() })
+}
+
+/// Whether it is a file that is always ready, so that epoll would refuse to watch it.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn never_waits(fd: Fd) -> Result<bool, Errno> {
+    Ok(matches!(status(fd)?.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK))
 }
 
 /// Device and inode: which open file, pipe or socket a number stands for.

@@ -1,7 +1,6 @@
 //! Descriptors of the library's own.
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 const AFTER_STANDARD_ERROR: RawFd = 3;
@@ -25,7 +24,9 @@ pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     if fd.as_raw_fd() >= AFTER_STANDARD_ERROR {
         return Ok(fd);
     }
-    let higher = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(AFTER_STANDARD_ERROR))?;
+    // SAFETY: no pointer is passed. (nix's wrapper allocates for other commands, and can panic.)
+    let higher = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, AFTER_STANDARD_ERROR) };
+    let higher = Errno::result(higher)?;
     // SAFETY: just opened.
     unsafe { owner(higher) }
 }

@@ -1,8 +1,11 @@
-//! Two connected sockets. nix's wrapper looks at the numbers that the kernel hands out in a way that can panic.
+//! Two descriptors that belong together. nix's wrappers look at the numbers that the kernel hands out in a way that can
+//! panic, or do not exist everywhere.
 
 use super::count::{Call, count};
 use super::own::owner;
+use super::system::pipe2;
 use nix::errno::Errno;
+use std::ffi::c_int;
 use std::os::fd::OwnedFd;
 
 /// Unix stream sockets, in blocking mode and inherited over exec.
@@ -14,4 +17,21 @@ pub(crate) fn stream_sockets() -> Result<[OwnedFd; 2], Errno> {
     let [a, b] = pair;
     // SAFETY: the kernel has just opened both for us.
     Ok(unsafe { [owner(a)?, owner(b)?] })
+}
+
+/// The read end and the write end of a pipe of the library's own, closed on exec, in blocking mode.
+pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
+    own_pipe(libc::O_CLOEXEC)
+}
+
+/// [`pipe`] in non-blocking mode.
+pub(crate) fn pipe_that_never_waits() -> Result<[OwnedFd; 2], Errno> {
+    own_pipe(libc::O_CLOEXEC | libc::O_NONBLOCK)
+}
+
+fn own_pipe(flags: c_int) -> Result<[OwnedFd; 2], Errno> {
+    count(Call::Pipe);
+    let [read, write] = pipe2(flags)?;
+    // SAFETY: the kernel has just opened both for us.
+    Ok(unsafe { [owner(read)?, owner(write)?] })
 }

@@ -1,6 +1,7 @@
 //! poll(2) on descriptors that belong to the program: numbers, not owned or borrowed objects.
 
 use super::count::{Call, count};
+use super::system::POLL_RDHUP;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use libc::pollfd;
@@ -12,7 +13,8 @@ pub(crate) const PRI: u32 = libc::POLLPRI as u32;
 pub(crate) const OUT: u32 = libc::POLLOUT as u32;
 pub(crate) const ERR: u32 = libc::POLLERR as u32;
 pub(crate) const HUP: u32 = libc::POLLHUP as u32;
-pub(crate) const RDHUP: u32 = libc::POLLRDHUP as u32;
+/// In an event; [`POLL_RDHUP`] asks for it where that can be done.
+pub(crate) const RDHUP: u32 = 0x2000;
 pub(crate) const NVAL: u32 = libc::POLLNVAL as u32;
 
 /// What to ask for.
@@ -48,9 +50,15 @@ pub(crate) fn ready_now(fd: Fd) -> Interest {
     look(fd, IN | OUT, 0).map_or(Interest::NONE, ready)
 }
 
+/// What poll(2) says at this moment to a question for `events`; nothing if it fails.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ready_flags(fd: Fd, events: u32) -> u32 {
+    look(fd, events, 0).unwrap_or(0)
+}
+
 /// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut: whether it is the latter.
 pub(crate) fn until_ready(fd: Fd, interest: Interest) -> Result<bool, Errno> {
-    let end = if interest.has(Direction::Read) { RDHUP } else { 0 };
+    let end = if interest.has(Direction::Read) { POLL_RDHUP } else { 0 };
     look(fd, flags(interest) | end, -1).map(|found| found & (HUP | end) != 0)
 }
 

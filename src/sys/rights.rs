@@ -3,6 +3,8 @@
 
 use super::count::{Call, count};
 use super::own::owner;
+use super::system::carries_descriptors;
+use super::system::moving::{QUIET, keep_quiet};
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint};
@@ -10,9 +12,6 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::OwnedFd;
 
 const INT: c_uint = size_of::<c_int>() as c_uint;
-
-/// The pidfd of the sender, which a socket with `SO_PASSPIDFD` delivers; libc has no name for it.
-const SCM_PIDFD: c_int = 4;
 
 /// Room for control messages. A receiver needs it for what can stand before the descriptors (credentials,
 /// pidfd, time stamp, security label); what does not fit, the kernel closes.
@@ -47,9 +46,10 @@ pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
             (*header).cmsg_len = len as _;
             libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(fd.raw());
         }
+        keep_quiet(sock);
         count(Call::Sendmsg);
         // SAFETY: the message points to live locals of the stated sizes.
-        Errno::result(unsafe { libc::sendmsg(sock.raw(), message, libc::MSG_NOSIGNAL) }).map(drop)
+        Errno::result(unsafe { libc::sendmsg(sock.raw(), message, QUIET) }).map(drop)
     })
 }
 
@@ -87,7 +87,8 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
     while !header.is_null() {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR only return headers that lie within the memory.
         let head = unsafe { header.read() };
-        if head.cmsg_level == libc::SOL_SOCKET && matches!(head.cmsg_type, libc::SCM_RIGHTS | SCM_PIDFD) {
+        let is_rights = head.cmsg_type == libc::SCM_RIGHTS;
+        if head.cmsg_level == libc::SOL_SOCKET && (is_rights || carries_descriptors(head.cmsg_type)) {
             // SAFETY: plain arithmetic.
             let before = unsafe { libc::CMSG_LEN(0) } as usize;
             #[allow(clippy::unnecessary_cast, reason = "musl counts in 32 bits")]
@@ -97,7 +98,7 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
                 let number = unsafe { libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned() };
                 // SAFETY: a descriptor that the kernel opened for us just now and that nobody else knows.
                 if let Ok(fd) = unsafe { owner(number) }
-                    && head.cmsg_type == libc::SCM_RIGHTS
+                    && is_rights
                     && first.is_none()
                 {
                     first = Some(fd);

@@ -4,9 +4,10 @@
 //! thread ends the process when it meets a Rust frame. So no call of this library is one: a cancelled thread
 //! ends at its next cancellation point outside.
 
+use super::system::threads::{self, CANCEL_DISABLE, single_threaded_byte};
 use nix::errno::Errno;
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -15,25 +16,6 @@ unsafe extern "C" {
     // POSIX; missing from the libc crate.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
 }
-
-#[cfg(target_env = "gnu")]
-mod known {
-    unsafe extern "C" {
-        // glibc 2.32; never written by us.
-        static __libc_single_threaded: std::ffi::c_char;
-    }
-
-    /// The C library's byte that is not 0 while it knows of one thread only.
-    pub(super) const SINGLE: *mut u8 = (&raw const __libc_single_threaded).cast_mut().cast();
-}
-
-#[cfg(not(target_env = "gnu"))]
-mod known {
-    /// A C library that does not tell may have any number of threads.
-    pub(super) const SINGLE: *mut u8 = super::CLOSED.as_ptr();
-}
-
-const DISABLE: c_int = 1;
 
 /// Cancellation is put off while this lives.
 pub(crate) struct Uncancelled {
@@ -49,7 +31,7 @@ impl Uncancelled {
         }
         let mut before = 0;
         // SAFETY: `before` lives through the call; the state is valid.
-        let set = unsafe { pthread_setcancelstate(DISABLE, &mut before) };
+        let set = unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut before) };
         Uncancelled { before: (set == 0).then_some(before) }
     }
 }
@@ -64,6 +46,8 @@ impl Drop for Uncancelled {
         }
     }
 }
+
+pub(crate) use threads::set_name;
 
 /// A thread of our own.
 pub(crate) struct Thread(libc::pthread_t);
@@ -101,37 +85,31 @@ impl Thread {
     }
 }
 
-/// The name of the calling thread, as `top -H` shows it; at most 15 bytes.
-pub(crate) fn set_name(name: &CStr) {
-    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
-    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
-}
-
 /// Whether the C library knows of one thread only.
 #[inline]
 pub(crate) fn single_threaded() -> bool {
-    // SAFETY: a byte that lives as long as the process; glibc changes it while only one thread runs, or
-    // atomically.
-    let flag = unsafe { AtomicU8::from_ptr(known::SINGLE) };
+    // SAFETY: a byte that lives as long as the process, and changes while only one thread runs, or atomically.
+    let flag = unsafe { AtomicU8::from_ptr(single_threaded_byte().cast()) };
     flag.load(Ordering::Relaxed) != 0
 }
 
 /// Where [`short_ways_are_open`] looks: at the C library's byte, unless all of them are closed.
-static SHORT_WAYS: AtomicPtr<u8> = AtomicPtr::new(known::SINGLE);
+static SHORT_WAYS: AtomicPtr<c_char> = AtomicPtr::new(single_threaded_byte());
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 /// Whether the ways around locks and checks may be taken that serve a program of one thread.
 #[inline(always)]
 pub(crate) fn short_ways_are_open() -> bool {
     // SAFETY: one of two bytes that live as long as the process; as in `single_threaded`.
-    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed)) };
+    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed).cast()) };
     flag.load(Ordering::Relaxed) != 0
 }
 
 /// Has everything go the long ways from now on, where it can be watched, or not any more. What it costs to ask stays the
 /// same.
 pub(crate) fn open_short_ways(open: bool) {
-    SHORT_WAYS.store(if open { known::SINGLE } else { CLOSED.as_ptr() }, Ordering::Relaxed);
+    let byte = if open { single_threaded_byte() } else { CLOSED.as_ptr().cast() };
+    SHORT_WAYS.store(byte, Ordering::Relaxed);
 }
 
 thread_local! {
@@ -143,8 +121,7 @@ thread_local! {
 pub(crate) fn number() -> u32 {
     let ask = |known: &Cell<u32>| {
         if known.get() == 0 {
-            // SAFETY: takes nothing and cannot fail.
-            known.set(unsafe { libc::syscall(libc::SYS_gettid) } as u32);
+            known.set(threads::number());
         }
         known.get()
     };
@@ -174,7 +151,7 @@ mod tests {
                 let mut now = 0;
                 // SAFETY: reads the state by setting it and putting it back.
                 unsafe {
-                    pthread_setcancelstate(DISABLE, &mut now);
+                    pthread_setcancelstate(CANCEL_DISABLE, &mut now);
                     pthread_setcancelstate(now, ptr::null_mut());
                 }
                 now
@@ -186,6 +163,6 @@ mod tests {
             };
             (before, inside, state())
         });
-        assert_eq!(other.join().unwrap(), (0, DISABLE, 0));
+        assert_eq!(other.join().unwrap(), (0, CANCEL_DISABLE, 0));
     }
 }

@@ -1,11 +1,13 @@
 //! The names of error numbers. nix has them too, but only behind the formatting of the standard library.
 
+use crate::sys::A_BUG;
 use nix::errno::Errno;
 
 macro_rules! named {
     ($e:expr, $($name:ident)*) => {
         match $e {
             $(Errno::$name => stringify!($name),)*
+            e if e == A_BUG.0 => A_BUG.1,
             _ => "E?",
         }
     };
@@ -20,7 +22,7 @@ pub(super) fn name(e: Errno) -> &'static str {
         EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT EOPNOTSUPP EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL
         ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN
         ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EDQUOT
-        ECANCELED ENOTRECOVERABLE
+        ECANCELED
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening files, pipes and socket pairs. All are in blocking mode and inherited over exec: programs hand
 //! them to the children that they start.
 
+use crate::sys::O_LARGEFILE;
 use crate::sys::count::{Call, count};
 use crate::sys::pair;
 use crate::sys::path::{self, Path};
@@ -32,7 +33,7 @@ pub(crate) fn file(path: Path, access: Access) -> Result<OwnedFd, Errno> {
         Access::Append => OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND,
         Access::ReadWrite => OFlag::O_RDWR,
     };
-    path::open(path, (flags | OFlag::O_LARGEFILE).bits(), NEW_FILE)
+    path::open(path, flags.bits() | O_LARGEFILE, NEW_FILE)
 }
 
 /// The read end and the write end.

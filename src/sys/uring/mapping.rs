@@ -3,7 +3,7 @@
 use super::{Cqe, Sqe};
 use crate::fd::Fd;
 use crate::sys::count::{Call, count};
-use crate::sys::wide;
+use crate::sys::system::wide;
 use libc::{c_int, c_void};
 use nix::errno::Errno;
 use std::ptr::{self, NonNull};

@@ -1,8 +1,8 @@
 //! The error queue of a socket: time stamps, and the kernel's word that it is done with memory that was sent without
 //! a copy (msg_zerocopy in the kernel's documentation).
 
-use super::count::{Call, count};
 use crate::fd::Fd;
+use crate::sys::count::{Call, count};
 use std::mem::{size_of_val, zeroed};
 
 /// Missing in libc (linux/errqueue.h).

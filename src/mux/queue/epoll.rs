@@ -1,0 +1,66 @@
+//! epoll as the queue.
+
+use crate::fd::Fd;
+use crate::interest::Interest;
+pub(super) use crate::sys::epoll::create;
+use crate::sys::epoll::{Op, ctl, wait};
+use crate::sys::poll::flags;
+use nix::errno::Errno;
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+
+/// The event data that no descriptor has.
+const BELL: u64 = u64::MAX;
+
+/// What [`take`] has found.
+pub(super) enum Taken {
+    Bell,
+    /// Of a descriptor, in the flags of poll(2).
+    Event(i64, u32),
+}
+
+/// Has `set` watch the bell, which does not ring yet.
+pub(super) fn add_bell(set: Fd, bell: Fd) -> Result<(), Errno> {
+    ctl(set, Op::Add, bell, 0, BELL)
+}
+
+/// From now on the bell rings.
+pub(super) fn ring(set: Fd, bell: Fd) -> Result<(), Errno> {
+    ctl(set, Op::Modify, bell, flags(Interest::WRITE), BELL)
+}
+
+/// Arms `fd` for one event. A descriptor is added once and armed again after each of its events, so the
+/// call that arms again is tried first. The third try is for two threads that add the same descriptor.
+pub(super) fn arm(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
+    let arm = |op| ctl(set, op, fd, mask(interest), fd.index() as u64);
+    match arm(Op::Modify) {
+        Err(Errno::ENOENT) => match arm(Op::Add) {
+            Err(Errno::EEXIST) => arm(Op::Modify),
+            r => r,
+        },
+        r => r,
+    }
+}
+
+fn mask(interest: Interest) -> u32 {
+    flags(interest) | libc::EPOLLONESHOT as u32
+}
+
+/// One system call for one event: what this thread does not take is another's.
+pub(super) fn take(set: Fd, slice: c_int) -> Result<Option<Taken>, Errno> {
+    let event = wait(set, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
+    Ok(event.map(|(data, mask)| if data == BELL { Taken::Bell } else { Taken::Event(data as i64, mask) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_registration_is_for_one_event() {
+        let (once, read, write) = (libc::EPOLLONESHOT as u32, libc::EPOLLIN as u32, libc::EPOLLOUT as u32);
+        assert_eq!(mask(Interest::NONE), once);
+        assert_eq!(mask(Interest::READ), once | read);
+        assert_eq!(mask(Interest::BOTH), once | read | write);
+    }
+}

@@ -1,0 +1,24 @@
+//! What the C library and the kernel of FreeBSD know of threads.
+
+use std::ffi::{CStr, c_int};
+
+/// For `pthread_setcancelstate`.
+pub(in crate::sys) const CANCEL_DISABLE: c_int = 1;
+
+/// Names the calling thread.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
+    unsafe { libc::pthread_set_name_np(libc::pthread_self(), name.as_ptr()) };
+}
+
+/// The kernel's number of the calling thread; never 0.
+pub(in crate::sys) fn number() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::pthread_getthreadid_np() as u32 }
+}
+
+/// Where the thread has its errno.
+pub(in crate::sys) fn errno_location() -> *mut c_int {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::__error() }
+}

@@ -1,0 +1,97 @@
+//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), without a copy, from a file.
+
+use super::wide::{self, off_t};
+use crate::buf::{Source, Target};
+use crate::fd::Fd;
+use crate::sys::count::{Call, count};
+use libc::{c_int, c_void, iovec};
+use nix::errno::Errno;
+use std::mem::{MaybeUninit, size_of};
+use std::ptr;
+
+/// Of a send: the last segment may wait for the bytes that follow.
+pub(in crate::sys) const MORE: c_int = libc::MSG_MORE;
+/// Of a send: it raises no SIGPIPE.
+pub(in crate::sys) const QUIET: c_int = libc::MSG_NOSIGNAL;
+
+/// Before each send, where [`QUIET`] is not enough.
+#[inline(always)]
+pub(in crate::sys) fn keep_quiet(_: Fd) {}
+
+/// `O_NONBLOCK` for one call; `EOPNOTSUPP` where the file cannot do it.
+const NOWAIT: c_int = libc::RWF_NOWAIT;
+/// The offset that makes `preadv2` and `pwritev2` use the file position, as read and write do.
+const AT_POSITION: off_t = -1;
+
+/// read(2) that does not wait, whatever the descriptor's mode.
+pub(in crate::sys) fn read_nowait(fd: Fd, t: Target) -> isize {
+    count(Call::Preadv);
+    let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
+    // SAFETY: one vector, whose memory `Target` vouches for.
+    unsafe { wide::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
+}
+
+/// write(2) that does not wait, whatever the descriptor's mode.
+pub(in crate::sys) fn write_nowait(fd: Fd, s: Source) -> isize {
+    count(Call::Pwritev);
+    let v = iovec { iov_base: s.ptr().cast_mut().cast::<c_void>(), iov_len: s.len() };
+    // SAFETY: one vector, which the kernel only reads.
+    unsafe { wide::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
+}
+
+/// pread(2) of what the page cache has.
+pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: off_t) -> isize {
+    count(Call::Preadv);
+    let v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: one vector, which names `room`.
+    unsafe { wide::preadv2(file.raw(), &v, 1, off, NOWAIT) }
+}
+
+/// send(2) that leaves the memory where it is.
+pub(in crate::sys) fn send_without_copy(s: Fd, piece: Source, flags: c_int) -> isize {
+    count(Call::Send);
+    // SAFETY: the kernel reads the memory and checks it.
+    unsafe { libc::send(s.raw(), piece.ptr().cast(), piece.len(), flags | libc::MSG_ZEROCOPY) }
+}
+
+/// See `message::sendfile`.
+pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> Result<usize, Errno> {
+    count(Call::Sendfile);
+    // SAFETY: `off` lives through the call.
+    let sent = unsafe { wide::sendfile(out.raw(), file.raw(), &mut off, n) };
+    usize::try_from(sent).map_err(|_| Errno::last())
+}
+
+/// Makes TCP send at once what [`MORE`] holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
+/// else while the option is 0; a program that corks its socket itself is left alone.
+pub(crate) fn push_held(s: Fd) {
+    count(Call::Getsockopt);
+    let mut corked: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: both results live through the call and have the sizes given.
+    let known = unsafe {
+        libc::getsockopt(
+            s.raw(),
+            libc::IPPROTO_TCP,
+            libc::TCP_CORK,
+            ptr::from_mut(&mut corked).cast(),
+            &mut len,
+        )
+    };
+    if known == 0 && corked == 0 {
+        count(Call::Setsockopt);
+        // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
+        // TCP's own timer.
+        unsafe {
+            libc::setsockopt(s.raw(), libc::IPPROTO_TCP, libc::TCP_CORK, ptr::from_ref(&corked).cast(), len)
+        };
+    }
+}
+
+/// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.
+pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
+    count(Call::Fadvise);
+    let clamp = |v: u64| off_t::try_from(v).unwrap_or(off_t::MAX);
+    // SAFETY: no memory is passed.
+    unsafe { wide::posix_fadvise(file.raw(), clamp(off), clamp(n), libc::POSIX_FADV_WILLNEED) };
+}
