@@ -5,6 +5,7 @@
 //! * Regular files are refused, which the kernel would watch in a way of its own: not ready at their end.
 //! * A full hang-up is the end of both directions, each told by its own filter: one that is not watched is not told of.
 //! * No edges: a read also comes up short at urgent data, with more behind it, and not every kernel tells of that.
+//! * Nothing is exclusive: each set that watches a listening socket is told of a connection.
 //! * Threads are woken through a pipe, which all systems have.
 //! * A child does not inherit the set: its number may be any file's.
 //! * What is put off is told by a look that does not sleep, under the lock: told by a call that sleeps, another thread's
