@@ -74,7 +74,7 @@ pub(crate) fn never_waits(fd: Fd) -> Result<bool, Errno> {
 }
 
 /// Device and inode: which open file, pipe or socket a number stands for.
-pub(crate) type Identity = (u64, u64);
+pub(crate) type Identity = (libc::dev_t, u64);
 
 pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
     status(fd).map(|st| (st.st_dev, st.st_ino))
