@@ -6,6 +6,7 @@
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
 //! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
+//! | `hint-lost` | loses or keeps a hint that we do not; the player asks nothing of one that outlives io_fd |
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
 //! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |
 //! | `stale-after-error` | leaves the write event when `iob_send` fails |
@@ -133,6 +134,7 @@ impl Case<'_> {
             _ if (theirs.contains("WRONG-BYTES") || theirs.contains("TOO-MUCH")) && self.sent_twice() => {
                 both("Q7").map(|b| b.with_batch(line))
             }
+            "fd" | "fd_flags" if theirs == "hinted" || ours == "hinted" => both("hint-lost"),
             "addfile_close" if self.differs_in(&["FILE-OPEN"]) => Some(Blame::new("D2")),
             // More is under way there than with us.
             "send_batch" if ours.starts_with(&format!("{theirs} left ")) && self.corked(line.a) => {

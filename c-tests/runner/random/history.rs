@@ -86,7 +86,7 @@ impl Case<'_> {
     /// wanted.
     pub(super) fn closed_in_the_queue(&self) -> bool {
         self.before.iter().enumerate().any(|(i, l)| {
-            let unwanted = |b: &Line| b.a == l.a && b.call == "dontwantread";
+            let unwanted = |b: &Line| b.a == l.a && b.call.starts_with("dontwant");
             l.call == "close_end" && (l.is("w") || l.is("r") && self.before[..i].iter().any(unwanted))
         })
     }

@@ -258,6 +258,10 @@ impl Case<'_> {
         if self.withdrawn_by_toggling() {
             return Some("D5");
         }
+        let failed = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.said.starts_with("-3");
+        if self.before.iter().any(failed) {
+            return Some("stale-after-error");
+        }
         self.heeds_unregistered().then_some("Q3")
     }
 }
