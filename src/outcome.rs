@@ -21,8 +21,9 @@ impl From<Errno> for Stop {
     }
 }
 
-/// Bytes moved (0 = end of file, or nothing asked for), or why none.
-pub(crate) type Outcome = Result<usize, Stop>;
+/// Bytes moved (0 = end of file, or nothing asked for), or why none. What may be more than one system call moves is
+/// counted in `u64`: a file can be larger than the memory.
+pub(crate) type Outcome<N = usize> = Result<N, Stop>;
 
 /// What an attempt has shown of the readiness that it could use up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

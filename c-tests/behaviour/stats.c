@@ -119,6 +119,8 @@ TEST(stats_count_wakeups_for_nothing) {
 /* Whether the kernel's `name` is `call`, or what i386 has in its place. */
 static int is_call(const char *name, const char *call) {
   size_t n = strlen(call);
+  if (strcmp(name, "recv") == 0) return strcmp(call, "recvfrom") == 0;
+  if (strcmp(name, "send") == 0) return strcmp(call, "sendto") == 0;
   return strncmp(name, call, n) == 0 && (!name[n] || strcmp(name + n, "64") == 0 || strcmp(name + n, "2") == 0);
 }
 

@@ -15,11 +15,11 @@ pub(crate) trait Filter {
     /// The descriptor that is passed through to the program's functions.
     fn target(&self) -> i64;
     /// Offers memory; the result is at most `n`.
-    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome;
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome<u64>;
     /// Whether the program has a function for pieces of files.
     fn takes_files(&self) -> bool;
     /// Offers a piece of a file, as [`Filter::take`] memory.
-    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome;
+    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome<u64>;
 }
 
 /// Calls the filter until everything is taken, it takes less than it is offered, or something fails. Resets
@@ -28,7 +28,7 @@ pub(crate) trait Filter {
 ///
 /// If the filter itself resets or sends the batch, the call ends there: what the filter says it took is reported,
 /// the batch stays as the filter left it.
-pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome {
+pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome<u64> {
     let mut total = 0;
     let mut window = Window::default();
     let stop = loop {
@@ -46,11 +46,11 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             offer_file(batch, &place, closing, &mut window, filter)
         };
         let (asked, taken, still_there) = match offer {
-            Ok(Offer { asked, taken: Ok(taken), still_there }) => (asked, taken as u64, still_there),
+            Ok(Offer { asked, taken: Ok(taken), still_there }) => (asked, taken, still_there),
             Ok(Offer { taken: Err(stop), .. }) | Err(stop) => break Some(stop),
         };
         // More than fits, if the filter queues more.
-        total = usize::saturating_add(total, taken as usize);
+        total = u64::saturating_add(total, taken);
         if !still_there {
             break None;
         }
@@ -90,7 +90,7 @@ fn first_unsent(batch: Batch) -> Option<(Place, c_int, *const u8)> {
 /// One call of the filter.
 struct Offer {
     asked: u64,
-    taken: Outcome,
+    taken: Outcome<u64>,
     /// The entry is as it was before the call.
     still_there: bool,
 }
@@ -126,8 +126,8 @@ fn offer_file(
         *window = kept;
     }
     let bytes = window.at(file, place.offset, place.n)?;
-    let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len());
-    let (taken, still_there) = watched(batch, place, || filter.take(bytes, n as u64));
+    let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len() as u64);
+    let (taken, still_there) = watched(batch, place, || filter.take(bytes, n));
     if still_there
         && taken != Ok(n)
         && let Some(e) = batch.entry(place.i)
@@ -136,7 +136,7 @@ fn offer_file(
         unsafe { window::put(e, mem::take(window)) };
     }
     window.clear();
-    Ok(Offer { asked: n as u64, taken, still_there })
+    Ok(Offer { asked: n, taken, still_there })
 }
 
 /// Lets the filter look at an entry. Also tells whether it is still there, as it was: the filter may have added

@@ -60,8 +60,11 @@ pub(crate) unsafe extern "C" fn free_buffer(e: *mut IobEntry) {
 /// # Safety
 /// `e` points to an entry whose mapping was handed over, and is not released again.
 pub(crate) unsafe extern "C" fn unmap_buffer(e: *mut IobEntry) {
-    // SAFETY: as above.
-    unsafe { mem::unmap((*e).buf.cast_mut().cast(), (*e).offset.wrapping_add((*e).n) as usize) };
+    // SAFETY: as above. A length that no memory has is for the kernel to refuse.
+    unsafe {
+        let n = usize::try_from((*e).offset.wrapping_add((*e).n)).unwrap_or(usize::MAX);
+        mem::unmap((*e).buf.cast_mut().cast(), n);
+    }
 }
 
 /// Runs the clean-up function of an entry, once.

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 /// What a call came to.
 pub(crate) struct Sent {
     /// Bytes sent over all entries, or why none.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: Outcome<u64>,
     /// Of the descriptor, to be written to.
     pub(crate) readiness: Readiness,
 }
@@ -84,7 +84,7 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         };
         match moved {
             Ok(k) => {
-                total += k;
+                total += k as u64;
                 held = more && k == asked;
                 batch.advance(k);
                 if k < asked {

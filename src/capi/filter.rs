@@ -33,7 +33,7 @@ impl Filter for CFilter {
         self.target
     }
 
-    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome<u64> {
         // SAFETY: `new` requires a callable function; the memory is a queued buffer or a window on a file.
         outcome(unsafe { (self.write)(self.target, bytes.cast(), n) }, n)
     }
@@ -42,7 +42,7 @@ impl Filter for CFilter {
         self.sendfile.is_some()
     }
 
-    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome<u64> {
         let Some(sendfile) = self.sendfile else { return Err(Errno::ENOSYS.into()) };
         // SAFETY: `new` requires a callable function.
         outcome(unsafe { sendfile(self.target, fd, off, n, Some(self.write)) }, n)
@@ -50,9 +50,9 @@ impl Filter for CFilter {
 }
 
 /// What a filter's answer means. It must be looked at before anything else can change errno.
-fn outcome(r: i64, n: u64) -> Outcome {
+fn outcome(r: i64, n: u64) -> Outcome<u64> {
     match u64::try_from(r) {
-        Ok(taken) => Ok(taken.min(n) as usize),
+        Ok(taken) => Ok(taken.min(n)),
         Err(_) => match Errno::last() {
             Errno::EAGAIN if r == -1 => Err(Stop::Again),
             e => Err(Stop::Failed(e)),

@@ -12,7 +12,7 @@ use crate::reactor;
 use crate::trace;
 use nix::errno::Errno;
 
-fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome {
+fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
     let batch = batch?;
     if batch.bytesleft() == 0 {
         return Ok(0);
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn iob_send(s: i64, b: *mut IoBatch) -> i64 {
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[inline(always)]
-unsafe fn watched(what: &'static str, s: i64, b: *mut IoBatch, f: impl FnOnce() -> Outcome) -> i64 {
+unsafe fn watched(what: &'static str, s: i64, b: *mut IoBatch, f: impl FnOnce() -> Outcome<u64>) -> i64 {
     if trace::is_on() {
         // SAFETY: the caller's promise.
         unsafe { told_size(b) };
@@ -75,7 +75,12 @@ unsafe fn told_size(b: *mut IoBatch) {
 
 /// # Safety
 /// `b` is NULL or a valid batch, and the functions may be called.
-unsafe fn write_filtered(s: i64, b: *mut IoBatch, cb: WriteCallback, sendfile: SendfileCallback) -> Outcome {
+unsafe fn write_filtered(
+    s: i64,
+    b: *mut IoBatch,
+    cb: WriteCallback,
+    sendfile: SendfileCallback,
+) -> Outcome<u64> {
     // SAFETY: the caller's promise.
     let (batch, mut filter) = unsafe { (Batch::new(b)?, CFilter::new(s, cb, sendfile)?) };
     filter::write(batch, close_file, &mut filter)

@@ -25,9 +25,9 @@ pub(crate) fn or_minus_one(r: Result<i64, Errno>) -> i64 {
 }
 
 /// Bytes moved, -1 with `EAGAIN` for "not ready", -3 with errno for errors: all that transfers.
-pub(crate) fn moved(r: Outcome) -> i64 {
+pub(crate) fn moved<N: TryInto<i64>>(r: Outcome<N>) -> i64 {
     match r {
-        Ok(n) => i64::try_from(n).unwrap_or(i64::MAX),
+        Ok(n) => n.try_into().unwrap_or(i64::MAX),
         Err(Stop::Again) => {
             Errno::EAGAIN.set();
             -1
@@ -60,9 +60,9 @@ mod tests {
         assert_eq!((one_or_zero(Err(Errno::EMFILE)), Errno::last()), (0, Errno::EMFILE));
         assert_eq!(or_minus_one(Ok(5)), 5);
         assert_eq!((or_minus_one(Err(Errno::EPROTO)), Errno::last()), (-1, Errno::EPROTO));
-        assert_eq!(moved(Ok(0)), 0);
-        assert_eq!((moved(Err(Stop::Again)), Errno::last()), (-1, Errno::EAGAIN));
+        assert_eq!(moved(Ok(0u64)), 0);
+        assert_eq!((moved::<u64>(Err(Stop::Again)), Errno::last()), (-1, Errno::EAGAIN));
         assert_eq!((moved_in_time(Err(TimedOut)), Errno::last()), (-2, Errno::ETIMEDOUT));
-        assert_eq!((moved(Err(Stop::Failed(Errno::EPIPE))), Errno::last()), (-3, Errno::EPIPE));
+        assert_eq!((moved::<u64>(Err(Stop::Failed(Errno::EPIPE))), Errno::last()), (-3, Errno::EPIPE));
     }
 }

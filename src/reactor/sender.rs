@@ -21,7 +21,7 @@ struct Target {
 }
 
 /// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
-pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome {
+pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
     let mut state = STATE.lock();
     // As in `transfer`.
     state.touch(fd);

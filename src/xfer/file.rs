@@ -81,8 +81,8 @@ pub(crate) fn feed(
     file: Fd,
     off: u64,
     n: u64,
-    mut take: impl FnMut(*const u8, usize) -> Outcome,
-) -> Outcome {
+    mut take: impl FnMut(*const u8, usize) -> Outcome<u64>,
+) -> Outcome<u64> {
     if n == 0 {
         return Ok(0);
     }
@@ -97,9 +97,9 @@ pub(crate) fn feed(
             Err(stop) => break Err(stop),
         };
         match take(piece.as_ptr(), piece.len()) {
-            Ok(k) if k >= piece.len() => total += piece.len() as u64,
+            Ok(k) if k >= piece.len() as u64 => total += piece.len() as u64,
             Ok(k) => {
-                total += k as u64;
+                total += k;
                 break Ok(0);
             }
             Err(stop) => break Err(stop),
@@ -107,7 +107,7 @@ pub(crate) fn feed(
     };
     let retry = !matches!(end, Err(Stop::Failed(_))) && window.holds(off.saturating_add(total));
     give_back(out, retry.then(|| mode::identity(file)).and_then(Result::ok), file, window);
-    if total > 0 { Ok(total as usize) } else { end }
+    if total > 0 { Ok(total) } else { end }
 }
 
 /// What [`feed`] keeps for a target until its next call.
@@ -219,7 +219,7 @@ mod tests {
     }
 
     /// Runs `feed` with a filter that answers `answer` to its first call, and tells what it was offered.
-    fn offered(out: i64, fd: Fd, off: u64, n: u64, answer: Outcome) -> (usize, usize, u8) {
+    fn offered(out: i64, fd: Fd, off: u64, n: u64, answer: Outcome<u64>) -> (usize, usize, u8) {
         let mut seen = None;
         let r = feed(out, fd, off, n, |p, n| {
             assert!(seen.is_none(), "called again after less than everything");
@@ -231,7 +231,7 @@ mod tests {
         seen.unwrap()
     }
 
-    const AGAIN: Outcome = Err(Stop::Again);
+    const AGAIN: Outcome<u64> = Err(Stop::Again);
 
     #[test]
     fn pieces_end_at_64_kib_boundaries() {
@@ -239,7 +239,7 @@ mod tests {
         let mut sizes = Vec::new();
         let r = feed(-77, fd, 10, 150_000, |_, n| {
             sizes.push(n);
-            Ok(n)
+            Ok(n as u64)
         });
         assert_eq!((r, sizes), (Ok(150_000), vec![65526, 65536, 150_000 - 65526 - 65536]));
     }
@@ -291,7 +291,7 @@ mod tests {
         let mut sizes = Vec::new();
         let r = feed(-80, fd, 40, 4096, |_, n| {
             sizes.push(n);
-            Ok(n)
+            Ok(n as u64)
         });
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));

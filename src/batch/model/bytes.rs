@@ -141,7 +141,7 @@ impl Run<'_> {
             send(&mut self.script, self.batch).outcome
         };
         let got = std::mem::take(&mut self.script.got);
-        assert_eq!(result.unwrap_or(0), got.len());
+        assert_eq!(result.unwrap_or(0), got.len() as u64);
         assert!(!self.script.held, "the call ended with bytes that wait for more");
         let gap = self.is_at_a_gap();
         self.arrived(&got);

@@ -200,18 +200,18 @@ impl Filter for Ledger {
         -1
     }
 
-    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome<u64> {
         assert_eq!(Part { fd: None, at: bytes.addr() as u64, n }, self.first());
-        Ok(self.take(n, false)?)
+        Ok(self.take(n, false)? as u64)
     }
 
     fn takes_files(&self) -> bool {
         true
     }
 
-    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+    fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome<u64> {
         assert_eq!(Part { fd: Some(fd), at: off, n }, self.first());
-        Ok(self.take(n, false)?)
+        Ok(self.take(n, false)? as u64)
     }
 }
 
@@ -309,7 +309,7 @@ impl Run {
         self.owners.added(n, note);
     }
 
-    fn call(&mut self, call: impl FnOnce(&mut Ledger, Batch) -> Outcome) {
+    fn call(&mut self, call: impl FnOnce(&mut Ledger, Batch) -> Outcome<u64>) {
         (self.ledger.moved, self.ledger.calls) = (0, 0);
         let result = call(&mut self.ledger, self.batch);
         assert_eq!(result.unwrap_or(0) as u128, self.ledger.moved);

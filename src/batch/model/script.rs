@@ -167,17 +167,17 @@ impl Filter for Script {
         -1
     }
 
-    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome {
+    fn take(&mut self, bytes: *const u8, n: u64) -> Outcome<u64> {
         assert_ne!(n, 0, "a filter is never offered nothing");
         // SAFETY: the batch offers memory of that size.
-        Ok(self.take(unsafe { slice::from_raw_parts(bytes, n as usize) })?)
+        Ok(self.take(unsafe { slice::from_raw_parts(bytes, n as usize) })? as u64)
     }
 
     fn takes_files(&self) -> bool {
         false
     }
 
-    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome {
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome<u64> {
         unreachable!("asked first")
     }
 }

@@ -75,7 +75,7 @@ fn a_batch_that_is_never_empty_does_not_grow() {
             add(k);
             let n = (k as usize - 5) % 9 + 1;
             s.answers = vec![Answer::Some(n)];
-            assert_eq!(send(&mut s, b).outcome, Ok(n));
+            assert_eq!(send(&mut s, b).outcome, Ok(n as u64));
             sent += n;
         }
         assert_eq!(s.got.len(), sent);
@@ -119,7 +119,7 @@ fn a_file_that_ends_early_is_an_error_after_everything_before_the_gap() {
 struct Meddler<F> {
     batch: Batch,
     meddle: F,
-    takes: Outcome,
+    takes: Outcome<u64>,
 }
 
 impl<F: FnMut(Batch)> Filter for Meddler<F> {
@@ -127,16 +127,16 @@ impl<F: FnMut(Batch)> Filter for Meddler<F> {
         -1
     }
 
-    fn take(&mut self, _: *const u8, n: u64) -> Outcome {
+    fn take(&mut self, _: *const u8, n: u64) -> Outcome<u64> {
         (self.meddle)(self.batch);
-        self.takes.map(|k| k.min(n as usize))
+        self.takes.map(|k| k.min(n))
     }
 
     fn takes_files(&self) -> bool {
         false
     }
 
-    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome {
+    fn take_file(&mut self, _: i64, _: u64, _: u64) -> Outcome<u64> {
         unreachable!("asked first")
     }
 }
@@ -154,7 +154,7 @@ fn a_filter_may_add_entries() {
             b.add(item::buffer(c"more".as_ptr(), 4, None)).unwrap();
         }
     };
-    let mut m = Meddler { batch, meddle, takes: Ok(usize::MAX) };
+    let mut m = Meddler { batch, meddle, takes: Ok(u64::MAX) };
     assert_eq!(filter::write(batch, note_file, &mut m), Ok(19 + 800));
     assert_eq!(seen(batch), (0, 0, 0, 0, vec![]));
 }
@@ -162,7 +162,7 @@ fn a_filter_may_add_entries() {
 #[test]
 fn a_filter_that_resets_its_batch_ends_the_call() {
     let (_f, fd) = file_of(&[7; 1000]);
-    for takes in [Ok(2), Ok(usize::MAX), Err(Stop::Again)] {
+    for takes in [Ok(2), Ok(u64::MAX), Err(Stop::Again)] {
         for refill in [0, 1, 3] {
             let mut e = Embedded::new();
             let batch = e.view();
