@@ -30,6 +30,11 @@ BENCH_PACKAGES = gcc libc6-dev iproute2 libowfat-dev opentracker libev-dev libev
 DEB_PACKAGES = gcc libc6-dev dpkg-dev debhelper fakeroot
 FIRST_PACKAGES = debootstrap git
 CHECK_DIST_PACKAGES = gcc libc6-dev git meson ninja-build
+RUST_WITH_SOURCE_PACKAGES = rustc-web cargo-web rust-web-src
+i686_PACKAGES = gcc-i686-linux-gnu libc6-dev-i386-cross lib32gcc-s1
+aarch64_PACKAGES = gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+s390x_PACKAGES = gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user
+musl_PACKAGES = musl-tools
 CHECK_DEB_PACKAGES = $(DEB_PACKAGES) lintian debootstrap
 
 # Exactly the crates of Cargo.lock; the tools beside the library need some that the library does not.
@@ -59,7 +64,8 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 .NOTPARALLEL:
 .PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
 	check check-tools check-format check-lint check-unit check-c \
-	check-browser check-kernels check-loom check-tsan check-asan check-valgrind check-deps hostile soak stress fuzz fuzz-corpus \
+	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
+	hostile soak stress fuzz fuzz-corpus \
 	bench bench-tools dist deb check-dist check-deb check-first
 
 all: toolchain
@@ -180,6 +186,13 @@ check-browser: check-tools all
 # Older kernels and sandboxes: see the script. Some twenty minutes.
 check-kernels: check-tools all
 	sh c-tests/kernel/check.sh $(CARGO)
+
+# Other machines, C libraries and systems, one after the other; TARGET= for one. The script tells what runs of each. An
+# hour for all of them, for each builds Rust's own library.
+check-targets: TARGET = i686 aarch64 musl s390x freebsd netbsd openbsd dragonfly macos
+check-targets: check-tools
+	$(call need,$(RUST_WITH_SOURCE_PACKAGES) $(foreach t,$(TARGET),$($(t)_PACKAGES)))
+	@for t in $(TARGET); do bash c-tests/targets/check.sh $(CARGO) $$t || exit 1; done
 
 # Built apart, because the flag builds everything anew.
 check-loom:

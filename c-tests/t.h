@@ -33,7 +33,7 @@
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
 #else
-#define VALGRIND_CLO_CHANGE(option)
+#define VALGRIND_CLO_CHANGE(option) (void)0
 #endif
 
 #include "io.h"

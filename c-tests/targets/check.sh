@@ -46,16 +46,30 @@ emulated_by() {
 
 unit_tests() { built test --release; }
 
+# Ours and libowfat's own headers, these away from those of this machine's C library.
 layout() {
+  mkdir -p "$out/libowfat"
+  dpkg -L libowfat-dev | grep '/include/.*\.h$' | xargs cp -t "$out/libowfat"
   local compile="$CC -std=c11 -Wall -Wextra -Werror -fsyntax-only $root/c-tests/layout/layout.c"
   $compile -DHAS_AUTOFREE=1 -I "$root/include"
-  $compile -DHAS_AUTOFREE=0 -isystem /usr/include
+  $compile -DHAS_AUTOFREE=0 -isystem "$out/libowfat"
 }
 
 # behaviour CC: the suite, in programs that this compiler has linked with the library.
 behaviour() {
   CC=$1 OWFAT_IO_LIBDIR=$out/$triple/release CARGO_TARGET_DIR=$root/build/targets/runner \
     "$cargo" test --release --locked --features tools --test c -- behaviour::
+}
+
+# answers SERVER: a static echo server, which says back what it is told.
+answers() {
+  local line
+  exec 3< <(exec timeout 20 "$1")
+  read -r -u 3 line
+  exec 4<>"/dev/tcp/127.0.0.1/${line##*[!0-9]}"
+  echo "from a static server" >&4
+  read -r -t 10 -u 4 line
+  [ "$line" = "from a static server" ]
 }
 
 case $target in
@@ -78,11 +92,18 @@ aarch64)
   ;;
 musl)
   triple=x86_64-unknown-linux-musl CC=musl-gcc
-  linked_by $CC -Ctarget-feature=-crt-static -Clink-self-contained=no
+  $CC -O2 -fPIC -Wall -Wextra -Werror -c -o "$out/unwind.o" "$here/unwind.c"
+  unwinder="$out/unwind.o $(gcc -print-file-name=libgcc_eh.a)"
+  echo "INPUT($unwinder)" > "$out/libgcc_s.so"
+  linked_by $CC -Ctarget-feature=-crt-static -Clink-self-contained=no "-Lnative=$out"
   unit_tests
+  layout
   built build --release
   behaviour "$CC"
-  behaviour "$CC -static"
+  # shellcheck disable=SC2086 # two files
+  $CC -static -std=c11 -Wall -Wextra -Werror -pthread -I include -o "$out/echo" c-tests/servers/echo.c \
+    "$out/$triple/release/libowfat_io.a" $unwinder
+  answers "$out/echo"
   ;;
 s390x)
   triple=s390x-unknown-linux-gnu
