@@ -45,7 +45,7 @@ R_HELPER void finish(void) {
       got(i, scratch, n);
     } while (n > 0 || (n == 0 && !is_stream(i) && left > 0));
     add(" %d:%s", i, n == 0 ? "end" : strerrorname_np(errno));
-    if (ends[i].mate >= 0 && unread(i) > 0 && !ends[i].untracked) add("-MISSING");
+    if (ends[i].mate >= 0 && unread(i) > 0 && !ends[i].untracked && !(ends[i].vague && ends[i].kind == UDP)) add("-MISSING");
   }
   say_line();
 }
