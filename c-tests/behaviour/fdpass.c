@@ -26,6 +26,9 @@ static void send_many(int64 sock, char byte, int64 d, int n) {
   header->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
   for (i = 0; i < n; i++) numbers[i] = (int)d;
   memcpy(CMSG_DATA(header), numbers, (size_t)n * sizeof(int));
+#ifndef __GLIBC__
+  if (message.msg_controllen > 1024) SKIP("musl sends no such message (ENOMEM)");
+#endif
   CHECK_INT(sendmsg((int)sock, &message, 0), 1);
 }
 

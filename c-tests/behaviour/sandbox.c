@@ -92,6 +92,9 @@ TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS); }
 static void refuse_epoll_create1(int error) {
   static const int newer[] = {SYS_epoll_create1};
   iomux_t mux;
+#ifndef __GLIBC__
+  SKIP("the epoll_create of this C library is the same call");
+#endif
   CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
   deny(newer, 1, error);
   t_need_epoll();

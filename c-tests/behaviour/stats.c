@@ -148,6 +148,9 @@ TEST(stats_count_system_calls_as_strace_does) {
   size_t i;
   int64 sum = 0;
   if (t_memory_is_checked()) SKIP("a memory checker makes calls of its own");
+#ifndef __GLIBC__
+  SKIP("this C library makes some of these calls by other names, or by itself");
+#endif
   if (!getenv("OWFAT_IO_SESSION")) w_name(summary_path);
   if (w_session("OWFAT_IO_STATS", NULL, __func__, strace)) {
     FILE *number;
