@@ -91,7 +91,7 @@ toolchain:
 	rm build/linked.$$$$
 
 headers:
-	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --lib headers
+	OWFAT_IO_UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
 
 # The committed description of the binary interface, c-tests/abi/libowfat_io.xml.
 abi:
@@ -171,7 +171,7 @@ check-lint:
 	$(CARGO) clippy --all-targets $(BUILD) -- -D warnings
 
 check-unit:
-	$(CARGO) test --lib --bins $(BUILD)
+	$(CARGO) test --lib --bins --test headers $(BUILD)
 	$(CARGO) test --locked --manifest-path fuzz/library/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # Built for release, as the library that the C programs link and the servers preload.

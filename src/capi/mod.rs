@@ -8,8 +8,6 @@ mod args;
 pub mod array;
 mod filter;
 mod guard;
-#[cfg(test)]
-mod headers;
 pub mod io_fd;
 pub mod io_open;
 pub mod io_rw;

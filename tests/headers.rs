@@ -1,0 +1,52 @@
+//! Holds the committed headers against what cbindgen makes of the C functions: a build needs the headers, not cbindgen.
+//! `OWFAT_IO_UPDATE_HEADERS=1` rewrites them.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn check(header: &str, generated: &str) {
+    let committed = Path::new(ROOT).join("include").join(header);
+    if env::var_os("OWFAT_IO_UPDATE_HEADERS").is_some() {
+        fs::write(&committed, generated).unwrap();
+    }
+    let current = fs::read_to_string(&committed).unwrap_or_default();
+    assert!(current == generated, "{header} is out of date: run `make headers`");
+}
+
+#[test]
+fn io_h_is_up_to_date() {
+    check("io.h", &generated("cbindgen-io.toml", &["io_", "iom"]));
+}
+
+#[test]
+fn iob_h_is_up_to_date() {
+    check("iob.h", &generated("cbindgen-iob.toml", &["iob"]));
+}
+
+/// The header of the functions in the files whose names begin so.
+fn generated(config: &str, prefixes: &[&str]) -> String {
+    let config = cbindgen::Config::from_file(Path::new(ROOT).join(config)).unwrap();
+    let builder = cbindgen::Builder::new().with_config(config);
+    let mut text = Vec::new();
+    sources(prefixes).iter().fold(builder, |b, s| b.with_src(s)).generate().unwrap().write(&mut text);
+    for_c(&String::from_utf8(text).unwrap())
+}
+
+/// In an order that does not depend on the file system.
+fn sources(prefixes: &[&str]) -> Vec<PathBuf> {
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        prefixes.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let entries = fs::read_dir(Path::new(ROOT).join("src/capi")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(is_wanted).collect();
+    files.sort();
+    files
+}
+
+/// Gives the text libowfat's integer names, and the reader of C no Rust heading.
+fn for_c(text: &str) -> String {
+    text.replace("int64_t", "int64").replace("# Safety\n ", "Requires: ")
+}
