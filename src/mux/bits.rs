@@ -89,13 +89,14 @@ mod tests {
         assert_eq!(Limit::new(MAX).step(), (c_int::MAX, None));
         assert_eq!(Limit::new(MAX + 1).step(), (c_int::MAX, Some(Limit::new(1))));
 
-        // 2^32, which a 32-bit limit would take for 0.
-        let (mut limit, mut sum) = (Some(Limit::new(1 << 32)), 0);
+        // 2^32, which a limit of 32 bits would take for 0; the most where `long` has no more.
+        let long = c_ulong::try_from(1u64 << 32).unwrap_or(c_ulong::MAX - 1);
+        let (mut limit, mut sum) = (Some(Limit::new(long)), 0);
         while let Some(l) = limit {
             let (ms, rest) = l.step();
             sum += u64::try_from(ms).unwrap();
             limit = rest;
         }
-        assert_eq!(sum, 1 << 32);
+        assert_eq!(u128::from(sum), u128::from(long));
     }
 }
