@@ -20,8 +20,10 @@ mkdir -p "$out"
 
 # With `std`, and what its tests need.
 built() {
-  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@" --locked --lib --target "$triple" \
-    -Zbuild-std=std,panic_unwind,test --target-dir "$rust"
+  local command=$1
+  shift
+  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$command" --locked --lib --target "$triple" \
+    -Zbuild-std=std,panic_unwind,test --target-dir "$rust" "$@"
 }
 
 # What is compiled must be without a warning, as at home.
@@ -45,7 +47,12 @@ emulated_by() {
   export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_RUNNER=$*"
 }
 
-unit_tests() { built test --release; }
+# qemu's user mode knows no SO_ZEROCOPY.
+without_zero_copy="--skip only_tcp_sockets_that_nobody_else_uses_so --skip the_kernel_counts_as_we_do
+  --skip what_ends_while_a_send_is_under_way_ends_once"
+
+# unit_tests [OPTION...]
+unit_tests() { built test --release -- "$@"; }
 
 # Ours and libowfat's own headers, these away from those of this machine's C library.
 layout() {
@@ -88,7 +95,8 @@ aarch64)
   triple=aarch64-unknown-linux-gnu CC=aarch64-linux-gnu-gcc
   linked_by $CC
   emulated_by qemu-aarch64 -L /usr/aarch64-linux-gnu
-  unit_tests
+  # shellcheck disable=SC2086 # options
+  unit_tests $without_zero_copy
   layout
   built build --release
   behaviour "$CC"
@@ -113,7 +121,8 @@ s390x)
   triple=s390x-unknown-linux-gnu
   linked_by s390x-linux-gnu-gcc
   emulated_by qemu-s390x -L /usr/s390x-linux-gnu
-  unit_tests
+  # shellcheck disable=SC2086 # options
+  unit_tests $without_zero_copy
   ;;
 freebsd | netbsd | openbsd | dragonfly) triple=x86_64-unknown-$target && checked ;;
 macos) triple=aarch64-apple-darwin && checked ;;
