@@ -313,38 +313,3 @@ TEST(S3_11_pieces_beyond_2_gib) {
   CHECK_INT(iob_adds(&b, "tail"), 1);
   CHECK_INT(iob_send(out, &b), size + 8);
 }
-
-static int64 takes_all(int64 s, int64 f, uint64 off, uint64 n, io_write_callback cb) {
-  (void)s, (void)f, (void)off, (void)cb;
-  return (int64)n;
-}
-
-static int64 writes(int64 s, const void *bytes, uint64 n) { return io_trywrite(s, bytes, (int64)n); }
-
-static int64 takes_none(int64 s, const void *bytes, uint64 n) {
-  (void)s, (void)bytes, (void)n;
-  return -1;
-}
-
-/* More than a number of 32 bits counts, and where no offset of 32 bits reaches. */
-TEST(S3_11_files_beyond_4_gib) {
-  const int64 size = ((int64)5 << 30) + 3;
-  int64 d[2], f = t_tmpfile(0);
-  char end[3];
-  if (ftruncate((int)f, size - 3) != 0) SKIP("no file of 5 GiB in /tmp");
-  CHECK_INT(pwrite((int)f, "end", 3, size - 3), 3);
-  CHECK_INT(iob_addfile(&b, f, 0, (uint64)size), 1);
-  CHECK_INT(iob_bytesleft(&b), (uint64)size);
-  CHECK_INT(iob_write2(-1, &b, takes_none, takes_all), size);
-  CHECK_INT(iob_bytesleft(&b), 0);
-  t_unix_pair(d);
-  CHECK_INT(io_fd(d[0]), 1);
-  CHECK_INT(iob_addfile(&b, f, (uint64)size - 3, 3), 1);
-  CHECK_INT(iob_send(d[0], &b), 3);
-  CHECK_INT(read((int)d[1], end, 3), 3);
-  CHECK(memcmp(end, "end", 3) == 0);
-  CHECK_INT(io_sendfile(d[0], f, (uint64)size - 2, 2), 2);
-  CHECK_INT(io_mmapwritefile(d[0], f, (uint64)size - 2, 2, writes), 2);
-  CHECK_INT(read((int)d[1], end, 3), 3);
-  CHECK(memcmp(end, "ndn", 3) == 0);
-}
