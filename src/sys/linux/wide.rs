@@ -33,9 +33,8 @@ mod vectors {
         at: off_t,
         how: c_int,
     ) -> isize {
-        let (low, high) = halves(at);
         // SAFETY: the caller's promise.
-        unsafe { syscall(libc::SYS_preadv2, fd as c_long, v, n as c_long, low, high, how as c_long) as isize }
+        unsafe { call(libc::SYS_preadv2, fd, v, n, at, how) }
     }
 
     /// # Safety
@@ -47,15 +46,17 @@ mod vectors {
         at: off_t,
         how: c_int,
     ) -> isize {
-        let (low, high) = halves(at);
         // SAFETY: the caller's promise.
-        unsafe {
-            syscall(libc::SYS_pwritev2, fd as c_long, v, n as c_long, low, high, how as c_long) as isize
-        }
+        unsafe { call(libc::SYS_pwritev2, fd, v, n, at, how) }
     }
 
-    /// An offset as the kernel takes it; a machine of 64 bits looks at the low half alone, which holds it all.
-    fn halves(at: off_t) -> (c_long, c_long) {
-        (at as c_long, (at >> 32) as c_long)
+    /// The kernel takes an offset in halves; a machine of 64 bits looks at the low one alone, which holds it all.
+    ///
+    /// # Safety
+    /// As for the call of that number.
+    unsafe fn call(number: c_long, fd: c_int, v: *const iovec, n: c_int, at: off_t, how: c_int) -> isize {
+        let (low, high) = (at as c_long, (at >> 32) as c_long);
+        // SAFETY: the caller's promise.
+        unsafe { syscall(number, fd as c_long, v, n as c_long, low, high, how as c_long) as isize }
     }
 }
