@@ -1,6 +1,9 @@
 //! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
 //! prove to be free of panics.
 
+use crate::fd::Fd;
+use crate::sys::message::write_bytes;
+
 /// Enough for a line.
 pub(crate) const SHORT: usize = 256;
 /// Enough for a hundred short ones.
@@ -70,6 +73,12 @@ impl<const ROOM: usize> Text<ROOM> {
     /// `None` if something did not fit.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         if self.overflowed { None } else { self.bytes.get(..self.len) }
+    }
+
+    /// On standard error. One that cannot take it changes nothing.
+    pub(crate) fn say(&self) {
+        let _ = Fd::new(libc::STDERR_FILENO.into())
+            .and_then(|fd| write_bytes(fd, self.bytes().unwrap_or_default()));
     }
 }
 

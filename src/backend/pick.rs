@@ -3,10 +3,9 @@
 #[cfg(target_os = "linux")]
 use super::uring::Uring;
 use super::{AnyBackend, Backend, Native, Opened, poll::Poll};
-use crate::fd::Fd;
-use crate::sys::message::write_bytes;
 use crate::sys::shared::Shared;
 use crate::sys::{env, label};
+use crate::text::Text;
 use nix::errno::Errno;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +15,13 @@ const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
 #[cfg(target_os = "linux")]
 mod texts {
     pub(super) const NATIVE: &[u8] = b"epoll";
-    pub(super) const NO_SUCH: &[u8] =
-        b"libowfat_io: OWFAT_IO_BACKEND names no backend (epoll, io_uring, poll); using epoll\n";
-    pub(super) const NO_RING: &[u8] = b"libowfat_io: this system refuses io_uring; using epoll\n";
+    pub(super) const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, io_uring, poll)";
+    pub(super) const NO_RING: &str = "this system refuses io_uring";
 }
 #[cfg(not(target_os = "linux"))]
 mod texts {
     pub(super) const NATIVE: &[u8] = b"kqueue";
-    pub(super) const NO_SUCH: &[u8] =
-        b"libowfat_io: OWFAT_IO_BACKEND names no backend (kqueue, poll); using kqueue\n";
+    pub(super) const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (kqueue, poll)";
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,23 +52,31 @@ pub(crate) fn open() -> Result<Opened, Errno> {
 }
 
 fn open_best() -> Result<Opened, Errno> {
-    match env::with_secure(VARIABLE, choice) {
-        Choice::Poll => return Shared::new(AnyBackend::Poll(Poll::open()?)),
+    let complaint = match env::with_secure(VARIABLE, choice) {
+        Choice::Poll => return open_poll(),
         #[cfg(target_os = "linux")]
         Choice::Uring => match Uring::open() {
             Ok(u) => return Shared::new(AnyBackend::Uring(u)),
             Err(e @ (Errno::EMFILE | Errno::ENFILE)) => return Err(e),
             // Sandboxes refuse it in many ways, and old kernels count rings against RLIMIT_MEMLOCK.
-            Err(_) => complain_once(texts::NO_RING),
+            Err(_) => Some(texts::NO_RING),
         },
-        Choice::Unknown => complain_once(texts::NO_SUCH),
-        Choice::Native => {}
-    }
-    match Native::open() {
+        Choice::Unknown => Some(texts::NO_SUCH),
+        Choice::Native => None,
+    };
+    let opened = match Native::open() {
         Ok(b) => Shared::new(AnyBackend::Native(b)),
-        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => Shared::new(AnyBackend::Poll(Poll::open()?)),
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => open_poll(),
         Err(e) => Err(e),
+    }?;
+    if let Some(complaint) = complaint {
+        complain_once(complaint, opened.name());
     }
+    Ok(opened)
+}
+
+fn open_poll() -> Result<Opened, Errno> {
+    Shared::new(AnyBackend::Poll(Poll::open()?))
 }
 
 /// A backend by its name.
@@ -81,17 +86,20 @@ pub(crate) fn open_named(name: &str) -> Result<Opened, Errno> {
         Choice::Native => Shared::new(AnyBackend::Native(Native::open()?)),
         #[cfg(target_os = "linux")]
         Choice::Uring => Shared::new(AnyBackend::Uring(Uring::open()?)),
-        Choice::Poll => Shared::new(AnyBackend::Poll(Poll::open()?)),
+        Choice::Poll => open_poll(),
         Choice::Unknown => Err(Errno::EINVAL),
     }
 }
 
 /// A process opens backends more than once.
-fn complain_once(text: &[u8]) {
+fn complain_once(complaint: &str, used: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
-        // The line is a courtesy: a standard error that cannot take it changes nothing.
-        let _ = Fd::new(libc::STDERR_FILENO.into()).and_then(|fd| write_bytes(fd, text));
+        let mut text = Text::new();
+        for part in ["libowfat_io: ", complaint, "; using ", used, "\n"] {
+            text.add(part);
+        }
+        text.say();
     }
 }
 

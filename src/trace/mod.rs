@@ -35,9 +35,7 @@ mod stats;
 pub(crate) use lines::{Shown, call, line};
 pub(crate) use stats::{batch, expired, reported, spurious};
 
-use crate::fd::Fd;
 use crate::sys::lock::ForkLock;
-use crate::sys::message::write_bytes;
 use crate::sys::thread::{Uncancelled, forget_number, open_short_ways};
 use crate::sys::{count, env, fork};
 use crate::text::Text;
@@ -189,9 +187,7 @@ fn complain(variable: &str, e: Errno) {
         text.add(part);
     }
     text.add("); going on without\n");
-    // A standard error that cannot take it changes nothing.
-    let _ =
-        Fd::new(libc::STDERR_FILENO.into()).and_then(|fd| write_bytes(fd, text.bytes().unwrap_or_default()));
+    text.say();
 }
 
 extern "C" fn before_fork() {
