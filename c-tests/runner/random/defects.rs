@@ -249,7 +249,9 @@ impl Case<'_> {
             "reset_batch" if self.differs_in(&["FILES-OPEN"]) && self.closed_in_the_queue() => {
                 Some(Blame::new("D26"))
             }
-            "send_batch" if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() => {
+            "send_batch" | "reset_batch"
+                if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() =>
+            {
                 Some(Blame::new("D12"))
             }
             // It sends a file to a pipe, but no buffer.

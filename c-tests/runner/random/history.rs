@@ -193,6 +193,14 @@ impl Case<'_> {
         self.before.iter().any(|l| l.number("short").is_some_and(|n| n > 0) && l.number("batch") == batch)
     }
 
+    /// Whether a batch with a file was sent to a pipe, which then has room for the buffers that 0.32 does not send.
+    pub(super) fn pipe_was_sent_a_file(&self, end: Option<usize>) -> bool {
+        self.of_end(end, "send_batch").any(|sent| {
+            let of_batch = self.before.iter().filter(|l| l.number("batch") == sent.number("batch"));
+            sent.is("pipe-out") && of_batch.into_iter().any(|l| l.call.starts_with("addfile"))
+        })
+    }
+
     /// Calls on an end, the last one first, since it was made.
     pub(super) fn of_end(&self, end: Option<usize>, call: &str) -> impl Iterator<Item = &Line> {
         let closes = move |l: &&Line| l.a == end && ["close_end", "plain_close"].contains(&l.call.as_str());

@@ -222,6 +222,9 @@ impl Case<'_> {
         if word.starts_with('w') && drained && self.writing_dropped(end) {
             return both("D23");
         }
+        if word.starts_with('w') && self.pipe_was_sent_a_file(end) {
+            return both("Q11");
+        }
         let last = self.before.iter().rev().find(|l| l.a == end);
         if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("alone")) && self.corked(end) {
             // What is held back is not answered by a reset yet.
