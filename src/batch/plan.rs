@@ -20,7 +20,26 @@ pub(crate) enum Step {
     /// `n` bytes of the first unsent entry but `skipped`, without a copy.
     Pinned { skipped: usize, n: usize, more: bool },
     /// A piece of a file.
-    File { fd: i64, off: u64, n: u64 },
+    File(Piece),
+    /// The buffers in the list, and behind them a piece of a file.
+    Headed(Piece),
+}
+
+/// `n` bytes of a file from `off` on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Piece {
+    pub(crate) fd: i64,
+    pub(crate) off: u64,
+    pub(crate) n: u64,
+}
+
+/// What the descriptor and the system can do.
+#[derive(Clone, Copy)]
+pub(crate) struct Ways {
+    /// Large memory of the batch need not be copied.
+    pub(crate) without_copy: bool,
+    /// A piece of a file takes the buffers before it along in the same call ([`Step::Headed`]).
+    pub(crate) headed: bool,
 }
 
 /// A piece of a file that fills a gap between buffers.
@@ -34,23 +53,25 @@ pub(crate) struct Small {
 }
 
 /// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
-/// is too large, or one too many, to be sent with them. `without_copy`: large memory of the batch need not be copied.
+/// is too large, or one too many, to be sent with them.
 #[inline(always)]
-pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, without_copy: bool) -> Step {
-    let gathered = if without_copy { list.start(&[], as_buffer) } else { list.start(unsent, as_buffer) };
+pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, ways: Ways) -> Step {
+    let gathered = if ways.without_copy { list.start(&[], as_buffer) } else { list.start(unsent, as_buffer) };
     match unsent.get(gathered) {
         None if !list.is_empty() => return Step::Buffers { more: false },
-        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return alone(e, list),
+        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return in_one_call(e, list, ways),
         _ => {}
     }
-    after_buffers(unsent, gathered, list, without_copy)
+    after_buffers(unsent, gathered, list, ways)
 }
 
-/// A file piece that goes by itself, after what is in the list.
+/// A file piece that is not copied, and what is in the list before it.
 #[inline(always)]
-fn alone(e: &IobEntry, list: &Gather) -> Step {
+fn in_one_call(e: &IobEntry, list: &Gather, ways: Ways) -> Step {
+    let piece = Piece { fd: e.fd, off: e.offset, n: e.n };
     match list.is_empty() {
-        true => Step::File { fd: e.fd, off: e.offset, n: e.n },
+        true => Step::File(piece),
+        false if ways.headed => Step::Headed(piece),
         false => Step::Buffers { more: true },
     }
 }
@@ -63,7 +84,7 @@ fn as_buffer(e: &IobEntry) -> Option<Source> {
 
 /// [`next_step`] when the first `gathered` entries are in the list and something else follows.
 #[inline(never)]
-fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, without_copy: bool) -> Step {
+fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, ways: Ways) -> Step {
     let mut small = None;
     let send = |small, more| match small {
         Some(small) => Step::Around { small, more },
@@ -71,7 +92,9 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, withou
     };
     for (skipped, e) in unsent.iter().enumerate().skip(gathered).filter(|(_, e)| e.n > 0) {
         if e.kind != FROM_FILE {
-            if without_copy && let Some((before, n)) = pages_of(e) {
+            if ways.without_copy
+                && let Some((before, n)) = pages_of(e)
+            {
                 if before > 0 {
                     list.push(source(e).part(0, before));
                 }
@@ -86,8 +109,8 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, withou
             }
             continue;
         }
-        if list.is_empty() {
-            return alone(e, list);
+        if list.is_empty() || ways.headed {
+            return in_one_call(e, list, ways);
         }
         let (gap, n) = (list.len(), usize::try_from(e.n).unwrap_or(usize::MAX));
         if small.is_some() || n > SMALL_FILE || !list.push_gap(n) {
@@ -139,9 +162,18 @@ mod tests {
 
     /// The step, and the bytes that its list has.
     fn step(unsent: &[IobEntry]) -> (Step, usize) {
+        step_by(unsent, Ways { without_copy: true, headed: false })
+    }
+
+    fn step_by(unsent: &[IobEntry], ways: Ways) -> (Step, usize) {
         let mut list = Gather::new();
-        let step = next_step(unsent, &mut list, true);
+        let step = next_step(unsent, &mut list, ways);
         (step, list.bytes())
+    }
+
+    /// What [`file`] of `n` bytes has.
+    fn piece(n: u64) -> Piece {
+        Piece { fd: 9, off: 5, n }
     }
 
     /// Too large to be copied.
@@ -157,7 +189,7 @@ mod tests {
         assert_eq!(step(&[buf(5), buf(0), buf(6)]), (LAST, 11));
         assert_eq!(step(&[buf(5), buf(6), file(BIG), buf(7)]), (MORE, 11));
         assert_eq!(step(&[buf(5), file(0), buf(7)]), (LAST, 12));
-        assert_eq!(step(&[file(4), buf(7)]), (Step::File { fd: 9, off: 5, n: 4 }, 0));
+        assert_eq!(step(&[file(4), buf(7)]), (Step::File(piece(4)), 0));
     }
 
     /// `n` bytes of the file at the `gap`th place.
@@ -171,7 +203,26 @@ mod tests {
         assert_eq!(step(&[buf(5), buf(6), file(3), buf(7)]), (around(2, 3, false), 21));
         assert_eq!(step(&[buf(5), file(3), buf(7), file(1)]), (around(1, 3, true), 15), "one at a time");
         assert_eq!(step(&[buf(5), file(3), file(BIG)]), (around(1, 3, true), 8));
-        assert_eq!(step(&[file(3), buf(7)]), (Step::File { fd: 9, off: 5, n: 3 }, 0), "no header");
+        assert_eq!(step(&[file(3), buf(7)]), (Step::File(piece(3)), 0), "no header");
+    }
+
+    #[test]
+    fn a_file_takes_its_header_along_where_it_can() {
+        let headed = |unsent: &[IobEntry]| step_by(unsent, Ways { without_copy: true, headed: true });
+        for n in [3, BIG] {
+            assert_eq!(headed(&[buf(5), buf(0), buf(6), file(n), buf(7)]), (Step::Headed(piece(n)), 11));
+            assert_eq!(headed(&[file(n), buf(7)]), (Step::File(piece(n)), 0));
+        }
+        assert_eq!(headed(&[buf(5), file(0), buf(7)]), (LAST, 12), "nothing to head");
+        let huge = buf(TRANSFER_MAX as u64 + 1);
+        assert_eq!(
+            headed(&[buf(5), huge, file(3)]),
+            (MORE, TRANSFER_MAX),
+            "the header is not all in the list"
+        );
+        let many: Vec<_> = (0..=GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
+        assert_eq!(headed(&many), (MORE, 3 * GATHER_MAX));
+        assert_eq!(headed(&many[1..]), (Step::Headed(piece(1)), 3 * GATHER_MAX));
     }
 
     #[test]
@@ -228,7 +279,7 @@ mod tests {
         assert_eq!(step(&[buf(LARGE)]), (LAST, LARGE as usize), "borrowed");
         assert_eq!(step(&[owned(0, 0, PINNED_MIN as u64 - 1)]), (LAST, PINNED_MIN - 1), "small");
         assert_eq!(step(&[owned(1, 0, PINNED_MIN as u64)]), (LAST, PINNED_MIN), "too few whole pages");
-        let mut list = Gather::new();
-        assert_eq!(next_step(&[owned(0, 0, LARGE)], &mut list, false), LAST);
+        let copies = Ways { without_copy: false, headed: false };
+        assert_eq!(step_by(&[owned(0, 0, LARGE)], copies).0, LAST);
     }
 }

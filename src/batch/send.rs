@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::batch::pin::Pin;
-use crate::batch::plan::{Small, Step, next_step};
+use crate::batch::plan::{Piece, Small, Step, Ways, next_step};
 use crate::buf::Source;
 use crate::outcome::{Outcome, Readiness, Stop};
 use crate::sys::message::Gather;
@@ -22,9 +22,11 @@ pub(crate) trait Carrier {
     fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno>;
     /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
     fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome;
-    /// Whether [`Carrier::pinned`] may be tried.
-    fn without_copy(&self) -> bool;
+    fn file(&mut self, piece: Piece) -> Outcome;
+    /// Buffers and a piece of a file behind them; `None` if they have to be sent by themselves.
+    fn headed(&mut self, list: &Gather, piece: Piece) -> Option<Outcome>;
+    /// Whether [`Carrier::pinned`] and [`Carrier::headed`] may be tried.
+    fn ways(&self) -> Ways;
     /// Sends memory that stays as it is until the share in it is given back. `None`: it has to be copied, and so has
     /// what follows in this call.
     fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>>;
@@ -44,40 +46,47 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         if batch.bytesleft() == 0 {
             break (None, Readiness::Stands);
         }
-        let without_copy = !copies_only && to.without_copy();
+        let mut ways = to.ways();
+        ways.without_copy &= !copies_only;
         let mut from_file = false;
-        let (asked, moved, more) =
-            match batch.with_unsent(|entries| next_step(entries, &mut list, without_copy)) {
-                // The fields contradict each other. Better an error than an endless 0.
-                Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
-                Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
-                Step::Around { small, more } => match to.around(&mut list, small, more) {
-                    Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
+        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list, ways)) {
+            // The fields contradict each other. Better an error than an endless 0.
+            Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
+            Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
+            Step::Around { small, more } => match to.around(&mut list, small, more) {
+                Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
+                None => {
+                    list.truncate(small.gap);
+                    (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
+                }
+            },
+            Step::Pinned { skipped, n, more } => {
+                match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
+                    Some(moved) => (n, moved.map_err(Stop::from), more),
                     None => {
-                        list.truncate(small.gap);
-                        (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
-                    }
-                },
-                Step::Pinned { skipped, n, more } => {
-                    match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
-                        Some(moved) => (n, moved.map_err(Stop::from), more),
-                        None => {
-                            copies_only = true;
-                            continue;
-                        }
+                        copies_only = true;
+                        continue;
                     }
                 }
-                Step::File { fd, off, n } => {
-                    let moved = to.file(fd, off, n);
-                    if moved == Ok(0) {
-                        // Older kernels hold the last segment of a file that ended early.
-                        held = true;
-                        break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
-                    }
+            }
+            Step::File(piece) => {
+                let moved = to.file(piece);
+                if moved == Ok(0) {
+                    // Older kernels hold the last segment of a file that ended early.
+                    held = true;
+                    break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
+                }
+                from_file = true;
+                (sendfile::part(piece.n), moved, false)
+            }
+            Step::Headed(piece) => match to.headed(&list, piece) {
+                Some(moved) => {
                     from_file = true;
-                    (sendfile::part(n), moved, false)
+                    (list.bytes() + sendfile::part(piece.n), moved, false)
                 }
-            };
+                None => (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true),
+            },
+        };
         let readiness = match from_file {
             true => Readiness::after_file(moved, asked),
             false => Readiness::after(moved, asked),

@@ -3,7 +3,7 @@
 use super::{STATE, zerocopy};
 use crate::batch::Batch;
 use crate::batch::pin::Pin;
-use crate::batch::plan::Small;
+use crate::batch::plan::{Piece, Small, Ways};
 use crate::batch::send::{self, Carrier};
 use crate::buf::Source;
 use crate::fd::Fd;
@@ -57,12 +57,17 @@ impl Carrier for Target {
         gather::send_around(self.fd, list, (gap, n), (Fd::new(fd).ok()?, off), more)
     }
 
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+    fn file(&mut self, Piece { fd, off, n }: Piece) -> Outcome {
         sendfile::send(self.fd, Fd::new(fd)?, off, n)
     }
 
-    fn without_copy(&self) -> bool {
-        self.without_copy
+    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
+        sendfile::send_headed(self.fd, list, Fd::new(fd).ok()?, off, n)
+    }
+
+    #[inline(always)]
+    fn ways(&self) -> Ways {
+        Ways { without_copy: self.without_copy, headed: message::SENDFILE_HAS_HEADERS }
     }
 
     fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {

@@ -5,7 +5,7 @@
 
 use super::count::{Call, count};
 use super::system::moving::{self, MORE, QUIET, keep_quiet};
-pub(crate) use super::system::moving::{push_held, read_ahead};
+pub(crate) use super::system::moving::{SENDFILE_HAS_HEADERS, push_held, read_ahead};
 use super::system::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
@@ -180,6 +180,12 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
 /// kernel as a negative one, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
     moving::sendfile(out, file, off as wide::off_t, n)
+}
+
+/// [`sendfile`] of the list and then of the file, where [`SENDFILE_HAS_HEADERS`]; bytes of both are counted. An error
+/// means that none has moved.
+pub(crate) fn sendfile_headed(out: Fd, list: &Gather, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
+    moving::sendfile_headed(out, list.list(), file, off as wide::off_t, n)
 }
 
 /// `pread`: bytes at the front of `room` that were read from a position of the file.

@@ -14,6 +14,7 @@
 //! | wakes a wait by | eventfd | pipe | pipe | pipe | pipe | pipe |
 //! | threads sleep in | futex | `_umtx_op` | `umtx_sleep` | `nanosleep` | futex | `nanosleep` |
 //! | sends files with | sendfile | sendfile | sendfile | read and send | read and send | sendfile |
+//! | header and file in one call | - | sendfile | - | - | - | sendfile |
 //! | no SIGPIPE by | `MSG_NOSIGNAL` | as Linux | as Linux | as Linux | as Linux | `SO_NOSIGPIPE` |
 //! | end of data in `poll` | `POLLRDHUP` | `POLLRDHUP` | - | - | - | - |
 //! | read-ahead | `posix_fadvise` | `posix_fadvise` | `posix_fadvise` | - | - | - |

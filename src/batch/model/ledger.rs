@@ -4,7 +4,7 @@ use super::script::{Answer, BEHIND, Embedded, note_buffer, note_file, released, 
 use super::{Code, Owners, Setting};
 use crate::batch::filter::{self, Filter};
 use crate::batch::pin::Pin;
-use crate::batch::plan::Small;
+use crate::batch::plan::{Piece, Small, Ways};
 use crate::batch::send::{Carrier, send};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, item};
@@ -96,6 +96,8 @@ struct Ledger {
     moved: u128,
     calls: usize,
     held: bool,
+    /// It took less than it was given in this call of the library, and is not asked again.
+    full: bool,
     kept: Vec<(Pin, Source)>,
 }
 
@@ -106,7 +108,7 @@ impl Ledger {
 
     /// Takes some of `n` bytes, of which nothing else is to be taken.
     fn take(&mut self, n: u64, more: bool) -> Result<usize, Errno> {
-        assert!(n > 0 && u128::from(n) <= self.left);
+        assert!(n > 0 && u128::from(n) <= self.left && !self.full);
         self.calls += 1;
         let answer = if self.calls > PATIENCE { Answer::Again } else { Answer::All };
         let taken = match self.answers.pop_front().unwrap_or(answer) {
@@ -118,6 +120,7 @@ impl Ledger {
             Answer::Fail => return Err(Errno::EPIPE),
         };
         self.held = more && taken == n;
+        self.full = taken < n;
         self.moved += u128::from(taken);
         self.left -= u128::from(taken);
         let mut rest = taken;
@@ -168,13 +171,22 @@ impl Carrier for Ledger {
         (!self.setting.cold).then(|| self.take(list.bytes() as u64, more))
     }
 
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
+    fn file(&mut self, Piece { fd, off, n }: Piece) -> Outcome {
         assert_eq!(Part { fd: Some(fd), at: off, n }, self.first());
         Ok(self.take(part(n) as u64, false)?)
     }
 
-    fn without_copy(&self) -> bool {
-        self.setting.without_copy
+    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
+        self.check(list, None);
+        let header: u64 = self.parts.iter().take(list.len()).map(|part| part.n).sum();
+        assert_eq!(header, list.bytes() as u64, "the file overtakes its header");
+        assert_eq!(self.parts.get(list.len()), Some(&Part { fd: Some(fd), at: off, n }));
+        (!self.setting.refuses).then(|| Ok(self.take(header + part(n) as u64, false)?))
+    }
+
+    fn ways(&self) -> Ways {
+        let Setting { without_copy, headed, .. } = self.setting;
+        Ways { without_copy, headed }
     }
 
     fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {
@@ -235,6 +247,7 @@ pub(crate) fn run(setting: Setting, codes: &[Code]) {
         moved: 0,
         calls: 0,
         held: false,
+        full: false,
         kept: Vec::new(),
     };
     let mut run = Run { batch, ledger, owners: Owners::default(), added: 0 };
@@ -310,7 +323,7 @@ impl Run {
     }
 
     fn call(&mut self, call: impl FnOnce(&mut Ledger, Batch) -> Outcome<u64>) {
-        (self.ledger.moved, self.ledger.calls) = (0, 0);
+        (self.ledger.moved, self.ledger.calls, self.ledger.full) = (0, 0, false);
         let result = call(&mut self.ledger, self.batch);
         assert_eq!(result.unwrap_or(0) as u128, self.ledger.moved);
         assert!(!self.ledger.held, "the call ended with bytes that wait for more");

@@ -1,6 +1,7 @@
 //! Memory that outlives its batch.
 
 use super::super::pin::Pin;
+use super::super::plan::{Piece, Ways};
 use super::super::send::{Carrier, send};
 use super::*;
 use crate::sys::mem;
@@ -61,12 +62,16 @@ impl Carrier for Keeper {
         self.script.around(list, small, more)
     }
 
-    fn file(&mut self, fd: i64, off: u64, n: u64) -> Outcome {
-        self.script.file(fd, off, n)
+    fn file(&mut self, piece: Piece) -> Outcome {
+        self.script.file(piece)
     }
 
-    fn without_copy(&self) -> bool {
-        true
+    fn headed(&mut self, list: &Gather, piece: Piece) -> Option<Outcome> {
+        self.script.headed(list, piece)
+    }
+
+    fn ways(&self) -> Ways {
+        Ways { without_copy: true, ..self.script.ways() }
     }
 
     fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {

@@ -1,7 +1,8 @@
 //! Moving bytes. Nothing here is asked per call not to wait but a socket, nothing is held back for more, and all is
 //! copied.
 
-pub(in crate::sys) use super::sendfile::sendfile;
+pub(crate) use super::sendfile::SENDFILE_HAS_HEADERS;
+pub(in crate::sys) use super::sendfile::{sendfile, sendfile_headed};
 use super::wide::off_t;
 use crate::buf::{Source, Target};
 use crate::fd::Fd;

@@ -62,6 +62,14 @@ pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> R
     usize::try_from(sent).map_err(|_| Errno::last())
 }
 
+/// Whether [`sendfile_headed`] can be called. Here `MSG_MORE` has header and file share segments.
+pub(crate) const SENDFILE_HAS_HEADERS: bool = false;
+
+/// See `message::sendfile_headed`.
+pub(in crate::sys) fn sendfile_headed(_: Fd, _: &[iovec], _: Fd, _: off_t, _: usize) -> Result<usize, Errno> {
+    Err(Errno::ENOSYS)
+}
+
 /// Makes TCP send at once what [`MORE`] holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
 /// else while the option is 0; a program that corks its socket itself is left alone.
 pub(crate) fn push_held(s: Fd) {
