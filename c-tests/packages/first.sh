@@ -83,3 +83,8 @@ echo "   ${said%%$'\n'*}"
 
 echo "4. README.md, by root:"
 follow as_root "Two commands" 1
+
+echo "5. the packages:"
+follow as_root Packages 1
+said=$(inside owfat-io-check /usr/bin/opentracker) || fail "owfat-io-check: $said"
+[[ $said == *owfat-io-run* ]] || fail "owfat-io-check: $said"
