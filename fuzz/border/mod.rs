@@ -29,6 +29,7 @@ pub(crate) fn run(bytes: &[u8]) {
     static BEFORE: Once = Once::new();
     BEFORE.call_once(|| {
         setenv(c"OWFAT_IO_ZEROCOPY", c"1");
+        limit_files();
         // What the library opens for good.
         mux::warm_up();
         owfat_io::capi::io_sendfile::io_sigpipe();
@@ -53,6 +54,19 @@ pub(crate) fn run(bytes: &[u8]) {
     }
     drop(world);
     assert_eq!(world::open_numbers(), open_before, "descriptors that were open before and are now");
+}
+
+/// A file that is sent to itself grows in one call for as long as it is let.
+fn limit_files() {
+    const LARGEST: libc::rlim_t = 16 << 20;
+    // SAFETY: the structure lives through the call; the signal that a larger file raises is ignored.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(
+            libc::setrlimit(libc::RLIMIT_FSIZE, &libc::rlimit { rlim_cur: LARGEST, rlim_max: LARGEST }),
+            0
+        );
+    }
 }
 
 fn setenv(name: &CStr, value: &CStr) {
