@@ -11,7 +11,7 @@ struct batch {
   io_batch embedded, *b;
   char *bytes;     /* what is in it, unsent bytes from `done` on */
   int64 count, done;
-  int vague;       /* how much of it was sent is the kernel's affair */
+  int vague;       /* how much of it was sent is the kernel's affair, and so is how much another end gets of it */
   int64 queued;    /* what it was told to hold, which of a file may be more than there is */
   int owned[OWNED], n_owned; /* numbers of files that it is to close */
 };
@@ -166,11 +166,12 @@ R_HELPER void send_batch(int b, int a) {
     add(" would sleep");
   } else {
     plan_write(a, n);
+    if (batch->vague && mate_of(a) >= 0) ends[mate_of(a)].vague = 1;
     r = iob_send(fd_of(a), batch->b);
     add_written(a, r);
     after_send(batch, a, r, n);
     if (vague_to_write(a)) {
-      batch->vague = iob_bytesleft(batch->b) > 0;
+      if (n > 0) batch->vague = 1;
       say_line();
       return;
     }
@@ -243,6 +244,11 @@ R_HELPER void write_batch(int b, int a, int kind, int n) {
   call("write_batch", a, -1);
   add_aside("batch", b);
   add_aside("kind", kind);
+  if (batch->vague) {
+    add(" passed over");
+    say_batch(batch);
+    return;
+  }
   filter_kind = kind;
   filter_left = n;
   filter_to = known(a) && (ends[a].kind == UNIX || ends[a].kind == TCP) && under_way(a) + left <= PLAIN && !vague_to_write(a) && left > 0 ? a : -1;

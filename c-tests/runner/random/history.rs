@@ -1,6 +1,6 @@
 //! What the calls before a difference tell: which end was hinted, which write came up short, what a batch holds.
 
-use super::defects::Case;
+use super::defects::{Case, has_a_haunted_number};
 use super::play::Line;
 use super::words::{count, end_of, tells_events};
 
@@ -153,7 +153,9 @@ impl Case<'_> {
     /// Whether the number of an end was closed behind the library.
     pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
         let before = self.before.iter().chain(self.before_there).chain([self.line]);
-        end.is_some() && before.into_iter().any(|l| l.a == end && l.is("haunted"))
+        end.is_some()
+            && (before.into_iter().any(|l| l.a == end && l.is("haunted"))
+                || has_a_haunted_number(end, self.before_there))
     }
 
     /// Whether a number was wanted that is not registered: if it once was, 0.32 heeds that, and queues what nobody

@@ -63,6 +63,12 @@ impl Line {
         self.aside.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok())
     }
 
+    /// Numbers of descriptors that the call made or is about.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = i64> {
+        let number = |word: &str| word.strip_prefix("copy").or(word.strip_prefix('n'))?.parse().ok();
+        self.aside.split(' ').filter_map(number)
+    }
+
     pub(crate) fn mate(&self) -> Option<usize> {
         usize::try_from(self.number("mate")?).ok()
     }
