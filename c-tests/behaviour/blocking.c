@@ -166,6 +166,22 @@ TEST(RULE11_S3_6_blocking_eventfd) {
   CHECK_INT(io_tryread(d, buf, 8), 8);
 }
 
+/* Files never wait, but what is queued as one need not be one. */
+TEST(RULE11_S3_6_S3_11_blocking_pipe_that_is_queued_as_a_file) {
+  int64 d[2];
+  io_batch b;
+  memset(&b, 0, sizeof b);
+  t_pipe(d);
+  CHECK_INT(iob_addfile(&b, d[0], 0, 10), 1);
+  alarm(5);
+  CHECK_INT(io_tryread(d[0], buf, 10), -1);
+  CHECK_ERRNO(EAGAIN);
+  CHECK_INT(io_tryread(d[0], buf, 10), -1);
+  CHECK_ERRNO(EAGAIN);
+  alarm(0);
+  iob_reset(&b);
+}
+
 TEST(RULE11_S3_6_blocking_and_wanted_takes_part_in_the_loop) {
   int64 d[2];
   t_unix_pair(d);

@@ -35,11 +35,11 @@ pub(crate) fn forget(fd: Fd) {
     state.just_set = None;
 }
 
-/// Registers a file that is queued in a batch, without a system call: files never wait, so its mode does
-/// not matter. One that is registered is left alone; a failure shows when the file is used.
+/// Registers a file that is queued in a batch, without a system call: it is taken for blocking, which is right for both
+/// modes. One that is registered is left alone; a failure shows when the file is used.
 pub(crate) fn register_file(fd: Fd) {
     if STATE.lock().table.get(fd).is_none() {
-        let _ = register(fd, Flags { can_write: false, mode: Some(Mode::Nonblocking) });
+        let _ = register(fd, Flags { can_write: false, mode: Some(Mode::Blocking) });
     }
 }
 
