@@ -22,7 +22,8 @@ pub(super) const TRIALS: &[OnBackend] = &[
     ("proxy::an_end_is_passed_on_alone", an_end_is_passed_on_alone),
     ("proxy::dead_target", dead_target),
     ("proxy::target_that_does_not_answer", target_that_does_not_answer),
-    ("proxy::resets_and_idle_connections", resets_and_idle_connections),
+    ("proxy::resets_are_passed_on_at_once", resets_are_passed_on),
+    ("proxy::idle_connections_are_given_up", idle_connections_are_given_up),
 ];
 
 fn start(backend: &str, target: SocketAddr, seconds: &str) -> Result<Server, Box<dyn Error>> {
@@ -165,9 +166,10 @@ fn target_that_does_not_answer(backend: &str) -> Verdict {
     wait_until("both are closed", || Ok(proxy.open_descriptors()? == before))
 }
 
-fn resets_and_idle_connections(backend: &str) -> Verdict {
+fn resets_are_passed_on(backend: &str) -> Verdict {
     let target = TcpListener::bind(loopback(0))?;
-    let proxy = start(backend, target.local_addr()?, "1")?;
+    // Longer than anybody here waits.
+    let proxy = start(backend, target.local_addr()?, "60")?;
     let before = proxy.open_descriptors()?;
     for _ in 0..10 {
         let (client, mut server) = connect(&proxy, &target)?;
@@ -177,7 +179,12 @@ fn resets_and_idle_connections(backend: &str) -> Verdict {
         raw::reset(server)?;
         same(&raw::rest_of(&mut client)?, b"")?;
     }
-    wait_until("all connections are closed", || Ok(proxy.open_descriptors()? == before))?;
+    wait_until("all connections are closed", || Ok(proxy.open_descriptors()? == before))
+}
+
+fn idle_connections_are_given_up(backend: &str) -> Verdict {
+    let target = TcpListener::bind(loopback(0))?;
+    let proxy = start(backend, target.local_addr()?, "1")?;
     let (mut client, mut server) = connect(&proxy, &target)?;
     server.write_all(b"one word")?;
     same(&raw::rest_of(&mut client)?, b"one word")?;
