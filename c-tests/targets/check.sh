@@ -51,8 +51,8 @@ emulated_by() {
 without_zero_copy="--skip only_tcp_sockets_that_nobody_else_uses_so --skip the_kernel_counts_as_we_do
   --skip what_ends_while_a_send_is_under_way_ends_once"
 
-# Nor does it start programs of its machine by execve, pass many descriptors in a message, tell TCP_INFO as the kernel has
-# it, or keep to RLIMIT_AS.
+# Nor does it start programs of its machine by execve, tell TCP_INFO as the kernel has it, or keep to RLIMIT_AS; and it
+# takes more descriptors of a message than it passes on, which nobody can close.
 under_qemu="--skip iob_zerocopy --skip sends_without_a_copy --skip ::exec:: --skip D17_of_several_descriptors
   --skip header_and_body_share_a_segment --skip without_address_space"
 
