@@ -61,9 +61,9 @@ impl Limit {
 }
 
 /// One look at the kernel.
-pub(super) struct Look {
-    pub(super) backend: Opened,
-    pub(super) timeout: Option<Duration>,
+struct Look {
+    backend: Opened,
+    timeout: Option<Duration>,
     /// Whatever it finds, the wait call is over.
     last: bool,
 }
@@ -103,7 +103,8 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
         let (epoch, room) = (state.epoch, state.room);
         let known = state.sleepers.enter();
         drop(state);
-        let result = events.make_room(room).and_then(|()| watched::look(&look, events, asked));
+        let result =
+            events.make_room(room).and_then(|()| watched::look(&look.backend, events, asked, look.timeout));
         state = lock.lock();
         if state.epoch != epoch && result != Err(Errno::EINTR) {
             // Shut down, or given another backend or event-loop threads, by another thread.

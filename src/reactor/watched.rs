@@ -1,25 +1,35 @@
 //! The look at the kernel, and those who watch it.
 
-use super::wait::Look;
-use crate::backend::{Asked, Backend, Event, Events};
+use crate::backend::{Asked, Backend, Event, Events, Opened};
 use crate::interest::Direction;
 use crate::trace::{self, Shown};
 use nix::errno::Errno;
+use std::time::Duration;
 
 /// Asks the backend; see [`Backend::wait`].
 #[inline]
-pub(super) fn look(look: &Look, events: &mut Events, asked: &[Asked]) -> Result<(), Errno> {
+pub(super) fn look(
+    backend: &Opened,
+    events: &mut Events,
+    asked: &[Asked],
+    timeout: Option<Duration>,
+) -> Result<(), Errno> {
     if trace::is_on() {
-        return told_look(look, events, asked);
+        return told_look(backend, events, asked, timeout);
     }
-    look.backend.wait(events, asked, look.timeout)
+    backend.wait(events, asked, timeout)
 }
 
 #[cold]
-fn told_look(look: &Look, events: &mut Events, asked: &[Asked]) -> Result<(), Errno> {
-    let (begun, timeout) = trace::look_begins(look.timeout);
-    let result = look.backend.wait(events, asked, timeout);
-    trace::look_ends(begun, look.backend.name(), result.map(|()| events.len()));
+fn told_look(
+    backend: &Opened,
+    events: &mut Events,
+    asked: &[Asked],
+    timeout: Option<Duration>,
+) -> Result<(), Errno> {
+    let (begun, timeout) = trace::look_begins(timeout);
+    let result = backend.wait(events, asked, timeout);
+    trace::look_ends(begun, backend.name(), result.map(|()| events.len()));
     let mut i = 0;
     while let Some(event) = events.get(i).filter(|_| result.is_ok()) {
         if let Some(token) = event.token() {

@@ -2,7 +2,7 @@
 //! for what there is not. libowfat_io(3) tells what they mean; `owfat-io-trace` reads them.
 
 use super::errors;
-use super::{SINK, is_traced, quietly, sink};
+use super::{SINK, is_traced, process, quietly};
 use crate::sys::clock;
 use crate::sys::thread::number;
 use crate::text::Text;
@@ -47,7 +47,7 @@ fn put(d: Option<i64>, what: &str, shown: Shown, details: &[(&str, i64)]) -> Tex
     let mut text = Text::new();
     add_time(&mut text);
     text.add(" ");
-    text.add_decimal(sink::process().into());
+    text.add_decimal(process::own().into());
     text.add("/");
     text.add_decimal(number().into());
     text.add(" ");

@@ -29,6 +29,7 @@
 mod errors;
 mod lines;
 mod path;
+mod process;
 mod sink;
 mod stats;
 

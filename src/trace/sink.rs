@@ -1,12 +1,11 @@
 //! Where the lines of a trace go: a buffer, and from there a file.
 
 use super::path::KeptPath;
-use super::{TRACED, complain, end, lines};
+use super::{TRACED, complain, end, lines, process};
 use crate::sys::logfile::{LogFile, size_limit};
 use crate::text::Text;
 use nix::errno::Errno;
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// What is gathered before it is written.
 const ROOM: usize = 64 << 10;
@@ -70,9 +69,13 @@ impl Sink {
     /// In a forked child: what was gathered is the parent's to write. It says by a first line of its own that it is there.
     pub(super) fn inherited(&mut self) {
         self.len = 0;
-        PROCESS.store(0, Relaxed);
+        process::forget();
         if self.file.is_some() {
-            self.gather(&lines::with("begin", lines::Shown::Nothing, &[("parent", parent().into())]));
+            self.gather(&lines::with(
+                "begin",
+                lines::Shown::Nothing,
+                &[("parent", process::parent().into())],
+            ));
         }
     }
 }
@@ -89,18 +92,4 @@ fn append(file: &LogFile, gathered: &[u8]) -> Result<(), Errno> {
         file.append(last)?;
     }
     Err(Errno::EFBIG)
-}
-
-/// The number of this process; 0: not asked for yet.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-
-pub(super) fn process() -> u32 {
-    if PROCESS.load(Relaxed) == 0 {
-        PROCESS.store(std::process::id(), Relaxed);
-    }
-    PROCESS.load(Relaxed)
-}
-
-fn parent() -> u32 {
-    std::os::unix::process::parent_id()
 }

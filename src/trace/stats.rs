@@ -4,7 +4,7 @@
 //! life of the process too, at most once a second and only if something has happened since.
 
 use super::path::KeptPath;
-use super::{COUNTED, complain, end, is_counted, sink};
+use super::{COUNTED, complain, end, is_counted, process};
 use crate::sys::count;
 use crate::sys::logfile::{LogFile, size_limit};
 use crate::text::{self, Text};
@@ -111,7 +111,7 @@ impl Stats {
         let len = self.path.len();
         let mut suffix = Text::new();
         suffix.add(".");
-        suffix.add_decimal(sink::process().into());
+        suffix.add_decimal(process::own().into());
         self.path.add(suffix.bytes().unwrap_or_default());
         let file = LogFile::open(self.path.get(), FLAGS);
         self.path.truncate(len);
@@ -192,7 +192,7 @@ fn describe() -> Text<{ text::LONG }> {
         text.add_decimal(value);
         text.add("\n");
     };
-    add("", "process", sink::process().into());
+    add("", "process", process::own().into());
     for ((name, looks), nanoseconds) in BACKENDS.iter().zip(&LOOKS).zip(&NANOSECONDS) {
         let looks = looks.0.load(Relaxed);
         if looks > 0 {
