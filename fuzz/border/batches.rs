@@ -1,7 +1,7 @@
 //! `iob.h`.
 
 use crate::border::input::Input;
-use crate::border::io::{errno, moved, one, set_errno};
+use crate::border::io::{errno, is_device, moved, one, set_errno};
 use crate::border::world::World;
 use libc::c_int;
 use owfat_io::capi::{io_want::*, iob::*, iob_send::*};
@@ -148,6 +148,7 @@ fn add(world: &mut World, input: &mut Input, b: *mut IoBatch) -> (u64, bool) {
             }
             10..13 => {
                 let (fd, off) = (world.number(input), input.size());
+                let n = within_reason(fd, n);
                 if n > 0 {
                     world.known.insert(fd);
                 }
@@ -158,6 +159,7 @@ fn add(world: &mut World, input: &mut Input, b: *mut IoBatch) -> (u64, bool) {
                 let (fd, off) = (world.number(input), input.size());
                 // What is not open now may be somebody else's when it is closed.
                 let fd = if world.has(fd) { libc::dup(fd as c_int).into() } else { fd.min(-1) };
+                let n = within_reason(fd, n);
                 if n > 0 {
                     world.known.insert(fd);
                 }
@@ -165,6 +167,11 @@ fn add(world: &mut World, input: &mut Input, b: *mut IoBatch) -> (u64, bool) {
             }
         }
     }
+}
+
+/// Bytes of `fd` that can be queued: a filter may take whatever a device gives, for as long as it gives any.
+fn within_reason(fd: i64, n: u64) -> u64 {
+    if is_device(fd) { n.min(1 << 20) } else { n }
 }
 
 /// What the filter does, and to whom.

@@ -224,12 +224,24 @@ fn write(world: &mut World, input: &mut Input) {
 }
 
 /// Whether `fd` takes any number of bytes.
-pub(crate) fn is_file(fd: i64) -> bool {
+fn is_file(fd: i64) -> bool {
+    kind(fd) == libc::S_IFREG
+}
+
+/// Whether `fd` gives any number of bytes.
+pub(crate) fn is_device(fd: i64) -> bool {
+    kind(fd) == libc::S_IFCHR
+}
+
+/// 0 if it is not open.
+fn kind(fd: i64) -> libc::mode_t {
     // SAFETY: all-zero is a value of the structure, which has room for the answer.
     unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
-        c_int::try_from(fd).is_ok_and(|fd| libc::fstat(fd, &mut stat) == 0)
-            && stat.st_mode & libc::S_IFMT == libc::S_IFREG
+        match c_int::try_from(fd).map(|fd| libc::fstat(fd, &mut stat)) {
+            Ok(0) => stat.st_mode & libc::S_IFMT,
+            _ => 0,
+        }
     }
 }
 
@@ -244,8 +256,6 @@ unsafe extern "C" fn takes_some(_: i64, _: *const c_void, n: u64) -> i64 {
 fn sendfile(world: &mut World, input: &mut Input) {
     world.quiet_all();
     let (s, fd, off, n) = (world.number(input), world.number(input), input.size(), input.size());
-    // It may be sent to itself.
-    let n = if is_file(s) { n.min(1 << 20) } else { n };
     if input.yes() {
         moved(io_sendfile(s, fd, off, n), n);
     } else {
