@@ -47,6 +47,33 @@ TEST(RULE6_file_replaced_under_a_wanted_number) {
   }
 }
 
+/* It is always ready, so what the program wanted of the old one would be reported for ever. */
+TEST(RULE6_S3_2_S3_11_regular_file_under_a_wanted_number) {
+  int64 d[2], file;
+  io_batch b;
+  int queued;
+  memset(&b, 0, sizeof b);
+  l_idle();
+  for (queued = 0; queued < 2; queued++) {
+    l_pipe(d, 1);
+    io_setcookie(d[0], d);
+    io_waituntil2(1);
+    CHECK_INT(close((int)d[0]), 0);
+    file = t_tmpfile(1000);
+    CHECK_INT(file, d[0]);
+    if (queued) {
+      CHECK_INT(iob_addfile(&b, file, 0, 1000), 1);
+    } else {
+      CHECK_INT(io_fd(file), 1);
+    }
+    CHECK(io_getcookie(file) == NULL);
+    l_check_asleep();
+    io_close(file);
+    CHECK_INT(close((int)d[1]), 0);
+  }
+  iob_reset(&b);
+}
+
 TEST(RULE6_hint_of_a_number_that_was_closed_and_reused) {
   int64 d[2], fresh[2];
   int wanted;

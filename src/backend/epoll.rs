@@ -129,8 +129,9 @@ impl Backend for Epoll {
         match ctl(self.set, Op::Modify, token.fd, mask, token.to_data()) {
             // One that is exclusive is looked for and found, but not modified (EINVAL).
             Ok(()) => !exclusive,
-            // Other errors, for want of memory for one, tell nothing about the file.
-            Err(e) => !matches!(e, Errno::ENOENT | Errno::EBADF),
+            // EPERM is of a file that was never watched, because it cannot be. Other errors, for want of memory for one,
+            // tell nothing about the file.
+            Err(e) => !matches!(e, Errno::ENOENT | Errno::EBADF | Errno::EPERM),
         }
     }
 

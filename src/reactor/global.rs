@@ -36,9 +36,10 @@ pub(crate) fn forget(fd: Fd) {
 }
 
 /// Registers a file that is queued in a batch, without a system call: it is taken for blocking, which is right for both
-/// modes. One that is registered is left alone; a failure shows when the file is used.
+/// modes. One that is registered is left alone, unless the number was closed behind our back; a failure shows when the
+/// file is used.
 pub(crate) fn register_file(fd: Fd) {
-    if STATE.lock().table.get(fd).is_none() {
+    if !STATE.lock().is_current(fd) {
         let _ = register(fd, Flags { can_write: false, mode: Some(Mode::Blocking) });
     }
 }

@@ -52,12 +52,12 @@ pub(crate) fn drained(d: i64) -> Option<()> {
     STATE.lock_alone()?.drained_quickly(d)
 }
 
-/// Whether descriptor `d` is sure to be registered.
+/// Whether descriptor `d` is sure to be registered, and the kernel knows nothing of it with which it could be compared.
 #[inline(always)]
-pub(crate) fn is_registered(d: i64) -> bool {
-    STATE
-        .lock_alone()
-        .is_some_and(|mut state| state.table.get_near(d as u64).is_some_and(|e| e.is_registered()))
+pub(crate) fn is_registered_unseen(d: i64) -> bool {
+    STATE.lock_alone().is_some_and(|mut state| {
+        state.table.get_near(d as u64).is_some_and(|e| e.is_registered() && e.watch().is_none())
+    })
 }
 
 impl Reactor {

@@ -97,6 +97,11 @@ impl Reactor {
         self.dismiss_sleepers();
     }
 
+    /// Whether `fd` is registered, and still the same file as far as the kernel can tell.
+    pub(super) fn is_current(&mut self, fd: Fd) -> bool {
+        self.table.get(fd).is_some() && !self.is_another_file(fd)
+    }
+
     /// Whether the number stands for another file than the one that was registered.
     fn is_another_file(&mut self, fd: Fd) -> bool {
         let Some(e) = self.table.get(fd) else { return false };
