@@ -247,7 +247,9 @@ R_HELPER int arrives_late(int i) {
   return now_ms() - start > 120;
 }
 
+/* What failed leaves nothing vague. */
 R_HELPER void settle(int i) {
+  if (mate_of(i) >= 0 && under_way(i) <= 0) ends[mate_of(i)].vague = 0;
   if (arrives_late(i)) add(" late");
 }
 

@@ -70,6 +70,16 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
         "hangs" if !warm && waits && before.iter().flat_map(Line::descriptors).any(|n| n % 16 == 0) => {
             Some(Blame::new("D1"))
         }
+        // poll(2) names what has a notice of a completed send, and so it asks for bytes that never come.
+        "hangs"
+            if line.call == "waitread"
+                && line.is("tcp")
+                && before
+                    .iter()
+                    .any(|l| l.a == line.a && ["send_batch", "pump"].contains(&l.call.as_str())) =>
+        {
+            Some(Blame::new("D6"))
+        }
         // The filter says end of file in the middle of a file.
         "hangs" if line.call == "write_batch" && line.number("kind") == Some(4) => {
             Some(Blame::new("filter-end"))
