@@ -102,7 +102,9 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
     let batch = unsafe { Batch::new(b) };
     match batch {
         Ok(batch)
-            if n > 0 && quick::is_registered_unseen(fd) && batch.add_quickly(item::file(fd, off, n, cleanup)) =>
+            if n > 0
+                && quick::is_registered_unseen(fd)
+                && batch.add_quickly(item::file(fd, off, n, cleanup)) =>
         {
             1
         }
