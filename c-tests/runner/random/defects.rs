@@ -254,6 +254,9 @@ impl Case<'_> {
                 both("D16").map(|b| b.with_batch(line))
             }
             "write_batch" if is_dropped(&theirs, &ours) => both("K1").map(|b| b.with_batch(line)),
+            "write_batch" if ours.starts_with("-3 EBADF ") && self.left_of_a_file() => {
+                both("D18").map(|b| b.with_batch(line))
+            }
             "write_batch" if self.differs_in(&["FILES-OPEN"]) => Some(Blame::new("Q7")),
             "write_batch" if self.differs_in(&["FILES-OPEN", "late"]) && self.corked(line.a) => {
                 Some(Blame::new("Q7"))

@@ -22,7 +22,9 @@ impl Case<'_> {
     /// last. One that did not end (D8) has the next begin behind it, if a higher number was registered since.
     fn is_above_the_last(&self, number: Option<i64>) -> bool {
         let calls = ["fd", "fd_canwrite", "fd_flags", "addfile", "addfile_close"];
-        let registers = |l: &&Line| calls.contains(&l.call.as_str()) && l.says("1");
+        let registers = |l: &&Line| {
+            calls.contains(&l.call.as_str()) && l.says("1") || l.call.starts_with("lib_") && l.says("made")
+        };
         self.before_there
             .iter()
             .rev()
@@ -200,6 +202,16 @@ impl Case<'_> {
         self.of_end(end, "send_batch").any(|sent| {
             let of_batch = self.before.iter().filter(|l| l.number("batch") == sent.number("batch"));
             sent.is("pipe-out") && of_batch.into_iter().any(|l| l.call.starts_with("addfile"))
+        })
+    }
+
+    /// Whether iob_write has once left a part of a file: 0.32 offers that again, whatever the batch has by then.
+    pub(super) fn left_of_a_file(&self) -> bool {
+        self.before.iter().any(|l| {
+            let of_batch = self.before.iter().filter(|b| b.number("batch") == l.number("batch"));
+            l.call == "write_batch"
+                && !l.said.ends_with("left 0")
+                && of_batch.into_iter().any(|b| b.call.starts_with("addfile"))
         })
     }
 

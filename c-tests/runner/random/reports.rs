@@ -119,13 +119,13 @@ impl Case<'_> {
         word.starts_with('w') && word.contains('=') && self.corked_before(end_of(word))
     }
 
-    /// Whether a hinted end was wanted once more before its event was taken, be it that it was unwanted in between (D4).
+    /// Whether an end was wanted for writing once more before its event was taken, be it that it was unwanted in between
+    /// (D4).
     fn wanted_twice(&self) -> bool {
         self.before.iter().enumerate().any(|(i, l)| {
             let mut untaken = self.before[..i].iter().rev().take_while(|b| !tells_events(&b.call));
             l.call == "wantwrite"
-                && l.is("hint")
-                && (l.is("w") || untaken.any(|b| b.a == l.a && b.call == "wantwrite"))
+                && (l.is("w") || l.is("hint") && untaken.any(|b| b.a == l.a && b.call == "wantwrite"))
         })
     }
 
