@@ -7,7 +7,7 @@ use crate::fd::Fd;
 use crate::grow::take_out;
 use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
-use crate::sys::mode::close;
+use crate::sys::mode::{close, is_stored};
 use crate::sys::once::Once;
 use crate::sys::poll::flags;
 use crate::sys::sockets::is_tcp;
@@ -129,9 +129,11 @@ impl Backend for Epoll {
         match ctl(self.set, Op::Modify, token.fd, mask, token.to_data()) {
             // One that is exclusive is looked for and found, but not modified (EINVAL).
             Ok(()) => !exclusive,
-            // EPERM is of a file that was never watched, because it cannot be. Other errors, for want of memory for one,
-            // tell nothing about the file.
-            Err(e) => !matches!(e, Errno::ENOENT | Errno::EBADF | Errno::EPERM),
+            Err(Errno::ENOENT | Errno::EBADF) => false,
+            // So epoll_ctl(2) refuses what cannot be watched, and so was not; but a sandbox may refuse anything.
+            Err(Errno::EPERM) => !is_stored(token.fd),
+            // For want of memory, for one: that tells nothing about the file.
+            Err(_) => true,
         }
     }
 
