@@ -217,12 +217,16 @@ R_HELPER void got(int i, const char *bytes, int64 n) {
   if (unread(i) <= 0) e->vague = 0;
 }
 
+R_HELPER int was_vague;
+
 /* To be said of a write of n bytes in advance: does its result follow from the calls? */
 R_HELPER void plan_write(int i, int64 n) {
+  was_vague = vague_to_write(i);
   if (mate_of(i) >= 0 && under_way(i) + n > PLAIN) ends[ends[i].mate].vague = 1;
 }
 
 R_HELPER void add_written(int i, int64 r) {
+  if (r < -1 && mate_of(i) >= 0) ends[mate_of(i)].vague = was_vague; /* what failed moved nothing */
   if (vague_to_write(i) && (r > 0 || r == -1)) {
     add(" some");
   } else {
@@ -247,9 +251,7 @@ R_HELPER int arrives_late(int i) {
   return now_ms() - start > 120;
 }
 
-/* What failed leaves nothing vague. */
 R_HELPER void settle(int i) {
-  if (mate_of(i) >= 0 && under_way(i) <= 0) ends[mate_of(i)].vague = 0;
   if (arrives_late(i)) add(" late");
 }
 

@@ -217,6 +217,7 @@ R_HELPER void take(int a, int n) {
   call("take", a, -1);
   while (known(a) && ends[a].kind != LISTENER && (vague ? comes(a) : has_bytes(a))) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
+    if (r < 0 && errno == ECONNRESET) ends[a].seen = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);
     if (r <= 0 || !vague) break;

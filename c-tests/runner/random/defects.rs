@@ -196,9 +196,12 @@ impl Case<'_> {
             {
                 both("K2")
             }
-            // It held all back, and so the reset came only afterwards.
+            // It held all back, and so the reset came only afterwards; or in between, for it makes more calls.
             "send_batch" | "write_batch"
-                if line.is("tcp") && line.is("alone") && self.corked(line.a) && is_cut(&theirs, &ours) =>
+                if line.is("tcp")
+                    && line.is("alone")
+                    && self.corked(line.a)
+                    && (is_cut(&theirs, &ours) || is_cut(&ours, &theirs)) =>
             {
                 both("K2").map(|b| b.with_batch(line))
             }
@@ -264,7 +267,7 @@ impl Case<'_> {
             "reset_batch" if self.differs_in(&["FILES-OPEN"]) && self.closed_in_the_queue() => {
                 Some(Blame::new("D26"))
             }
-            "send_batch" | "reset_batch"
+            "send_batch" | "reset_batch" | "free_batch"
                 if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() =>
             {
                 Some(Blame::new("D12"))

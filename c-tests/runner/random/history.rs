@@ -40,7 +40,9 @@ impl Case<'_> {
     }
 
     pub(super) fn mate_of(&self, end: Option<usize>) -> Option<usize> {
-        self.before.iter().rev().find(|l| l.a == end).and_then(Line::mate)
+        let last = self.before.iter().rev().find(|l| l.a == end || l.says("made") && l.b == end)?;
+        let other = if last.a == end { last.b } else { last.a };
+        if last.says("made") { other } else { last.mate() }
     }
 
     /// Whether a read event is about bytes that 0.32 may keep back at the other end.
