@@ -26,8 +26,8 @@ pub(super) fn announce_path(hash: &Hash, port: u16) -> String {
 
 /// Announces a seeder on a connection of its own, which the tracker must close after its answer.
 pub(super) fn over_http(tracker: SocketAddr, hash: &Hash, port: u16) -> Result<(), Box<dyn Error>> {
-    let mut client = http::Client::connect(tracker)?;
-    let answer = client.get(&announce_path(hash, port))?;
+    let mut client = http::Client::connect(tracker).map_err(|e| format!("connecting: {e}"))?;
+    let answer = client.get(&announce_path(hash, port)).map_err(|e| format!("request and answer: {e}"))?;
     check_announced(&answer.body)?;
     if client.at_end()? { Ok(()) } else { Err("bytes after the answer".into()) }
 }

@@ -5,7 +5,7 @@ use super::stage;
 use crate::{child, kernel, place};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -239,10 +239,10 @@ pub(super) fn in_parallel(threads: usize, work: impl Fn(usize) -> Verdict + Sync
             |h: thread::ScopedJoinHandle<'_, Result<(), String>>| h.join().unwrap_or(Err("panic".into()));
         handles.into_iter().map(join).filter_map(Result::err).collect::<Vec<_>>()
     });
-    match failed.first() {
-        None => Ok(()),
-        Some(first) => {
-            Err(format!("{} of {threads} clients failed; the first: {first}", failed.len()).into())
-        }
+    if failed.is_empty() {
+        return Ok(());
     }
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    failed.iter().for_each(|reason| *reasons.entry(reason.clone()).or_default() += 1);
+    Err(format!("{} of {threads} clients failed: {reasons:?}", failed.len()).into())
 }

@@ -117,7 +117,7 @@ fn library_is_swapped_in(backend: &str) -> Verdict {
 }
 
 fn http_announces(backend: &str) -> Verdict {
-    let tracker = Tracker::start(backend, &TORRENT)?;
+    let mut tracker = Tracker::start(backend, &TORRENT)?;
     const CLIENTS: usize = 50;
     in_parallel(CLIENTS, |client| {
         for turn in 0..REQUESTS / CLIENTS {
@@ -125,7 +125,8 @@ fn http_announces(backend: &str) -> Verdict {
             announce::over_http(tracker.server.address, &TORRENT, port as u16)?;
         }
         Ok(())
-    })?;
+    })
+    .map_err(|e| format!("{e}; the tracker is alive: {}", tracker.server.alive()))?;
     expect_seeders(&tracker, REQUESTS)
 }
 
