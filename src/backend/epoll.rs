@@ -7,7 +7,7 @@ use crate::fd::Fd;
 use crate::grow::take_out;
 use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
-use crate::sys::mode::{close, is_stored};
+use crate::sys::mode::{close, status};
 use crate::sys::once::Once;
 use crate::sys::poll::flags;
 use crate::sys::sockets::is_tcp;
@@ -78,6 +78,12 @@ fn mask(watch: Watch) -> u32 {
             Trigger::Exclusive => EXCLUSIVE,
             Trigger::Edge => EDGE,
         }
+}
+
+/// Whether it is a file on some disk, or a directory, which epoll never watches.
+fn is_stored(fd: Fd) -> bool {
+    status(fd)
+        .is_ok_and(|st| matches!(st.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK))
 }
 
 impl Backend for Epoll {

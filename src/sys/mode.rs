@@ -58,12 +58,6 @@ pub(crate) fn status(fd: Fd) -> Result<wide::stat, Errno> {
     own_status(fd)
 }
 
-/// Whether it is a file on some disk, or a directory: always ready.
-pub(crate) fn is_stored(fd: Fd) -> bool {
-    status(fd)
-        .is_ok_and(|st| matches!(st.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK))
-}
-
 /// [`status`] for the library's own sake, which is not counted.
 pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     let mut st = MaybeUninit::<wide::stat>::uninit();
