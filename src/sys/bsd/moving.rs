@@ -24,6 +24,18 @@ pub(in crate::sys) fn keep_quiet(fd: Fd) {
     let _ = fd;
 }
 
+/// What stands before a file in its sendfile. Trailers are not used: nothing says that they stay behind when the file is
+/// shorter than it was.
+#[cfg(any(target_os = "freebsd", target_os = "dragonfly", target_os = "macos"))]
+pub(super) fn headed_by(list: &[libc::iovec]) -> libc::sf_hdtr {
+    libc::sf_hdtr {
+        headers: list.as_ptr().cast_mut(),
+        hdr_cnt: list.len() as c_int,
+        trailers: std::ptr::null_mut(),
+        trl_cnt: 0,
+    }
+}
+
 fn lacks() -> isize {
     Errno::ENOSYS.set();
     -1

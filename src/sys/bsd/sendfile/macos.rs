@@ -2,8 +2,9 @@
 
 use crate::fd::Fd;
 use crate::sys::count::{Call, count};
+use crate::sys::system::moving::headed_by;
 use crate::sys::system::wide::off_t;
-use libc::{c_int, iovec, sf_hdtr};
+use libc::iovec;
 use nix::errno::Errno;
 use std::ptr;
 
@@ -15,8 +16,7 @@ pub(in crate::sys) fn sendfile(out: Fd, file: Fd, off: off_t, n: usize) -> Resul
     sendfile_headed(out, &[], file, off, n)
 }
 
-/// See `message::sendfile_headed`. Trailers are not used: nothing says that they stay behind when the file is shorter
-/// than it was.
+/// See `message::sendfile_headed`.
 pub(in crate::sys) fn sendfile_headed(
     out: Fd,
     headers: &[iovec],
@@ -26,12 +26,7 @@ pub(in crate::sys) fn sendfile_headed(
 ) -> Result<usize, Errno> {
     super::moving::keep_quiet(out);
     count(Call::Sendfile);
-    let mut around = sf_hdtr {
-        headers: headers.as_ptr().cast_mut(),
-        hdr_cnt: headers.len() as c_int,
-        trailers: ptr::null_mut(),
-        trl_cnt: 0,
-    };
+    let mut around = headed_by(headers);
     let around = if headers.is_empty() { ptr::null_mut() } else { &raw mut around };
     // In: bytes of the file, without the headers. Out: bytes of both that were sent.
     let mut moved = off_t::try_from(n).unwrap_or(off_t::MAX);
