@@ -35,8 +35,8 @@ pub(crate) fn forget(fd: Fd) {
     state.just_set = None;
 }
 
-/// Registers a file that is queued in a batch, without a system call: it is taken for blocking, which is right for both
-/// modes. One that is registered is left alone, unless the number was closed behind our back; a failure shows when the
+/// Registers a file that is queued in a batch. Its mode is not asked for: it is taken for blocking, which is right for
+/// both. One that is registered is left alone, unless the number was closed behind our back; a failure shows when the
 /// file is used.
 pub(crate) fn register_file(fd: Fd) {
     if !STATE.lock().is_current(fd) {
