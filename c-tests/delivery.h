@@ -310,7 +310,6 @@ static const struct fault_case fault_cases[] = {
     CALLBACK_FAULTS(FAULT_CALLBACK),
     CALLBACK_FAULTS(FAULT_FILE_CALLBACK),
     {FAULT_ALLOC, ENOMEM, 0},
-    {FAULT_MMAP, ENOMEM, 0},
     {FAULT_MUNMAP, ENOMEM, 0},
     {FAULT_CLOSE, EINTR, 0},
     {FAULT_CLOSE, EIO, 0},

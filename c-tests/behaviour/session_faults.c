@@ -142,12 +142,10 @@ static const struct faults of_the_loop[] = {
     OF(EPOLL_CTL, ENOENT, EEXIST, ENOMEM, ENOSPC, EPERM, EBADF),
     OF(EPOLL_WAIT, EINTR, ENOMEM),
     OF(EVENTFD, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM),
-    OF(RING_SETUP, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM),
-    OF(RING_ENTER, EINTR, EAGAIN, EBUSY, ENOMEM, EPERM, ENOSYS),
     OF(THREAD, EAGAIN),
     {0}};
 
-static const struct faults of_memory[] = {OF(ALLOC, ENOMEM), OF(MMAP, ENOMEM, EACCES), OF(MUNMAP, ENOMEM), {0}};
+static const struct faults of_memory[] = {OF(ALLOC, ENOMEM), OF(MUNMAP, ENOMEM), {0}};
 
 static const struct faults of_sends_without_a_copy[] = {
     OF(SENDMSG, EAGAIN, EPIPE, ENOMEM, ENOBUFS, FAULT_HALF, FAULT_ONE),
@@ -225,9 +223,6 @@ static void walk(scene *const *scenes, const struct faults *faults) {
 /* Whether the backend in use makes such calls in what was walked. */
 static int is_made(enum fault_kind kind) {
   switch (kind) {
-  case FAULT_MMAP:
-  case FAULT_RING_SETUP:
-  case FAULT_RING_ENTER: return strstr(shared->state, "backend io_uring") != NULL;
   case FAULT_EPOLL_CTL:
   case FAULT_EPOLL_WAIT: return !t_no_epoll();
   case FAULT_EVENTFD: return strstr(shared->state, "backend poll") != NULL;

@@ -36,7 +36,7 @@ pub(crate) fn run(bytes: &[u8]) {
     });
     let open_before = world::open_numbers();
     let mut input = Input::new(bytes);
-    let backend = [c"epoll", c"poll", c"io_uring", c"nonsense"][usize::from(input.byte() % 4)];
+    let backend = [c"epoll", c"poll", c"nonsense"][usize::from(input.byte() % 3)];
     setenv(c"OWFAT_IO_BACKEND", backend);
     let mut world = World::new();
     for _ in 0..CALLS_MAX {

@@ -5,8 +5,6 @@
 
 #[cfg(any(test, fuzzing))]
 use super::fake::Fake;
-#[cfg(target_os = "linux")]
-use super::uring::Uring;
 use super::{Asked, Backend, Events, Native, Token, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Watch;
@@ -19,8 +17,6 @@ pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
     Native(Native),
-    #[cfg(target_os = "linux")]
-    Uring(Uring),
     Poll(Poll),
     #[cfg(any(test, fuzzing))]
     Fake(std::sync::Arc<Fake>),
@@ -31,8 +27,6 @@ macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
             AnyBackend::Native($b) => $call,
-            #[cfg(target_os = "linux")]
-            AnyBackend::Uring($b) => $call,
             AnyBackend::Poll($b) => $call,
             #[cfg(any(test, fuzzing))]
             AnyBackend::Fake($b) => $call,

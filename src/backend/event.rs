@@ -38,7 +38,7 @@ impl Token {
 /// One ready descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Event {
-    /// As poll(2) reports, in bits that epoll and io_uring share.
+    /// As poll(2) reports, in bits that epoll shares.
     flags: u32,
     /// As [`Token::to_data`] makes it.
     data: u64,

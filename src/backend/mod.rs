@@ -32,8 +32,6 @@ mod numbers;
 mod pick;
 mod poll;
 mod shut;
-#[cfg(target_os = "linux")]
-mod uring;
 mod waker;
 
 /// What a program gets that asks for nothing else.

@@ -10,7 +10,7 @@
 //!
 //! | | Linux | FreeBSD | DragonFly | NetBSD | OpenBSD | macOS |
 //! |---|---|---|---|---|---|---|
-//! | waits with | epoll, io_uring, poll | kqueue, poll | kqueue, poll | kqueue, poll | kqueue, poll | kqueue, poll |
+//! | waits with | epoll, poll | kqueue, poll | kqueue, poll | kqueue, poll | kqueue, poll | kqueue, poll |
 //! | wakes a wait by | eventfd | pipe | pipe | pipe | pipe | pipe |
 //! | threads sleep in | futex | `_umtx_op` | `umtx_sleep` | `nanosleep` | futex | `nanosleep` |
 //! | sends files with | sendfile | sendfile | sendfile | read and send | read and send | sendfile |
@@ -50,8 +50,6 @@ pub(crate) mod signal;
 pub(crate) mod spare;
 pub(crate) mod sync;
 pub(crate) mod thread;
-#[cfg(target_os = "linux")]
-pub(crate) mod uring;
 
 #[cfg(not(target_os = "linux"))]
 #[path = "bsd/mod.rs"]
