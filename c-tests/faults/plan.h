@@ -41,7 +41,6 @@ static struct {
 
   long calls[FAULT_KINDS];
   int hit, last; /* calls that the rule hit, and what became of the last one */
-  int zero_copy; /* it hit a send without a copy */
   unsigned char seen[256]; /* errnos that armed calls ended with; EIO also for an end of file */
   int64 out;               /* the descriptor whose bytes are counted */
   uint64 moved;
@@ -118,7 +117,7 @@ T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int
   fault.then = then;
   fault.for_ever = for_ever;
   fault.second.kind = FAULT_NO_KIND;
-  fault.hit = fault.last = fault.zero_copy = 0;
+  fault.hit = fault.last = 0;
   fault.moved = 0;
   memset(fault.calls, 0, sizeof fault.calls);
 }

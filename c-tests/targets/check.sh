@@ -47,14 +47,10 @@ emulated_by() {
   export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_RUNNER=$*"
 }
 
-# qemu's user mode knows no SO_ZEROCOPY.
-without_zero_copy="--skip only_tcp_sockets_that_nobody_else_uses_so --skip the_kernel_counts_as_we_do
-  --skip what_ends_while_a_send_is_under_way_ends_once"
-
-# Nor does it start programs of its machine by execve (as the cases of trace and stats do with themselves), tell TCP_INFO as
-# the kernel has it, or keep to RLIMIT_AS; it refuses a length that would wrap around; and it takes more descriptors of a
-# message than it passes on, which nobody can close.
-under_qemu="--skip iob_zerocopy --skip sends_without_a_copy --skip ::exec:: --skip ::trace --skip ::stats
+# qemu's user mode does not start programs of its machine by execve (as the cases of trace and stats do with themselves),
+# tell TCP_INFO as the kernel has it, or keep to RLIMIT_AS; it refuses a length that would wrap around; and it takes more
+# descriptors of a message than it passes on, which nobody can close.
+under_qemu="--skip ::exec:: --skip ::trace --skip ::stats
   --skip header_and_body_share_a_segment --skip without_address_space --skip all_threads_or_none
   --skip huge_length_is_clamped --skip D17_of_several_descriptors"
 
@@ -102,8 +98,7 @@ aarch64)
   triple=aarch64-unknown-linux-gnu CC=aarch64-linux-gnu-gcc
   linked_by $CC
   emulated_by qemu-aarch64 -L /usr/aarch64-linux-gnu
-  # shellcheck disable=SC2086 # options
-  unit_tests $without_zero_copy
+  unit_tests
   layout
   built build --release
   # shellcheck disable=SC2086 # options
@@ -129,8 +124,7 @@ s390x)
   triple=s390x-unknown-linux-gnu
   linked_by s390x-linux-gnu-gcc
   emulated_by qemu-s390x -L /usr/s390x-linux-gnu
-  # shellcheck disable=SC2086 # options
-  unit_tests $without_zero_copy
+  unit_tests
   ;;
 freebsd | netbsd | openbsd | dragonfly) triple=x86_64-unknown-$target && checked ;;
 macos) triple=aarch64-apple-darwin && checked ;;

@@ -28,7 +28,6 @@ const CALLS_MAX: usize = 150;
 pub(crate) fn run(bytes: &[u8]) {
     static BEFORE: Once = Once::new();
     BEFORE.call_once(|| {
-        setenv(c"OWFAT_IO_ZEROCOPY", c"1");
         limit_files();
         // What the library opens for good.
         mux::warm_up();

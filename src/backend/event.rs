@@ -68,7 +68,7 @@ impl Event {
         ready(self.flags)
     }
 
-    /// An error or a notice in the error queue is there.
+    /// An error condition: a pending error, or something in the error queue of a socket.
     #[inline]
     pub(crate) fn is_error(self) -> bool {
         self.flags & ERR != 0

@@ -28,7 +28,6 @@ impl Reactor {
         self.set_up = false;
         // The other threads are not in this process.
         self.sleepers.forget_all();
-        self.zerocopy.inherit();
         self.lose_loops();
     }
 }

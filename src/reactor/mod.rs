@@ -70,7 +70,6 @@ mod tests;
 mod transfer;
 mod wait;
 mod watched;
-mod zerocopy;
 
 pub(crate) use global::{
     close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, passed_on,
@@ -98,7 +97,6 @@ use crate::timer::Timer;
 use loops::Loops;
 use nix::errno::Errno;
 use sleepers::Sleepers;
-use zerocopy::ZeroCopy;
 
 /// How a descriptor is registered.
 #[derive(Clone, Copy, Default, Debug)]
@@ -151,7 +149,6 @@ pub(crate) struct Reactor {
     ghost_looks: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
-    zerocopy: ZeroCopy,
     loops: Loops,
     /// Not in use by a wait call at present.
     spare: Option<Box<Scratch>>,
@@ -198,7 +195,6 @@ impl Reactor {
             ghost: false,
             ghost_looks: 0,
             stale: false,
-            zerocopy: ZeroCopy::new(),
             loops: Loops::new(),
             spare: None,
         }

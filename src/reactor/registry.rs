@@ -74,7 +74,6 @@ impl Reactor {
         hot::forget();
         self.touch(fd);
         let forks = self.forks;
-        self.zerocopy.forget(fd);
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
         let (want, watch, shared) = (e.want, e.watch(), e.shared || e.forks != forks);

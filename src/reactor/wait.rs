@@ -152,9 +152,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
     if state.backend.is_some() {
         state.spare = Some(scratch);
     }
-    let done = state.zerocopy.take_done();
     drop(state);
-    drop(done);
     result
 }
 

@@ -32,7 +32,6 @@ calls! {
     Ioctl "ioctl",
     Kevent "kevent",
     Kqueue "kqueue",
-    Madvise "madvise",
     Munmap "munmap",
     Open "openat",
     Pipe "pipe2",

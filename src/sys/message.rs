@@ -131,12 +131,6 @@ pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     send_list(s, list.list(), more)
 }
 
-/// `send` without SIGPIPE and without a copy: the memory must not change until the kernel says that it is done with
-/// it (see [`notices`](crate::sys::notices)).
-pub(crate) fn send_without_copy(s: Fd, piece: Source, more: bool) -> Result<usize, Errno> {
-    moved(moving::send_without_copy(s, piece, QUIET | if more { MORE } else { 0 }))
-}
-
 /// `writev`, for what is no socket.
 pub(crate) fn write(d: Fd, list: &Gather) -> Result<usize, Errno> {
     write_list(d, list.list())

@@ -19,7 +19,7 @@
 //! | end of data in `poll` | `POLLRDHUP` | `POLLRDHUP` | - | - | - | - |
 //! | read-ahead | `posix_fadvise` | `posix_fadvise` | `posix_fadvise` | - | - | - |
 //! | knows that one thread runs | glibc | - | - | - | - | - |
-//! | `RWF_NOWAIT`, `MSG_MORE`, `MSG_ZEROCOPY`, error queues | yes | - | - | - | - | - |
+//! | `RWF_NOWAIT`, `MSG_MORE` | yes | - | - | - | - | - |
 
 pub(crate) mod bytes;
 pub(crate) mod clock;
@@ -58,4 +58,4 @@ mod system;
 #[path = "linux/mod.rs"]
 mod system;
 
-pub(crate) use system::{A_BUG, O_LARGEFILE, event_descriptor, notices, sockets};
+pub(crate) use system::{A_BUG, O_LARGEFILE, event_descriptor, sockets};

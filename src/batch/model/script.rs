@@ -5,8 +5,6 @@ use super::super::plan::{Piece, Small, Ways};
 use super::super::send::Carrier;
 use super::super::window::drop_window;
 use super::super::{Batch, empty};
-use crate::batch::pin::Pin;
-use crate::buf::Source;
 use crate::ctypes::{IoBatch, IobEntry};
 use crate::outcome::{Outcome, Stop};
 use crate::sys::message::Gather;
@@ -162,11 +160,7 @@ impl Carrier for Script {
     }
 
     fn ways(&self) -> Ways {
-        Ways { without_copy: false, headed: self.headed }
-    }
-
-    fn pinned(&mut self, _: Pin, _: Source, _: bool) -> Option<Result<usize, Errno>> {
-        None
+        Ways { headed: self.headed }
     }
 
     fn push_held(&mut self) {

@@ -13,7 +13,6 @@
 )))]
 compile_error!("a system with neither epoll nor kqueue");
 
-pub(crate) mod notices;
 pub(crate) mod sockets;
 
 pub(super) mod moving;

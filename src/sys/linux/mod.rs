@@ -1,6 +1,5 @@
 //! What Linux does in its own way. `sys/bsd` has the same names.
 
-pub(crate) mod notices;
 pub(crate) mod sockets;
 
 pub(super) mod futex;

@@ -47,13 +47,6 @@ pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: o
     unsafe { wide::preadv2(file.raw(), &v, 1, off, NOWAIT) }
 }
 
-/// send(2) that leaves the memory where it is.
-pub(in crate::sys) fn send_without_copy(s: Fd, piece: Source, flags: c_int) -> isize {
-    count(Call::Send);
-    // SAFETY: the kernel reads the memory and checks it.
-    unsafe { libc::send(s.raw(), piece.ptr().cast(), piece.len(), flags | libc::MSG_ZEROCOPY) }
-}
-
 /// See `message::sendfile`.
 pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> Result<usize, Errno> {
     count(Call::Sendfile);
