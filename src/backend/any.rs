@@ -5,7 +5,7 @@
 
 #[cfg(any(test, fuzzing))]
 use super::fake::Fake;
-use super::{Asked, Backend, Events, Native, Token, poll::Poll};
+use super::{Asked, Backend, Events, Token, epoll::Epoll, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Watch;
 use crate::sys::shared::Shared;
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
-    Native(Native),
+    Epoll(Epoll),
     Poll(Poll),
     #[cfg(any(test, fuzzing))]
     Fake(std::sync::Arc<Fake>),
@@ -26,7 +26,7 @@ pub(crate) enum AnyBackend {
 macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
-            AnyBackend::Native($b) => $call,
+            AnyBackend::Epoll($b) => $call,
             AnyBackend::Poll($b) => $call,
             #[cfg(any(test, fuzzing))]
             AnyBackend::Fake($b) => $call,

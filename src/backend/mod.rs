@@ -21,24 +21,15 @@
 //! A backend knows no table and no queue: interest changes go in, events come out.
 
 mod any;
-#[cfg(target_os = "linux")]
 mod epoll;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
-#[cfg(any(test, not(target_os = "linux")))]
-mod kqueue;
 mod numbers;
 mod pick;
 mod poll;
 mod shut;
 mod waker;
-
-/// What a program gets that asks for nothing else.
-#[cfg(target_os = "linux")]
-use epoll::Epoll as Native;
-#[cfg(not(target_os = "linux"))]
-use kqueue::Kqueue as Native;
 
 pub(crate) use any::{AnyBackend, Opened};
 pub(crate) use event::{Asked, EVENTS, Event, Events, Token};

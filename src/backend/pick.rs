@@ -1,6 +1,6 @@
 //! Which backend this process uses.
 
-use super::{AnyBackend, Backend, Native, Opened, poll::Poll};
+use super::{AnyBackend, Backend, Opened, epoll::Epoll, poll::Poll};
 use crate::sys::shared::Shared;
 use crate::sys::{env, label};
 use crate::text::Text;
@@ -10,36 +10,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
 
-#[cfg(target_os = "linux")]
-mod texts {
-    pub(super) const NATIVE: &[u8] = b"epoll";
-    pub(super) const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
-}
-#[cfg(not(target_os = "linux"))]
-mod texts {
-    pub(super) const NATIVE: &[u8] = b"kqueue";
-    pub(super) const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (kqueue, poll)";
-}
+const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Choice {
-    /// epoll or kqueue.
-    Native,
+    Epoll,
     Poll,
     Unknown,
 }
 
 fn choice(value: Option<&[u8]>) -> Choice {
     match value {
-        None | Some(b"") => Choice::Native,
-        Some(texts::NATIVE) => Choice::Native,
+        None | Some(b"" | b"epoll") => Choice::Epoll,
         Some(b"poll") => Choice::Poll,
         Some(_) => Choice::Unknown,
     }
 }
 
-/// Opens the backend that the environment names, epoll or kqueue by default. Where a sandbox or an old kernel refuses
-/// that, `poll(2)` stands in; a lack of descriptors is the caller's to report.
+/// Opens the backend that the environment names, epoll by default. Where a sandbox or an old kernel refuses that,
+/// `poll(2)` stands in; a lack of descriptors is the caller's to report.
 pub(crate) fn open() -> Result<Opened, Errno> {
     open_best().inspect(|opened| label::set_backend(opened.name()))
 }
@@ -49,8 +38,8 @@ fn open_best() -> Result<Opened, Errno> {
     if choice == Choice::Poll {
         return open_poll();
     }
-    let opened = match Native::open() {
-        Ok(b) => Shared::new(AnyBackend::Native(b)),
+    let opened = match Epoll::open() {
+        Ok(b) => Shared::new(AnyBackend::Epoll(b)),
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => open_poll(),
         Err(e) => Err(e),
     }?;
@@ -68,7 +57,7 @@ fn open_poll() -> Result<Opened, Errno> {
 #[cfg(test)]
 pub(crate) fn open_named(name: &str) -> Result<Opened, Errno> {
     match choice(Some(name.as_bytes())) {
-        Choice::Native => Shared::new(AnyBackend::Native(Native::open()?)),
+        Choice::Epoll => Shared::new(AnyBackend::Epoll(Epoll::open()?)),
         Choice::Poll => open_poll(),
         Choice::Unknown => Err(Errno::EINVAL),
     }
@@ -79,7 +68,7 @@ fn complain_once(used: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
         let mut text = Text::new();
-        for part in ["libowfat_io: ", texts::NO_SUCH, "; using ", used, "\n"] {
+        for part in ["libowfat_io: ", NO_SUCH, "; using ", used, "\n"] {
             text.add(part);
         }
         text.say();
@@ -92,9 +81,9 @@ mod tests {
 
     #[test]
     fn names() {
-        assert_eq!(choice(None), Choice::Native);
-        assert_eq!(choice(Some(b"")), Choice::Native);
-        assert_eq!(choice(Some(b"epoll")), Choice::Native);
+        assert_eq!(choice(None), Choice::Epoll);
+        assert_eq!(choice(Some(b"")), Choice::Epoll);
+        assert_eq!(choice(Some(b"epoll")), Choice::Epoll);
         assert_eq!(choice(Some(b"io_uring")), Choice::Unknown);
         assert_eq!(choice(Some(b"poll")), Choice::Poll);
         assert_eq!(choice(Some(b"Poll")), Choice::Unknown);

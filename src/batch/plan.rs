@@ -17,8 +17,6 @@ pub(crate) enum Step {
     Around { small: Small, more: bool },
     /// A piece of a file.
     File(Piece),
-    /// The buffers in the list, and behind them a piece of a file.
-    Headed(Piece),
 }
 
 /// `n` bytes of a file from `off` on.
@@ -27,13 +25,6 @@ pub(crate) struct Piece {
     pub(crate) fd: i64,
     pub(crate) off: u64,
     pub(crate) n: u64,
-}
-
-/// What the descriptor and the system can do.
-#[derive(Clone, Copy)]
-pub(crate) struct Ways {
-    /// A piece of a file takes the buffers before it along in the same call ([`Step::Headed`]).
-    pub(crate) headed: bool,
 }
 
 /// A piece of a file that fills a gap between buffers.
@@ -49,23 +40,22 @@ pub(crate) struct Small {
 /// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
 /// is too large, or one too many, to be sent with them.
 #[inline(always)]
-pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, ways: Ways) -> Step {
+pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
     let gathered = list.start(unsent, as_buffer);
     match unsent.get(gathered) {
         None if !list.is_empty() => return Step::Buffers { more: false },
-        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return in_one_call(e, list, ways),
+        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return in_one_call(e, list),
         _ => {}
     }
-    after_buffers(unsent, gathered, list, ways)
+    after_buffers(unsent, gathered, list)
 }
 
 /// A file piece that is not copied, and what is in the list before it.
 #[inline(always)]
-fn in_one_call(e: &IobEntry, list: &Gather, ways: Ways) -> Step {
+fn in_one_call(e: &IobEntry, list: &Gather) -> Step {
     let piece = Piece { fd: e.fd, off: e.offset, n: e.n };
     match list.is_empty() {
         true => Step::File(piece),
-        false if ways.headed => Step::Headed(piece),
         false => Step::Buffers { more: true },
     }
 }
@@ -78,7 +68,7 @@ fn as_buffer(e: &IobEntry) -> Option<Source> {
 
 /// [`next_step`] when the first `gathered` entries are in the list and something else follows.
 #[inline(never)]
-fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, ways: Ways) -> Step {
+fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather) -> Step {
     let mut small = None;
     let send = |small, more| match small {
         Some(small) => Step::Around { small, more },
@@ -91,8 +81,8 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, ways: 
             }
             continue;
         }
-        if list.is_empty() || ways.headed {
-            return in_one_call(e, list, ways);
+        if list.is_empty() {
+            return in_one_call(e, list);
         }
         let (gap, n) = (list.len(), usize::try_from(e.n).unwrap_or(usize::MAX));
         if small.is_some() || n > SMALL_FILE || !list.push_gap(n) {
@@ -127,12 +117,8 @@ mod tests {
 
     /// The step, and the bytes that its list has.
     fn step(unsent: &[IobEntry]) -> (Step, usize) {
-        step_by(unsent, Ways { headed: false })
-    }
-
-    fn step_by(unsent: &[IobEntry], ways: Ways) -> (Step, usize) {
         let mut list = Gather::new();
-        let step = next_step(unsent, &mut list, ways);
+        let step = next_step(unsent, &mut list);
         (step, list.bytes())
     }
 
@@ -169,25 +155,6 @@ mod tests {
         assert_eq!(step(&[buf(5), file(3), buf(7), file(1)]), (around(1, 3, true), 15), "one at a time");
         assert_eq!(step(&[buf(5), file(3), file(BIG)]), (around(1, 3, true), 8));
         assert_eq!(step(&[file(3), buf(7)]), (Step::File(piece(3)), 0), "no header");
-    }
-
-    #[test]
-    fn a_file_takes_its_header_along_where_it_can() {
-        let headed = |unsent: &[IobEntry]| step_by(unsent, Ways { headed: true });
-        for n in [3, BIG] {
-            assert_eq!(headed(&[buf(5), buf(0), buf(6), file(n), buf(7)]), (Step::Headed(piece(n)), 11));
-            assert_eq!(headed(&[file(n), buf(7)]), (Step::File(piece(n)), 0));
-        }
-        assert_eq!(headed(&[buf(5), file(0), buf(7)]), (LAST, 12), "nothing to head");
-        let huge = buf(TRANSFER_MAX as u64 + 1);
-        assert_eq!(
-            headed(&[buf(5), huge, file(3)]),
-            (MORE, TRANSFER_MAX),
-            "the header is not all in the list"
-        );
-        let many: Vec<_> = (0..=GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
-        assert_eq!(headed(&many), (MORE, 3 * GATHER_MAX));
-        assert_eq!(headed(&many[1..]), (Step::Headed(piece(1)), 3 * GATHER_MAX));
     }
 
     #[test]

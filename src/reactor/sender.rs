@@ -2,7 +2,7 @@
 
 use super::STATE;
 use crate::batch::Batch;
-use crate::batch::plan::{Piece, Small, Ways};
+use crate::batch::plan::{Piece, Small};
 use crate::batch::send::{self, Carrier};
 use crate::fd::Fd;
 use crate::interest::Direction;
@@ -51,15 +51,6 @@ impl Carrier for Target {
 
     fn file(&mut self, Piece { fd, off, n }: Piece) -> Outcome {
         sendfile::send(self.fd, Fd::new(fd)?, off, n)
-    }
-
-    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
-        sendfile::send_headed(self.fd, list, Fd::new(fd).ok()?, off, n)
-    }
-
-    #[inline(always)]
-    fn ways(&self) -> Ways {
-        Ways { headed: message::SENDFILE_HAS_HEADERS }
     }
 
     fn push_held(&mut self) {

@@ -31,7 +31,6 @@ calls! {
     Getsockopt "getsockopt",
     Ioctl "ioctl",
     Kevent "kevent",
-    Kqueue "kqueue",
     Munmap "munmap",
     Open "openat",
     Pipe "pipe2",

@@ -1,7 +1,7 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use super::count::{Call, count};
-use super::system::errno_location;
+use super::linux::errno_location;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;

@@ -3,7 +3,7 @@
 use super::script::{Answer, BEHIND, Embedded, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
 use crate::batch::filter::{self, Filter};
-use crate::batch::plan::{Piece, Small, Ways};
+use crate::batch::plan::{Piece, Small};
 use crate::batch::send::{Carrier, send};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, item};
@@ -156,18 +156,6 @@ impl Carrier for Ledger {
     fn file(&mut self, Piece { fd, off, n }: Piece) -> Outcome {
         assert_eq!(Part { fd: Some(fd), at: off, n }, self.first());
         Ok(self.take(part(n) as u64, false)?)
-    }
-
-    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
-        self.check(list, None);
-        let header: u64 = self.parts.iter().take(list.len()).map(|part| part.n).sum();
-        assert_eq!(header, list.bytes() as u64, "the file overtakes its header");
-        assert_eq!(self.parts.get(list.len()), Some(&Part { fd: Some(fd), at: off, n }));
-        (!self.setting.refuses).then(|| Ok(self.take(header + part(n) as u64, false)?))
-    }
-
-    fn ways(&self) -> Ways {
-        Ways { headed: self.setting.headed }
     }
 
     fn push_held(&mut self) {

@@ -1,4 +1,4 @@
-//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), without a copy, from a file.
+//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), from a file.
 
 use super::wide::{self, off_t};
 use crate::buf::{Source, Target};
@@ -13,10 +13,6 @@ use std::ptr;
 pub(in crate::sys) const MORE: c_int = libc::MSG_MORE;
 /// Of a send: it raises no SIGPIPE.
 pub(in crate::sys) const QUIET: c_int = libc::MSG_NOSIGNAL;
-
-/// Before each send, where [`QUIET`] is not enough.
-#[inline(always)]
-pub(in crate::sys) fn keep_quiet(_: Fd) {}
 
 /// `O_NONBLOCK` for one call; `EOPNOTSUPP` where the file cannot do it.
 const NOWAIT: c_int = libc::RWF_NOWAIT;
@@ -53,14 +49,6 @@ pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> R
     // SAFETY: `off` lives through the call.
     let sent = unsafe { wide::sendfile(out.raw(), file.raw(), &mut off, n) };
     usize::try_from(sent).map_err(|_| Errno::last())
-}
-
-/// Whether [`sendfile_headed`] can be called. Here `MSG_MORE` has header and file share segments.
-pub(crate) const SENDFILE_HAS_HEADERS: bool = false;
-
-/// See `message::sendfile_headed`.
-pub(in crate::sys) fn sendfile_headed(_: Fd, _: &[iovec], _: Fd, _: off_t, _: usize) -> Result<usize, Errno> {
-    Err(Errno::ENOSYS)
 }
 
 /// Makes TCP send at once what [`MORE`] holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
