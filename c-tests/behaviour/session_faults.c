@@ -213,6 +213,7 @@ static void walk(scene *const *scenes, const struct faults *faults) {
 /* Whether the backend in use makes such calls in what was walked. */
 static int is_made(enum fault_kind kind) {
   switch (kind) {
+  case FAULT_GETSOCKOPT: return strstr(shared->state, "backend epoll") != NULL;
   case FAULT_EPOLL_CTL:
   case FAULT_EPOLL_WAIT: return !t_no_epoll();
   case FAULT_EVENTFD: return strstr(shared->state, "backend poll") != NULL;

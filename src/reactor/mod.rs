@@ -126,8 +126,6 @@ pub(crate) struct Reactor {
     epoch: u32,
     /// Counts wait calls; never 0.
     cycle: u32,
-    /// A wait call has been made: the program has set itself up.
-    set_up: bool,
     /// Forks of this process so far.
     forks: u32,
     /// Some pending events are marked unconfirmed.
@@ -183,7 +181,6 @@ impl Reactor {
             sleepers: Sleepers::new(),
             epoch: 0,
             cycle: 1,
-            set_up: false,
             forks: 0,
             doubts: false,
             just_set: None,

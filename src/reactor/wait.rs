@@ -170,7 +170,6 @@ impl Reactor {
             self.list_unused_edges();
         }
         self.cycle = self.cycle.checked_add(1).unwrap_or(1);
-        self.set_up = true;
         self.just_set = None;
     }
 

@@ -36,11 +36,6 @@ fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
 
-/// Whether `fd` is a socket that takes connections.
-pub(crate) fn is_listening(fd: Fd) -> bool {
-    socket_option(fd, libc::SO_ACCEPTCONN).is_some_and(|on| on != 0)
-}
-
 /// An option of socket(7); `None` if there is no such thing, as for a file.
 pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
     count(Call::Getsockopt);
