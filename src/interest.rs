@@ -1,4 +1,4 @@
-//! The two directions of a descriptor, sets of them, and how they are watched.
+//! The two directions of a descriptor, and sets of them.
 
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub, SubAssign};
 
@@ -30,11 +30,6 @@ impl Interest {
         self.0 & Interest::from(dir).0 != 0
     }
 
-    /// Whether the sets have a direction in common.
-    pub(crate) const fn has_any(self, of: Interest) -> bool {
-        self.0 & of.0 != 0
-    }
-
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
@@ -42,6 +37,12 @@ impl Interest {
     /// The set as a number: reading is 1, writing 2.
     pub(crate) const fn bits(self) -> u8 {
         self.0
+    }
+
+    /// The inverse of [`Interest::bits`].
+    #[inline(always)]
+    pub(crate) const fn from_bits(bits: u8) -> Interest {
+        Interest(bits & 3)
     }
 
     /// Number of directions in the set.
@@ -89,34 +90,6 @@ impl Sub for Interest {
 impl SubAssign for Interest {
     fn sub_assign(&mut self, other: Interest) {
         self.0 &= !other.0;
-    }
-}
-
-/// When a registration reports.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) enum Trigger {
-    /// As long as it is ready.
-    #[default]
-    Level,
-    /// When something has changed, and then with every direction that is ready. Only for a backend that
-    /// has edges.
-    Edge,
-}
-
-/// What is watched, and how.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Watch {
-    pub(crate) interest: Interest,
-    pub(crate) trigger: Trigger,
-}
-
-impl Watch {
-    pub(crate) fn level(interest: Interest) -> Watch {
-        Watch { interest, trigger: Trigger::Level }
-    }
-
-    pub(crate) fn is_none(self) -> bool {
-        self.interest.is_none()
     }
 }
 

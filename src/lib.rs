@@ -28,16 +28,17 @@ mod batch;
 mod buf;
 pub mod capi;
 pub mod ctypes;
+mod event_loop;
 mod fd;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
+mod field;
+// #[cfg(any(test, fuzzing))]
+// pub mod fuzz;
 mod grow;
 mod interest;
 mod mode;
 mod mux;
 mod outcome;
-mod reactor;
-mod ready;
+mod slot;
 mod sorted;
 mod sys;
 mod table;

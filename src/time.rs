@@ -67,7 +67,13 @@ impl Deadline {
         self.0.saturating_sub(now.0) / 1_000_000
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// Nanoseconds since 1970.
+    #[inline(always)]
+    pub(crate) fn nanos(self) -> i64 {
+        self.0
+    }
+
+    #[inline(always)]
     pub(crate) fn from_nanos(ns: i64) -> Deadline {
         Deadline(ns)
     }

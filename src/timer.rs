@@ -1,20 +1,49 @@
 //! Deadlines.
 //!
-//! A 4-ary heap of deadlines to come, whose keys may be too early: pushing a deadline back, which servers
-//! do at every event, only changes the entry, and the heap learns of it when the old key comes near. Moving
-//! a deadline forward or removing it moves one key. An entry is in the heap at most once, so memory follows
-//! the number of descriptors and not the number of changes.
+//! A 4-ary heap of deadlines to come, whose keys may be too early: pushing a deadline back, which servers do at every
+//! event, and taking it away, which they do at every close, only change the slot. The heap learns of it when the old key
+//! comes near. Moving a deadline forward moves one key. A number is in the heap at most once, so memory follows the
+//! number of descriptors and not the number of changes.
 //!
-//! What has expired leaves the heap for a list, so that an expired deadline that nobody collects wakes a
-//! wait once and is found again by each sweep of `io_timeouted` at no cost for the others.
+//! What has expired leaves the heap for a list, so that an expired deadline that nobody collects wakes a wait once and is
+//! found again by each sweep of `io_timeouted` at no cost for the others.
 
-use crate::grow::Grow;
-use crate::table::{FdTable, Link, Place};
+use crate::grow::{Grow, take_out};
+use crate::slot::Slot;
+use crate::table::slot;
 use crate::time::Deadline;
 use nix::errno::Errno;
 use std::time::Duration;
 
 const ARITY: usize = 4;
+
+/// Where the timer keeps a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    None,
+    /// Index in the heap.
+    Heap(u32),
+    /// Index in the list of the expired.
+    Expired(u32),
+}
+
+impl Place {
+    pub(crate) fn to_bits(self) -> u32 {
+        match self {
+            Place::None => 0,
+            Place::Heap(i) => (i + 1) << 1,
+            Place::Expired(i) => (i + 1) << 1 | 1,
+        }
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Place {
+        match (bits >> 1).checked_sub(1) {
+            None => Place::None,
+            Some(i) if bits & 1 == 0 => Place::Heap(i),
+            Some(i) => Place::Expired(i),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Key {
@@ -37,83 +66,110 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Timer {
     heap: Vec<Key>,
-    /// Expired, not yet named by the running sweep.
-    expired: List,
-    /// Expired and named by the running sweep.
-    named: List,
+    expired: Vec<u32>,
+    /// How many of the expired the running sweep has named. They stand in front.
+    named: usize,
     /// Whether a sweep is under way: it names only what had expired when it began.
     sweeping: bool,
+    /// Descriptors that have a deadline, ahead or expired.
+    set: usize,
+    /// A sweep has passed over one that had an event at hand: the next wait ends at once, for another sweep.
+    passed_over: bool,
 }
 
 impl Timer {
     pub(crate) const fn new() -> Timer {
-        Timer { heap: Vec::new(), expired: List::EMPTY, named: List::EMPTY, sweeping: false }
+        Timer { heap: Vec::new(), expired: Vec::new(), named: 0, sweeping: false, set: 0, passed_over: false }
     }
 
-    /// Sets the deadline of the entry `number`. Only a first deadline can fail, for lack of memory.
-    pub(crate) fn set(&mut self, table: &mut FdTable, number: u32, at: Deadline) -> Result<(), Errno> {
+    /// Sets the deadline of a registered number. Only a first deadline can fail, for lack of memory. Says whether waits may
+    /// have to end earlier.
+    #[inline]
+    pub(crate) fn set(&mut self, number: u32, at: Deadline) -> Result<bool, Errno> {
+        let Some(slot) = slot(number) else { return Ok(false) };
         if at == Deadline::NEVER {
-            self.clear(table, number);
-            return Ok(());
+            self.clear(slot);
+            return Ok(false);
         }
-        let e = table.listed(number);
-        if let Place::Heap(i) = e.place {
-            let later = at >= e.deadline;
-            e.deadline = at;
-            if !later && let Some(key) = self.heap.get_mut(i as usize).filter(|key| at < key.at) {
+        let Place::Heap(i) = slot.place.get() else { return self.add(number, slot, at) };
+        self.set += usize::from(slot.deadline.get() == Deadline::NEVER);
+        slot.deadline.set(at);
+        match self.heap.get_mut(i as usize) {
+            Some(key) if at < key.at => {
                 key.at = at;
-                self.sift_up(table, i as usize);
+                self.sift_up(i as usize);
+                Ok(slot.place.get() == Place::Heap(0))
             }
-            return Ok(());
+            _ => Ok(false),
         }
-        self.heap.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        self.clear(table, number);
-        table.listed(number).deadline = at;
-        self.heap.try_push(Key { at, number })?;
-        self.sift_up(table, self.heap.len() - 1);
-        Ok(())
     }
 
-    /// Takes the deadline of the entry `number` away.
-    pub(crate) fn clear(&mut self, table: &mut FdTable, number: u32) {
-        let e = table.listed(number);
-        e.deadline = Deadline::NEVER;
-        match std::mem::replace(&mut e.place, Place::Nowhere) {
-            Place::Nowhere => {}
-            Place::Heap(i) => self.remove(table, i as usize),
-            Place::Expired(link) => self.expired.unlink(table, link, Place::Expired),
-            Place::Named(link) => self.named.unlink(table, link, Place::Named),
+    fn add(&mut self, number: u32, slot: &Slot, at: Deadline) -> Result<bool, Errno> {
+        // To expire needs no memory then.
+        self.expired.try_reserve(self.set + 1).map_err(|_| Errno::ENOMEM)?;
+        self.heap.try_push(Key { at, number })?;
+        if let Place::Expired(i) = slot.place.get() {
+            self.leave_expired(i as usize);
+        }
+        self.set += usize::from(slot.deadline.get() == Deadline::NEVER);
+        slot.deadline.set(at);
+        self.sift_up(self.heap.len() - 1);
+        Ok(slot.place.get() == Place::Heap(0))
+    }
+
+    /// Takes the deadline of a slot away. Its key stays in the heap, where it says nothing.
+    #[inline]
+    pub(crate) fn clear(&mut self, slot: &Slot) {
+        if slot.deadline.get() == Deadline::NEVER {
+            return;
+        }
+        slot.deadline.set(Deadline::NEVER);
+        self.set -= 1;
+        if let Place::Expired(i) = slot.place.get() {
+            self.leave_expired(i as usize);
+            slot.place.set(Place::None);
         }
     }
 
     /// Whether no descriptor has a deadline, ahead or expired.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.heap.is_empty() && self.expired.is_empty() && self.named.is_empty()
+        self.set == 0
     }
 
     /// [`Timer::advance`] to the present, exact for the next `horizon`; reads the clock only if a deadline
     /// lies ahead.
-    pub(crate) fn look(&mut self, table: &mut FdTable, horizon: Duration) -> Due {
-        if self.heap.is_empty() {
+    #[inline]
+    pub(crate) fn look(&mut self, horizon: Duration) -> Due {
+        if std::mem::take(&mut self.passed_over) && !self.expired.is_empty() {
+            return Due::Now;
+        }
+        // What is left in the heap may be keys of deadlines that were taken away.
+        if self.set == self.expired.len() {
             return Due::Nothing;
         }
         let now = Deadline::now();
-        self.advance(table, now, now.after(horizon))
+        self.advance(now, now.after(horizon))
     }
 
     /// Moves what has passed by `now` to the expired, and says how far ahead the rest is. What lies beyond
     /// `horizon` may be said to be nearer than it is, but not within it.
-    pub(crate) fn advance(&mut self, table: &mut FdTable, now: Deadline, horizon: Deadline) -> Due {
+    pub(crate) fn advance(&mut self, now: Deadline, horizon: Deadline) -> Due {
         let mut passed = false;
         while let Some(first) = self.heap.first_mut().filter(|key| key.at < horizon) {
             let number = first.number;
-            let due = table.listed(number).deadline;
-            if first.at < due {
-                first.at = due;
-                self.sift_down(table, 0);
-            } else if due < now {
-                self.remove(table, 0);
-                self.expired.push(table, number, Place::Expired);
+            let Some(slot) = slot(number) else { break };
+            let at = slot.deadline.get();
+            if at == Deadline::NEVER {
+                slot.place.set(Place::None);
+                self.pop();
+            } else if first.at < at {
+                first.at = at;
+                self.sift_down(0);
+            } else if at < now {
+                self.expired.put(number);
+                slot.place.set(Place::Expired(self.expired.len() as u32 - 1));
+                self.pop();
                 passed = true;
             } else {
                 break;
@@ -128,135 +184,100 @@ impl Timer {
     }
 
     /// The next expired descriptor of the sweep, or `None` at its end; the call after that begins another.
-    pub(crate) fn sweep(&mut self, table: &mut FdTable, now: impl FnOnce() -> Deadline) -> Option<u32> {
+    pub(crate) fn sweep(&mut self, now: &impl Fn() -> Deadline) -> Option<u32> {
         if !self.sweeping {
-            if self.heap.is_empty() && self.expired.is_empty() {
+            if self.is_empty() {
                 return None;
             }
             let now = now();
-            self.advance(table, now, now);
+            self.advance(now, now);
             self.sweeping = true;
         }
-        while let Some(number) = self.expired.pop(table, Place::Expired) {
-            self.named.push(table, number, Place::Named);
-            // A descriptor with an event at hand is alive: the event comes first.
-            let e = table.listed(number);
-            if e.pending.is_none() && !e.in_hand {
-                return Some(number);
-            }
+        let next = self.expired.get(self.named).copied();
+        match next {
+            Some(_) => self.named += 1,
+            None => (self.named, self.sweeping) = (0, false),
         }
-        self.sweeping = false;
-        while let Some(number) = self.named.pop(table, Place::Named) {
-            self.expired.push(table, number, Place::Expired);
-        }
-        None
+        next
     }
 
-    /// Takes the key at `i` out of the heap; the entry's place is the caller's to set.
-    fn remove(&mut self, table: &mut FdTable, i: usize) {
-        let Some(last) = self.heap.pop() else { return };
-        if let Some(key) = self.heap.get_mut(i) {
-            *key = last;
-            self.sift_down(table, i);
-            self.sift_up(table, i);
+    /// The caller does not tell the program of what the sweep has just named.
+    pub(crate) fn pass_over(&mut self) {
+        self.passed_over = true;
+    }
+
+    /// Closes the gap that a number leaves among the expired; its place is the caller's to set.
+    fn leave_expired(&mut self, mut i: usize) {
+        if i < self.named {
+            // The last of those that were named fills the gap, and the last of all the gap that it leaves.
+            self.named -= 1;
+            self.move_expired(self.named, i);
+            i = self.named;
+        }
+        take_out(&mut self.expired, i);
+        if let Some(&number) = self.expired.get(i) {
+            place(number, Place::Expired(i as u32));
         }
     }
 
-    fn sift_up(&mut self, table: &mut FdTable, mut i: usize) {
+    fn move_expired(&mut self, from: usize, to: usize) {
+        if let Some(&number) = self.expired.get(from)
+            && let Some(there) = self.expired.get_mut(to)
+        {
+            *there = number;
+            place(number, Place::Expired(to as u32));
+        }
+    }
+
+    /// Takes the first key out of the heap; the slot's place is the caller's to set.
+    fn pop(&mut self) {
+        take_out(&mut self.heap, 0);
+        if !self.heap.is_empty() {
+            self.sift_down(0);
+        }
+    }
+
+    fn sift_up(&mut self, mut i: usize) {
         let Some(&key) = self.heap.get(i) else { return };
         while i > 0 {
             let parent = (i - 1) / ARITY;
             match self.heap.get(parent) {
-                Some(&above) if above.at > key.at => self.settle(table, i, above),
+                Some(&above) if above.at > key.at => self.settle(i, above),
                 _ => break,
             }
             i = parent;
         }
-        self.settle(table, i, key);
+        self.settle(i, key);
     }
 
-    fn sift_down(&mut self, table: &mut FdTable, mut i: usize) {
+    fn sift_down(&mut self, mut i: usize) {
         let Some(&key) = self.heap.get(i) else { return };
         loop {
             let first = i * ARITY + 1;
             let children = self.heap.get(first..).unwrap_or_default().iter().zip(first..).take(ARITY);
             match children.min_by_key(|(child, _)| child.at) {
                 Some((&least, place)) if least.at < key.at => {
-                    self.settle(table, i, least);
+                    self.settle(i, least);
                     i = place;
                 }
                 _ => break,
             }
         }
-        self.settle(table, i, key);
+        self.settle(i, key);
     }
 
-    fn settle(&mut self, table: &mut FdTable, i: usize, key: Key) {
-        if let Some(place) = self.heap.get_mut(i) {
-            *place = key;
-            table.listed(key.number).place = Place::Heap(i as u32);
+    fn settle(&mut self, i: usize, key: Key) {
+        if let Some(there) = self.heap.get_mut(i) {
+            *there = key;
+            place(key.number, Place::Heap(i as u32));
         }
     }
 }
 
-/// A list linked through the entries' `place`; `kind` makes the place of this list out of a link.
-#[derive(Debug)]
-struct List {
-    head: u32,
-    tail: u32,
-}
-
-impl List {
-    const EMPTY: List = List { head: Link::NIL, tail: Link::NIL };
-
-    fn is_empty(&self) -> bool {
-        self.head == Link::NIL
+fn place(number: u32, place: Place) {
+    if let Some(slot) = slot(number) {
+        slot.place.set(place);
     }
-
-    fn push(&mut self, table: &mut FdTable, number: u32, kind: fn(Link) -> Place) {
-        let prev = std::mem::replace(&mut self.tail, number);
-        table.listed(number).place = kind(Link { prev, next: Link::NIL });
-        match prev {
-            Link::NIL => self.head = number,
-            p => relink(table, p, kind, |l| l.next = number),
-        }
-    }
-
-    fn pop(&mut self, table: &mut FdTable, kind: fn(Link) -> Place) -> Option<u32> {
-        let number = self.head;
-        if number == Link::NIL {
-            return None;
-        }
-        let place = std::mem::replace(&mut table.listed(number).place, Place::Nowhere);
-        self.unlink(table, link_of(place), kind);
-        Some(number)
-    }
-
-    /// Closes the gap that an entry with this link leaves.
-    fn unlink(&mut self, table: &mut FdTable, link: Link, kind: fn(Link) -> Place) {
-        match link.prev {
-            Link::NIL => self.head = link.next,
-            p => relink(table, p, kind, |l| l.next = link.next),
-        }
-        match link.next {
-            Link::NIL => self.tail = link.prev,
-            n => relink(table, n, kind, |l| l.prev = link.prev),
-        }
-    }
-}
-
-fn link_of(place: Place) -> Link {
-    match place {
-        Place::Expired(l) | Place::Named(l) => l,
-        Place::Nowhere | Place::Heap(_) => Link::ALONE,
-    }
-}
-
-fn relink(table: &mut FdTable, number: u32, kind: fn(Link) -> Place, change: impl FnOnce(&mut Link)) {
-    let e = table.listed(number);
-    let mut link = link_of(e.place);
-    change(&mut link);
-    e.place = kind(link);
 }
 
 #[cfg(test)]

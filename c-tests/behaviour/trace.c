@@ -102,7 +102,6 @@ TEST(trace_has_a_line_for_each_event) {
       "101 io_canwrite 101",
       "101 io_trywrite 5 len=5",
       "101 io_dontwantwrite -",
-      "- sleep - ms=-1",
       "- woke 1",
       "100 ready r",
       "- io_wait 1",

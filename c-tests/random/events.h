@@ -204,6 +204,8 @@ R_HELPER void pop_some(int direction, int n) {
   }
   while (n-- > 0 && pop(&told, direction) != -1) {
   }
+  /* The rest is taken too: how many events a wait brings follows from how many were taken of the last one. */
+  drain(&told, 0);
   memset(told.untrue, 0, sizeof told.untrue);
   add_faults(&told);
   say_line();

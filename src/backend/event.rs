@@ -1,11 +1,20 @@
-//! What goes into a backend and what comes out of it.
+//! What comes out of a backend.
 
 use crate::fd::Fd;
-use crate::grow::Grow;
-use crate::interest::Interest;
-use crate::sys::poll::{ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, ready};
-use libc::epoll_event;
+use crate::grow::{Grow, take_out};
+use crate::interest::{Direction, Interest};
+use crate::sys::poll::{ERR, HUP, IN, OUT, ready};
+#[cfg(target_os = "linux")]
+use libc::epoll_event as Report;
 use nix::errno::Errno;
+
+/// What epoll writes, where there is epoll.
+#[cfg(not(target_os = "linux"))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    events: u32,
+    u64: u64,
+}
 
 /// Names one registration of a descriptor number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,120 +48,113 @@ impl Event {
         Event { flags, data: token.to_data() }
     }
 
-    /// `None` for a registration of the backend's own.
+    /// The waker's, which has no token.
+    pub(super) const WAKE: Event = Event { flags: IN, data: Token::NOBODY };
+
+    /// Whether a thread was woken: the event of no descriptor.
     #[inline]
-    pub(crate) fn token(self) -> Option<Token> {
-        let fd = Fd::new((self.data as u32).into()).ok()?;
-        Some(Token { fd, generation: (self.data >> 32) as u32 })
+    pub(crate) fn is_wake(self) -> bool {
+        self.data == Token::NOBODY
     }
 
-    /// The halves of the token, not checked for [`Token::NOBODY`].
+    /// The descriptor number.
     #[inline(always)]
-    pub(crate) fn number_and_generation(self) -> (u32, u32) {
-        (self.data as u32, (self.data >> 32) as u32)
+    pub(crate) fn number(self) -> u32 {
+        self.data as u32
     }
 
-    /// The directions in which a transfer will not block. An error or a hang-up is both.
+    #[inline(always)]
+    pub(crate) fn generation(self) -> u32 {
+        (self.data >> 32) as u32
+    }
+
+    /// Whether a transfer in that direction will not block. An error or a hang-up is both directions.
+    #[inline(always)]
+    pub(crate) fn is_ready(self, dir: Direction) -> bool {
+        let mask = match dir {
+            Direction::Read => IN | ERR | HUP,
+            Direction::Write => OUT | ERR | HUP,
+        };
+        self.flags & mask != 0
+    }
+
+    /// The directions in which a transfer will not block.
     #[inline]
     pub(crate) fn ready(self) -> Interest {
         ready(self.flags)
     }
 
-    /// An error condition: a pending error, or something in the error queue of a socket.
-    #[inline]
-    pub(crate) fn is_error(self) -> bool {
-        self.flags & ERR != 0
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn flags(self) -> u32 {
+        self.flags
     }
 
-    /// There is data to read and nothing else to say.
-    #[inline]
-    pub(crate) fn is_plain_read(self) -> bool {
-        self.flags == IN
-    }
-
-    /// There is data to read, room to write, and nothing else to say.
-    #[inline]
-    pub(crate) fn is_plain_read_and_write(self) -> bool {
-        self.flags == IN | OUT
-    }
-
-    /// A short read will not have read everything: behind the data is the end, an error, or urgent data.
-    #[inline]
-    pub(crate) fn has_more(self) -> bool {
-        self.flags & (ERR | HUP | RDHUP | PRI) != 0
-    }
-
-    /// The number is not open any more.
-    #[inline]
-    pub(crate) fn is_closed(self) -> bool {
-        self.flags & NVAL != 0
+    /// For a trace: in which directions it is ready, and whether for an error.
+    pub(crate) fn word(self) -> &'static str {
+        let ready = self.ready();
+        match (ready.has(Direction::Read), ready.has(Direction::Write)) {
+            _ if self.flags & ERR != 0 => "error",
+            (true, true) => "rw",
+            (true, false) => "r",
+            (false, _) => "w",
+        }
     }
 }
 
-/// The most that a wait takes, unless more have been found ready at once.
-pub(crate) const EVENTS: usize = 256;
-
-/// Room for what a wait reports, and for what it asks `poll(2)`; kept from wait to wait.
+/// The events of one look, in the form in which epoll writes them.
 #[derive(Debug)]
 pub(crate) struct Events {
-    /// In the form of epoll, which is the default and then writes here itself.
-    pub(super) list: Vec<epoll_event>,
-    /// How many may come.
-    pub(super) room: usize,
-    pub(super) polled: Vec<libc::pollfd>,
-    /// Of the tokens; their numbers stand in `polled`.
-    pub(super) generations: Vec<u32>,
+    pub(super) list: Vec<Report>,
 }
 
 impl Events {
-    /// No events, and no room yet.
-    pub(crate) const NONE: Events =
-        Events { list: Vec::new(), room: 0, polled: Vec::new(), generations: Vec::new() };
+    pub(crate) const NONE: Events = Events { list: Vec::new() };
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
     }
 
-    /// Makes room for `n` events, or for fewer if memory is short.
+    /// Empties the list and makes room for `n` events, or for fewer if memory is short.
+    #[inline]
     pub(crate) fn make_room(&mut self, n: usize) -> Result<(), Errno> {
         self.clear();
-        if self.list.try_reserve_exact(n).is_err() && self.list.capacity() == 0 {
+        if self.list.capacity() < n && self.list.try_reserve_exact(n).is_err() && self.list.capacity() == 0 {
             return Err(Errno::ENOMEM);
         }
-        self.room = n.min(self.list.capacity());
         Ok(())
     }
 
-    /// Exchanges the events, and nothing of what it took to find them.
-    pub(crate) fn swap_list(&mut self, other: &mut Events) {
-        std::mem::swap(&mut self.list, &mut other.list);
-    }
-
+    #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.list.len() >= self.room
-    }
-
-    /// Adds an event; the backend has checked for room.
+    /// Adds an event; without effect if there is no room, for then the next look finds it.
     pub(super) fn push(&mut self, event: Event) {
-        debug_assert!(!self.is_full());
-        self.list.put(epoll_event { events: event.flags, u64: event.data });
+        if self.list.len() < self.list.capacity() {
+            self.list.put(Report { events: event.flags, u64: event.data });
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, i: usize) -> Option<Event> {
         self.list.get(i).map(|raw| Event { flags: raw.events, data: raw.u64 })
     }
-}
 
-/// A descriptor to look at in this wait only.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Asked {
-    pub(crate) token: Token,
-    pub(crate) interest: Interest,
+    /// Takes out the event at `i`. The last one gets its place.
+    pub(crate) fn take_out(&mut self, i: usize) {
+        take_out(&mut self.list, i);
+    }
+
+    /// Makes room for `n` events more.
+    pub(crate) fn reserve(&mut self, n: usize) -> Result<(), Errno> {
+        self.list.try_reserve(n).map_err(|_| Errno::ENOMEM)
+    }
+
+    /// Adds all events of `other`, for which room was made.
+    pub(crate) fn append(&mut self, other: &Events) {
+        other.list.iter().for_each(|raw| self.list.put(*raw));
+    }
 }
 
 #[cfg(test)]
@@ -160,29 +162,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_set_of_flags_serves_all() {
-        let epoll = [libc::EPOLLIN, libc::EPOLLOUT, libc::EPOLLERR, libc::EPOLLHUP, libc::EPOLLRDHUP];
-        assert_eq!(epoll.map(|f| f as u32), [IN, OUT, ERR, HUP, RDHUP]);
+    fn one_set_of_flags_serves_epoll_and_poll() {
+        let epoll = [libc::EPOLLIN, libc::EPOLLOUT, libc::EPOLLERR, libc::EPOLLHUP];
+        assert_eq!(epoll.map(|f| f as u32), [IN, OUT, ERR, HUP]);
     }
 
     #[test]
     fn tokens_survive_the_kernel() {
         let token = Token { fd: Fd::new(i64::from(i32::MAX)).unwrap(), generation: u32::MAX };
-        assert_eq!(Event::new(token, IN).token(), Some(token));
-        assert_ne!(token.to_data(), Token::NOBODY);
-        assert_eq!(Event { flags: IN, data: Token::NOBODY }.token(), None);
+        let event = Event::new(token, IN);
+        assert_eq!((event.number(), event.generation()), (i32::MAX as u32, u32::MAX));
+        assert!(!event.is_wake() && Event::WAKE.is_wake());
     }
 
     #[test]
-    fn m6_errors_and_hangups_make_both_directions_ready() {
+    fn errors_and_hang_ups_make_both_directions_ready() {
         let token = Token { fd: Fd::from_index(1), generation: 1 };
-        let event = |flags| Event::new(token, flags);
-        assert_eq!(event(ERR).ready(), Interest::BOTH);
-        assert_eq!(event(HUP).ready(), Interest::BOTH);
-        assert_eq!(event(OUT).ready(), Interest::WRITE);
-        assert_eq!(event(IN | RDHUP).ready(), Interest::READ);
-        assert!(event(ERR).is_error() && !event(HUP).is_error());
-        assert!(event(IN | RDHUP).has_more() && event(IN | PRI).has_more() && !event(IN | OUT).has_more());
-        assert!(event(NVAL).is_closed() && event(NVAL).ready().is_none());
+        for (flags, ready) in [
+            (ERR, Interest::BOTH),
+            (HUP, Interest::BOTH),
+            (OUT, Interest::WRITE),
+            (IN, Interest::READ),
+            (0, Interest::NONE),
+        ] {
+            let event = Event::new(token, flags);
+            assert_eq!(event.ready(), ready);
+            for dir in [Direction::Read, Direction::Write] {
+                assert_eq!(event.is_ready(dir), ready.has(dir));
+            }
+        }
     }
 }

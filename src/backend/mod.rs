@@ -2,86 +2,109 @@
 //!
 //! # The contract of a backend
 //!
-//! * **Level-triggered.** [`Backend::wait`] reports every watched direction that is ready at the time of the
-//!   call, as often as it is called, up to the room in [`Events`]; what found no room is reported by the
-//!   next call.
+//! * **Level-triggered.** [`Backend::wait`] reports every watched direction that is ready at the time of the call, as
+//!   often as it is called, up to the room that it is given; what found no room comes before the rest next time. With
+//!   [`Watch::once`] a report ends the registration until it is set again.
 //! * **No false report.** An event was true inside the call that returned it.
-//!   A registration with [`Edge`](crate::interest::Trigger::Edge) is the exception: see there.
-//! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
-//!   block; [`Event::is_error`] tells an error from data in a trace.
-//! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
-//!   outlive its descriptor (`dup`, `fork`); the reactor tells its events by the generation in the token.
-//! * **Asked descriptors.** A wait also looks at `asked`, descriptors that are not watched (yet), and
-//!   reports them in the same way.
-//! * **Any thread.** Every method may be called while another thread waits. A change of interest reaches
-//!   that wait at once; [`Backend::wake`] ends it.
-//! * **Not inherited.** After a fork the child makes a backend of its own and drops the inherited one,
-//!   which must not disturb the parent's.
+//! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not block.
+//! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can outlive its
+//!   descriptor (`dup`, `fork`); the event loop tells its events by the generation in the token.
+//! * **One sleeper, any caller.** One thread at a time is in [`Backend::wait`]. Every other method may be called
+//!   meanwhile, under the event loop's lock. A change of interest reaches the sleeper at once; [`Backend::wake`] ends its
+//!   sleep with an event that has no token.
+//! * **Its own descriptors** are confirmed before they are closed, read or written: the program may have closed them and
+//!   got their numbers for its own files. Then they are left alone, and the backend is [`Refusal::Lost`].
 //!
-//! A backend knows no table and no queue: interest changes go in, events come out.
+//! A backend knows neither slots nor interest lists: changes go in, events come out.
 
-mod any;
+mod choice;
+#[cfg(target_os = "linux")]
 mod epoll;
 mod event;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fake;
-mod numbers;
-mod pick;
 mod poll;
-mod shut;
+mod probe;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod scripted;
 mod waker;
 
-pub(crate) use any::{AnyBackend, Opened};
-pub(crate) use event::{Asked, EVENTS, Event, Events, Token};
-pub(crate) use pick::open;
-#[cfg(test)]
-pub(crate) use pick::open_named;
+pub(crate) use choice::{Opened, open};
+pub(crate) use event::{Event, Events, Token};
+pub(crate) use probe::{Found, Probe};
 
 use crate::fd::Fd;
-use crate::interest::Watch;
+use crate::interest::Interest;
 use nix::errno::Errno;
 use std::time::Duration;
+
+/// What a registration reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Watch {
+    pub(crate) interest: Interest,
+    /// One event, and nothing more until the registration is set again.
+    pub(crate) once: bool,
+}
+
+/// Why a descriptor is not watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// The number is not open: nothing will ever happen on it.
+    Closed,
+    /// The backend's own descriptor is not what it was.
+    Lost,
+    /// This file cannot be watched, or there is no room for it.
+    Unable,
+}
 
 /// See the module's text for what all of this promises together.
 pub(crate) trait Backend: Send + Sync {
     /// As in `OWFAT_IO_BACKEND`.
     fn name(&self) -> &'static str;
 
-    /// Watches `token.fd` for `new` instead of `old`. An empty `new` ends the registration. `EPERM`: this
-    /// kind of file cannot be watched, because it is always ready; `EBADF`: not open.
-    fn set(&self, token: Token, old: Watch, new: Watch) -> Result<(), Errno>;
-
-    /// Whether [`Backend::set`] asks the kernel at once, so that its success shows that the number is open.
-    fn asks_at_once(&self) -> bool {
-        false
-    }
-
-    /// Whether `fd` can be watched for edges such that a transfer that comes up short has used one up, unless
-    /// [`Event::has_more`] said that more is behind it.
-    fn edges(&self, _: Fd) -> bool {
-        false
-    }
+    /// Watches `token.fd` for `new` instead of `old`. An empty `new` ends the registration.
+    fn set(&self, token: Token, old: Interest, new: Watch) -> Result<(), Refusal>;
 
     /// Whether the registration made for `token` still belongs to the file that is open under its number.
-    fn same_file(&self, token: Token, watched: Watch) -> bool;
+    fn is_same_file(&self, token: Token, watched: Watch) -> bool;
 
     /// The caller is about to close the descriptor, of which no copy is known to remain.
     fn closing(&self, token: Token);
 
-    /// Whether a registration whose descriptor is gone can come back at every wait, so that only a new
-    /// backend ends it.
-    fn keeps_ghosts(&self) -> bool;
+    /// Adds to `events`, until there are `room`, waiting up to `timeout` (`None`: without limit) for the first. `EINTR`
+    /// when a signal handler ran; `EBADF` or `EINVAL` when the backend's own descriptor is lost.
+    /// `probe` is memory for it.
+    fn wait(
+        &self,
+        events: &mut Events,
+        probe: &mut Probe,
+        room: usize,
+        timeout: Option<Duration>,
+    ) -> Result<(), Errno>;
 
-    /// Fills `events`, waiting up to `timeout` (`None`: without limit) for the first. `EINTR` when a signal
-    /// handler ran; `EBADF` when the program has closed the backend's own descriptor.
-    fn wait(&self, events: &mut Events, asked: &[Asked], timeout: Option<Duration>) -> Result<(), Errno>;
+    /// Asks about descriptors that are not watched, without waiting, and whether [`Backend::wait`] might find something.
+    fn probe(&self, probe: &mut Probe) -> Result<Found, Errno>;
 
-    /// Ends a wait that another thread is in, or else the next one, without an event.
+    /// Ends the sleep of the thread that is in [`Backend::wait`], or else of the next one, and that of the threads
+    /// in [`Backend::wait_beside`].
     fn wake(&self);
 
-    /// Ends every wait of this backend, now and later: the reactor has done with it.
-    fn shut(&self);
+    /// The event of a [`Backend::wake`] has come.
+    fn drain(&self);
 
-    /// The program has closed the backend's descriptor and may use its number: never close it.
-    fn abandon(&self);
+    /// One more thread is about to call [`Backend::wait_beside`], or one less.
+    fn count_follower(&self, begins: bool);
+
+    /// Sleeps until [`Backend::wake`] is called, without taking its event.
+    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno>;
+
+    /// Whether there are threads that [`Backend::count_follower`] has counted.
+    fn has_followers(&self) -> bool;
+
+    /// Whether `fd` is the number of a descriptor that the backend opened.
+    fn has_number(&self, fd: Fd) -> bool;
+
+    /// Whether its descriptors are still those that it opened.
+    fn is_whole(&self) -> bool;
+
+    /// Closes its own descriptors, if they are still its own. Nothing else is called afterwards.
+    fn close(&self);
 }

@@ -1,147 +1,140 @@
-//! Something a second thread can make readable to end a wait.
+//! What ends the sleep of another thread: a descriptor that becomes readable.
 
 use crate::fd::Fd;
-use crate::sys::count::{Call, count};
-use crate::sys::event_descriptor;
-use crate::sys::mode::{Identity, identity, is_still};
-use crate::sys::own::above_standard;
-use crate::sys::pair;
+use crate::interest::Interest;
+use crate::sys::mode::{Identity, identity};
+use crate::sys::own::{self, above_standard};
+use crate::sys::poll::{flags, poll};
+use crate::sys::{event_descriptor, pair};
+use crate::time::timeout_ms;
+use libc::pollfd;
 use nix::errno::Errno;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+/// Numbers of its own, and no owned descriptors: the program may close them and have the numbers for itself. Whoever uses
+/// them has confirmed them before.
 #[derive(Debug)]
 pub(super) struct Waker {
-    ends: Ends,
-    fd: Fd,
-    /// Unknown if the kernel could not tell.
-    file: Option<Identity>,
-    lost: AtomicBool,
-}
-
-#[derive(Debug)]
-enum Ends {
-    Event(OwnedFd),
-    /// Where the system has no eventfd, or a sandbox refuses it.
-    Pipe {
-        read: OwnedFd,
-        write: OwnedFd,
-    },
-    /// The program has closed them.
-    Gone,
+    read: Fd,
+    /// The same number for an eventfd.
+    write: Fd,
+    /// Threads in [`Waker::wait`].
+    followers: AtomicU32,
 }
 
 impl Waker {
+    /// An eventfd, or a pipe where a sandbox refuses that.
     pub(super) fn open() -> Result<Waker, Errno> {
         match event_descriptor() {
-            Ok(e) => Waker::new(Ends::Event(above_standard(e)?)),
-            Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL) => {
-                let [read, write] = pair::pipe_that_never_waits()?;
-                Waker::new(Ends::Pipe { read: above_standard(read)?, write: above_standard(write)? })
+            Ok(e) => {
+                let e = into_number(above_standard(e)?);
+                Ok(Waker { read: e, write: e, followers: AtomicU32::new(0) })
             }
-            Err(e) => Err(e),
+            Err(e @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => Err(e),
+            Err(_) => Waker::open_pipe().map(|(waker, _)| waker),
         }
     }
 
-    fn new(ends: Ends) -> Result<Waker, Errno> {
-        let number = match &ends {
-            Ends::Event(fd) | Ends::Pipe { read: fd, .. } => fd.as_raw_fd(),
-            Ends::Gone => return Err(Errno::EBADF),
-        };
-        let fd = Fd::new(number.into())?;
-        Ok(Waker { ends, fd, file: identity(fd).ok(), lost: AtomicBool::new(false) })
+    /// A pipe, which can be told from every other file.
+    pub(super) fn open_pipe() -> Result<(Waker, Identity), Errno> {
+        let [read, write] = pair::pipe_that_never_waits()?;
+        let (read, write) = (above_standard(read)?, above_standard(write)?);
+        let waker =
+            Waker { read: into_number(read), write: into_number(write), followers: AtomicU32::new(0) };
+        match identity(waker.read) {
+            Ok(file) => Ok((waker, file)),
+            // Without it nothing could ever be confirmed.
+            Err(_) => {
+                waker.close();
+                Err(Errno::ENOMEM)
+            }
+        }
     }
 
-    /// The descriptor that is readable between [`Waker::ring`] and [`Waker::silence`].
+    /// Whether both ends are still those of this pipe.
+    pub(super) fn is_pipe(&self, file: Identity) -> bool {
+        identity(self.read) == Ok(file) && identity(self.write) == Ok(file)
+    }
+
+    /// The descriptor that is readable between [`Waker::wake`] and [`Waker::drain`].
     pub(super) fn fd(&self) -> Fd {
-        self.fd
+        self.read
     }
 
-    pub(super) fn ring(&self) {
-        count(Call::Write);
-        // An error can only be "full", which wakes as well.
-        let _ = match &self.ends {
-            Ends::Event(e) => nix::unistd::write(e, &1u64.to_ne_bytes()),
-            Ends::Pipe { write, .. } => nix::unistd::write(write, &[0]),
-            Ends::Gone => Ok(0),
-        };
+    pub(super) fn has_number(&self, fd: Fd) -> bool {
+        fd == self.read || fd == self.write
     }
 
-    pub(super) fn silence(&self) {
-        count(Call::Read);
-        let mut bytes = [0; 512];
-        // Nothing to read means that another thread was faster.
-        let _ = match &self.ends {
-            Ends::Event(e) => nix::unistd::read(e, &mut bytes),
-            Ends::Pipe { read, .. } => nix::unistd::read(read, &mut bytes),
-            Ends::Gone => Ok(0),
-        };
+    pub(super) fn wake(&self) {
+        own::write(self.write, &1u64.to_ne_bytes());
     }
 
-    /// See [`Backend::abandon`](super::Backend::abandon).
-    pub(super) fn abandon(&self) {
-        self.lost.store(true, Ordering::Relaxed);
+    pub(super) fn drain(&self) {
+        own::read(self.read, &mut [0; 512]);
     }
-}
 
-impl Ends {
-    /// How many descriptors there are to close.
-    fn len(&self) -> usize {
-        match self {
-            Ends::Event(_) => 1,
-            Ends::Pipe { .. } => 2,
-            Ends::Gone => 0,
+    /// One more thread is about to call [`Waker::wait`], or one less.
+    pub(super) fn count_follower(&self, begins: bool) {
+        self.followers.fetch_add(if begins { 1 } else { u32::MAX }, Ordering::Relaxed);
+    }
+
+    /// Sleeps until it is woken, and leaves it so for the others.
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<(), Errno> {
+        let mut one = [pollfd { fd: self.read.raw(), events: flags(Interest::READ) as i16, revents: 0 }];
+        poll(&mut one, timeout_ms(timeout)).map(drop)
+    }
+
+    pub(super) fn has_followers(&self) -> bool {
+        self.followers.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn close(&self) {
+        own::close(self.read);
+        if self.write != self.read {
+            own::close(self.write);
         }
     }
 }
 
-impl Drop for Waker {
-    fn drop(&mut self) {
-        // A program that closed all descriptors may use the number itself, or we do for the next waker.
-        let is_anothers = self.file.is_some_and(|file| !is_still(self.fd, file));
-        if self.lost.load(Ordering::Relaxed) || is_anothers {
-            std::mem::forget(std::mem::replace(&mut self.ends, Ends::Gone));
-        }
-        for _ in 0..self.ends.len() {
-            count(Call::Close);
-        }
-    }
+fn into_number(fd: OwnedFd) -> Fd {
+    Fd::unchecked(fd.into_raw_fd().into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::poll::poll;
-    use libc::{POLLIN, pollfd};
 
-    fn readable(w: &Waker) -> bool {
-        poll(&mut [pollfd { fd: w.fd().raw(), events: POLLIN, revents: 0 }], 0) == Ok(1)
-    }
-
-    fn of_pipe() -> Waker {
-        let [read, write] = pair::pipe_that_never_waits().unwrap();
-        Waker::new(Ends::Pipe { read, write }).unwrap()
+    fn is_readable(w: &Waker) -> bool {
+        let mut one = [pollfd { fd: w.fd().raw(), events: libc::POLLIN, revents: 0 }];
+        poll(&mut one, 0) == Ok(1)
     }
 
     #[test]
-    fn both_kinds_ring_and_fall_silent() {
-        for w in [Waker::open().unwrap(), of_pipe()] {
-            assert!(!readable(&w));
-            w.ring();
-            w.ring();
-            assert!(readable(&w));
-            w.silence();
-            assert!(!readable(&w));
+    fn an_eventfd_and_a_pipe_are_readable_from_wake_to_drain() {
+        for w in [Waker::open().unwrap(), Waker::open_pipe().unwrap().0] {
+            assert!(!is_readable(&w));
+            w.wake();
+            w.wake();
+            assert!(is_readable(&w));
+            assert_eq!(w.wait(None), Ok(()), "who waits beside does not take the event");
+            assert!(is_readable(&w));
+            w.drain();
+            assert!(!is_readable(&w) && !w.has_followers());
+            w.close();
         }
     }
 
     #[test]
-    fn only_what_is_still_the_wakers_own_is_closed() {
-        let (mine, abandoned) = (of_pipe(), of_pipe());
-        let ends = [mine.fd(), abandoned.fd()];
-        abandoned.abandon();
-        drop((mine, abandoned));
-        assert_eq!(ends.map(|fd| identity(fd).is_ok()), [false, true]);
-        crate::sys::mode::close(ends[1]).unwrap();
+    fn another_pipe_under_the_number_is_noticed() {
+        let (w, file) = Waker::open_pipe().unwrap();
+        assert!(w.is_pipe(file));
+        let [read, _write] = pair::pipe().unwrap();
+        let number = into_number(read);
+        let other = Waker { read: number, write: w.write, followers: AtomicU32::new(0) };
+        assert!(!other.is_pipe(file));
+        w.close();
+        own::close(number);
     }
 }

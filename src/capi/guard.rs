@@ -15,10 +15,33 @@ pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
 }
 
 /// [`guard`] for an `f` that makes no system call of the C library and so cannot be cancelled.
+#[inline(always)]
 pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     caught(on_panic, f)
 }
 
+/// Runs `f`, out of which a thread may be cancelled: nothing is caught, because only what is ours may be. Where the
+/// compiler has not proved that there is no panic, one ends the process here and does not reach the caller.
+#[inline(always)]
+pub(crate) fn cancellable<R>(f: impl FnOnce() -> R) -> R {
+    let bomb = OnPanic;
+    let r = f();
+    std::mem::forget(bomb);
+    r
+}
+
+struct OnPanic;
+
+#[cfg(debug_assertions)]
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+#[inline(always)]
 fn caught<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
         A_BUG.0.set();

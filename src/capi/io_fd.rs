@@ -1,11 +1,11 @@
 //! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
 
-use super::guard::{guard, guard_state};
+use super::guard::{cancellable, guard_state};
 use super::ret::one_or_zero;
-use super::seen;
+use super::trace_call;
+use crate::event_loop::{self, Flags};
 use crate::fd::Fd;
 use crate::mode::Mode;
-use crate::reactor::{self, Flags};
 use crate::text::Text;
 use crate::trace;
 use nix::errno::Errno;
@@ -20,15 +20,13 @@ const NONBLOCK: c_int = 4;
 
 /// Registers descriptor `d` with the event loop, whatever its mode, which is never changed. Nothing is wanted
 /// of it then; it has no cookie and no deadline. Calling it again keeps all three; but if the number was closed
-/// by close(2) and now stands for another file, that file starts clean. That is noticed if a wait call has watched
-/// the old one; otherwise the three stay, and what was found ready is forgotten and asked for anew. `io_nonblock` or
-/// `io_block` right before shows that the number is open, so that no system call is made then.
+/// by close(2) and now stands for another file, that file starts clean.
 ///
 /// Returns 1, or 0 with errno: EBADF (not open, negative, past INT_MAX), ENOMEM, EMFILE or ENFILE (no
 /// descriptor left for the event loop itself). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd(d: i64) -> c_int {
-    seen::flag("io_fd", d, guard(0, || register(d, Flags::default())))
+    trace_call::flag("io_fd", d, guard_state(0, || register(d, Flags::default())))
 }
 
 /// Like `io_fd`, for a descriptor that is known to be writable, as a new connection is: the next
@@ -38,8 +36,8 @@ pub extern "C" fn io_fd(d: i64) -> c_int {
 /// Returns and errno as `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
-    let r = guard(0, || register(d, Flags { can_write: true, mode: None }));
-    seen::flag("io_fd_canwrite", d, r)
+    let r = guard_state(0, || register(d, Flags { can_write: true, mode: None }));
+    trace_call::flag("io_fd_canwrite", d, r)
 }
 
 /// Like `io_fd`, with what the caller knows already. `flags` is a sum of IO_FD_CANWRITE (as
@@ -49,7 +47,7 @@ pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
 /// Returns and errno as `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
-    let r = guard(0, || {
+    let r = guard_state(0, || {
         let mode = match (flags & NONBLOCK != 0, flags & BLOCK != 0) {
             (true, _) => Some(Mode::Nonblocking),
             (false, true) => Some(Mode::Blocking),
@@ -57,11 +55,11 @@ pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
         };
         register(d, Flags { can_write: flags & CAN_WRITE != 0, mode })
     });
-    seen::flag_of("io_fd_flags", d, r, &[("flags", flags.into())])
+    trace_call::flag_of("io_fd_flags", d, r, &[("flags", flags.into())])
 }
 
 fn register(d: i64, flags: Flags) -> c_int {
-    one_or_zero(Fd::new(d).and_then(|fd| reactor::register(fd, flags)))
+    one_or_zero(Fd::new(d).and_then(|fd| event_loop::register(fd, flags)))
 }
 
 /// Attaches `cookie`, any value, to a registered descriptor. The library hands it back and does nothing
@@ -69,9 +67,7 @@ fn register(d: i64, flags: Flags) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
     guard_state((), || {
-        if let Ok(fd) = Fd::new(d) {
-            reactor::set_cookie(fd, cookie.expose_provenance());
-        }
+        event_loop::set_cookie(d, cookie.expose_provenance());
     });
 }
 
@@ -79,9 +75,7 @@ pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
 /// not registered. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
-    guard_state(std::ptr::null_mut(), || {
-        std::ptr::with_exposed_provenance_mut(Fd::new(d).map_or(0, reactor::cookie))
-    })
+    guard_state(std::ptr::null_mut(), || std::ptr::with_exposed_provenance_mut(event_loop::cookie(d)))
 }
 
 /// Puts the open file behind `d`, registered or not, in non-blocking mode. The mode belongs to the open
@@ -104,21 +98,22 @@ pub extern "C" fn io_block(d: i64) {
 #[cold]
 fn close_failed(d: i64, e: Errno) {
     e.set();
-    seen::count("io_close", d, -1, &[]);
+    trace_call::count("io_close", d, -1, &[]);
 }
 
 fn set_mode(d: i64, mode: Mode) {
-    let failed = guard(None, || Fd::new(d).and_then(|fd| reactor::set_blocking_mode(fd, mode)).err());
+    let failed =
+        guard_state(None, || Fd::new(d).and_then(|fd| event_loop::set_blocking_mode(fd, mode)).err());
     if let Some(e) = failed {
         e.set();
     }
     if trace::is_on() {
-        told_mode(d, mode, failed);
+        trace_mode(d, mode, failed);
     }
 }
 
 #[cold]
-fn told_mode(d: i64, mode: Mode, failed: Option<Errno>) {
+fn trace_mode(d: i64, mode: Mode, failed: Option<Errno>) {
     let what = if mode == Mode::Nonblocking { "io_nonblock" } else { "io_block" };
     trace::call(Some(d), what, if failed.is_some() { -1 } else { 0 }, failed.is_some(), &[]);
 }
@@ -128,10 +123,10 @@ fn told_mode(d: i64, mode: Mode, failed: Option<Errno>) {
 ///
 /// An error shows in errno only: EBADF (not open; closing twice is harmless), EIO. Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_close(d: i64) {
+pub extern "C-unwind" fn io_close(d: i64) {
     // Before the number can be another file's.
-    seen::silent("io_close", d, &[]);
-    if let Some(e) = guard(None, || Fd::new(d).and_then(reactor::close).err()) {
+    trace_call::silent("io_close", d, &[]);
+    if let Some(e) = cancellable(|| Fd::new(d).and_then(event_loop::close).err()) {
         close_failed(d, e);
     }
 }
@@ -141,8 +136,8 @@ pub extern "C" fn io_close(d: i64) {
 /// Harmless at any time, and twice.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_finishandshutdown() {
-    guard((), reactor::shutdown);
-    seen::alone("io_finishandshutdown", 0, &[]);
+    guard_state((), event_loop::shutdown);
+    trace_call::without_fd("io_finishandshutdown", 0, &[]);
 }
 
 /// Describes the state of a registered descriptor for a person, as a string of at most `bufsize` bytes with
@@ -155,9 +150,9 @@ pub extern "C" fn io_finishandshutdown() {
 /// `buf` is NULL or points to `bufsize` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_debugstring(s: i64, buf: *mut c_char, bufsize: c_uint) -> c_uint {
-    guard(0, || {
+    guard_state(0, || {
         let mut text = Text::new();
-        let known = Fd::new(s).is_ok_and(|fd| reactor::describe(fd, &mut text));
+        let known = Fd::new(s).is_ok_and(|fd| event_loop::describe(fd, &mut text));
         let Some(bytes) = text.bytes().filter(|b| known && !buf.is_null() && b.len() < bufsize as usize)
         else {
             return 0;

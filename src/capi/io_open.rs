@@ -2,10 +2,10 @@
 
 use super::guard::guard;
 use super::ret::{one_or_zero, or_minus_one};
-use super::seen;
+use super::trace_call;
+use crate::event_loop::{self, Flags};
 use crate::fd::Fd;
 use crate::mode::Mode;
-use crate::reactor::{self, Flags};
 use crate::sys::count::{Call, count};
 use crate::sys::path::Path;
 use crate::trace;
@@ -110,12 +110,12 @@ pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
         let passed = Fd::new(sock).and_then(|sock| {
             let fd = Fd::new(fd)?;
             fdpass::pass(sock, fd)?;
-            reactor::passed_on(fd);
+            event_loop::mark_shared(fd);
             Ok(0)
         });
         or_minus_one(passed)
     });
-    seen::count("io_passfd", sock, r, &[("passed", fd)]) as c_int
+    trace_call::count("io_passfd", sock, r, &[("passed", fd)]) as c_int
 }
 
 /// Receives a descriptor that the peer of the Unix socket `sock` has sent with io_passfd. Exactly one byte
@@ -128,9 +128,15 @@ pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
 /// ECONNRESET, ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_receivefd(sock: i64) -> i64 {
-    let r =
-        guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(|fd| fresh(fd).raw().into())));
-    seen::count("io_receivefd", sock, r, &[])
+    let r = guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(received)));
+    trace_call::count("io_receivefd", sock, r, &[])
+}
+
+/// A descriptor that came from elsewhere, where it may live on.
+fn received(fd: OwnedFd) -> i64 {
+    let fd = fresh(fd);
+    event_loop::mark_shared(fd);
+    fd.raw().into()
 }
 
 /// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
@@ -138,7 +144,7 @@ pub extern "C" fn io_receivefd(sock: i64) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_closeonexec(d: i64) {
     let r = guard(-1, || or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
-    seen::count("io_closeonexec", d, r, &[]);
+    trace_call::count("io_closeonexec", d, r, &[]);
 }
 
 /// # Safety
@@ -153,9 +159,9 @@ unsafe fn open_file(what: &'static str, d: *mut i64, path: *const c_char, access
 }
 
 #[cold]
-fn opened(what: &'static str, d: i64, details: &[seen::Detail]) {
+fn opened(what: &'static str, d: i64, details: &[trace_call::Detail]) {
     if d >= 0 {
-        seen::flag_of(what, d, 1, details);
+        trace_call::flag_of(what, d, 1, details);
     } else {
         trace::call(None, what, 0, true, details);
     }
@@ -211,11 +217,12 @@ unsafe fn open_pair(
     }
     let ends = open()?.map(fresh);
     let flags = can_write.map(|can_write| Flags { can_write, mode: Some(Mode::Blocking) });
-    let registered = reactor::register(ends[0], flags[0]).and_then(|()| reactor::register(ends[1], flags[1]));
+    let registered =
+        event_loop::register(ends[0], flags[0]).and_then(|()| event_loop::register(ends[1], flags[1]));
     if let Err(e) = registered {
         for end in ends {
             // It was just opened, and the caller is to hear of the first error.
-            let _ = reactor::close(end);
+            let _ = event_loop::close(end);
         }
         return Err(e);
     }
@@ -228,7 +235,7 @@ unsafe fn open_pair(
 /// The number of a descriptor that is handed to the program. What was registered under it is gone.
 fn fresh(end: OwnedFd) -> Fd {
     let fd = Fd::from_index(end.into_raw_fd() as u32);
-    reactor::forget(fd);
+    event_loop::forget(fd);
     fd
 }
 

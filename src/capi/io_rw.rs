@@ -1,14 +1,14 @@
 //! Reading and writing.
 
 use super::args::{is_usual, source, target};
-use super::guard::guard;
+use super::guard::cancellable;
 use super::ret::{moved, moved_in_time};
-use super::seen;
+use super::trace_call;
 use crate::buf::{Source, Target};
+use crate::event_loop;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::Stop;
-use crate::reactor::{self, quick};
 use crate::trace;
 use nix::errno::Errno;
 use std::ffi::c_char;
@@ -24,62 +24,44 @@ use std::ffi::c_char;
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    // Nothing in here can panic, so that the usual call needs no guard.
-    if is_usual(len) && reactor::can_read_hot(d) {
+pub unsafe extern "C-unwind" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    if is_usual(len)
+        && let Some(slot) = event_loop::socket(d)
+    {
         // SAFETY: the caller's promise.
         let target = unsafe { Target::new(buf.cast(), len as usize) };
-        return match reactor::read_hot(d, target) {
-            Ok(n) => n as i64,
-            Err(e) => read_failed(e),
-        };
-    }
-    // SAFETY: the caller's promise.
-    unsafe { try_read_turn(d, buf, len) }
-}
-
-/// The short way for a descriptor that takes turns.
-///
-/// # Safety
-/// As for `io_tryread`.
-#[inline(never)]
-unsafe extern "C" fn try_read_turn(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    if is_usual(len) && reactor::takes_turns(d) {
+        let n = event_loop::receive(d, slot, target);
         // SAFETY: the caller's promise.
-        let target = unsafe { Target::new(buf.cast(), len as usize) };
-        return match reactor::read_hot(d, target) {
-            Ok(n) if n as i64 == len || quick::drained(d).is_some() => n as i64,
-            Ok(n) => read_short(n as i64),
-            Err(e) => read_failed(e),
-        };
+        return if n >= 0 { n } else { unsafe { read_failed(d, buf, len) } };
     }
     // SAFETY: the caller's promise.
     unsafe { try_read(d, buf, len) }
 }
 
+/// The usual way has failed.
+///
 /// # Safety
 /// As for `io_tryread`.
-#[inline(never)]
-unsafe extern "C" fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    let r = guard(-3, || {
+#[cold]
+unsafe fn read_failed(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    match event_loop::settle(d, Direction::Read, Err(Errno::last())) {
+        Some(outcome) => moved(outcome),
+        // SAFETY: the caller's promise.
+        None => unsafe { try_read(d, buf, len) },
+    }
+}
+
+/// # Safety
+/// As for `io_tryread`.
+#[cold]
+unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    let r = cancellable(|| {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::read(fd, checked(fd, Direction::Read, unsafe { target(buf, len) })?)
+            event_loop::read(fd, checked(fd, Direction::Read, unsafe { target(buf, len) })?)
         }))
     });
-    seen::count("io_tryread", d, r, &[("len", len)])
-}
-
-/// The short way has ended with an error.
-#[cold]
-extern "C" fn read_failed(e: Errno) -> i64 {
-    guard(-3, || moved(reactor::moved_hot(Direction::Read, Err(e))))
-}
-
-/// The short way has moved `n` bytes, and no more.
-#[cold]
-extern "C" fn read_short(n: i64) -> i64 {
-    guard(-3, || moved(reactor::moved_hot(Direction::Read, Ok(n as usize))))
+    trace_call::count("io_tryread", d, r, &[("len", len)])
 }
 
 /// Writes up to `len` bytes from `buf` without waiting, also if `d` is in blocking mode. The first write
@@ -94,43 +76,45 @@ extern "C" fn read_short(n: i64) -> i64 {
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
-    if is_usual(len) && reactor::can_write_hot(d) {
+pub unsafe extern "C-unwind" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
+    if is_usual(len)
+        && let Some(slot) = event_loop::socket(d)
+    {
         // SAFETY: the caller's promise.
         let source = unsafe { Source::new(buf.cast(), len as usize) };
-        return match reactor::write_hot(d, source) {
-            Ok(n) if n as i64 == len => len,
-            Ok(n) => wrote_short(n as i64),
-            Err(e) => write_failed(e),
-        };
+        let n = event_loop::send_bytes(d, slot, source);
+        // SAFETY: the caller's promise.
+        return if n == len { n } else { unsafe { write_short(d, buf, len, n) } };
     }
     // SAFETY: the caller's promise.
     unsafe { try_write(d, buf, len) }
 }
 
+/// The usual way has failed, or moved `n` bytes and no more.
+///
 /// # Safety
 /// As for `io_trywrite`.
-#[inline(never)]
-unsafe extern "C" fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
-    let r = guard(-3, || {
+#[cold]
+unsafe fn write_short(d: i64, buf: *const c_char, len: i64, n: i64) -> i64 {
+    let sent = if n < 0 { Err(Errno::last()) } else { Ok(n as usize) };
+    match event_loop::settle(d, Direction::Write, sent) {
+        Some(outcome) => moved(outcome),
+        // SAFETY: the caller's promise.
+        None => unsafe { try_write(d, buf, len) },
+    }
+}
+
+/// # Safety
+/// As for `io_trywrite`.
+#[cold]
+unsafe fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
+    let r = cancellable(|| {
         moved(Fd::new(d).map_err(Stop::from).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::write(fd, checked(fd, Direction::Write, unsafe { source(buf, len) })?)
+            event_loop::write(fd, checked(fd, Direction::Write, unsafe { source(buf, len) })?)
         }))
     });
-    seen::count("io_trywrite", d, r, &[("len", len)])
-}
-
-/// The short way has ended with an error.
-#[cold]
-extern "C" fn write_failed(e: Errno) -> i64 {
-    guard(-3, || moved(reactor::moved_hot(Direction::Write, Err(e))))
-}
-
-/// The short way has moved `n` bytes, and no more.
-#[cold]
-extern "C" fn wrote_short(n: i64) -> i64 {
-    guard(-3, || moved(reactor::moved_hot(Direction::Write, Ok(n as usize))))
+    trace_call::count("io_trywrite", d, r, &[("len", len)])
 }
 
 /// Reads up to `len` bytes into `buf`, waiting for the first, also if `d` is in non-blocking mode.
@@ -141,16 +125,16 @@ extern "C" fn wrote_short(n: i64) -> i64 {
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 {
+pub unsafe extern "C-unwind" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 {
     trace::before_sleep();
-    let r = guard(-3, || {
+    let r = cancellable(|| {
         let read = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::wait_read(fd, unsafe { target(buf, len) }?)
+            event_loop::wait_read(fd, unsafe { target(buf, len) }?)
         });
         moved(read.map_err(Stop::Failed))
     });
-    seen::count("io_waitread", d, r, &[("len", len)])
+    trace_call::count("io_waitread", d, r, &[("len", len)])
 }
 
 /// Writes up to `len` bytes from `buf`, waiting until the descriptor takes some, also if `d` is in
@@ -162,16 +146,16 @@ pub unsafe extern "C" fn io_waitread(d: i64, buf: *mut c_char, len: i64) -> i64 
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i64 {
+pub unsafe extern "C-unwind" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i64 {
     trace::before_sleep();
-    let r = guard(-3, || {
+    let r = cancellable(|| {
         let written = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
-            reactor::wait_write(fd, unsafe { source(buf, len) }?)
+            event_loop::wait_write(fd, unsafe { source(buf, len) }?)
         });
         moved(written.map_err(Stop::Failed))
     });
-    seen::count("io_waitwrite", d, r, &[("len", len)])
+    trace_call::count("io_waitwrite", d, r, &[("len", len)])
 }
 
 /// Like `io_tryread`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
@@ -180,16 +164,16 @@ pub unsafe extern "C" fn io_waitwrite(d: i64, buf: *const c_char, len: i64) -> i
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    let r = guard(-3, || {
+pub unsafe extern "C-unwind" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -> i64 {
+    let r = cancellable(|| {
         let read = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
             let target = checked(fd, Direction::Read, unsafe { target(buf, len) })?;
-            Ok(reactor::read_in_time(fd, target))
+            Ok(event_loop::read_in_time(fd, target))
         });
         moved_in_time(flatten(read))
     });
-    seen::count("io_tryreadtimeout", d, r, &[("len", len)])
+    trace_call::count("io_tryreadtimeout", d, r, &[("len", len)])
 }
 
 /// Like `io_trywrite`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
@@ -198,24 +182,24 @@ pub unsafe extern "C" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len: i64) -
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_trywritetimeout(d: i64, buf: *const c_char, len: i64) -> i64 {
-    let r = guard(-3, || {
+pub unsafe extern "C-unwind" fn io_trywritetimeout(d: i64, buf: *const c_char, len: i64) -> i64 {
+    let r = cancellable(|| {
         let written = Fd::new(d).and_then(|fd| {
             // SAFETY: the caller's promise.
             let source = checked(fd, Direction::Write, unsafe { source(buf, len) })?;
-            Ok(reactor::write_in_time(fd, source))
+            Ok(event_loop::write_in_time(fd, source))
         });
         moved_in_time(flatten(written))
     });
-    seen::count("io_trywritetimeout", d, r, &[("len", len)])
+    trace_call::count("io_trywritetimeout", d, r, &[("len", len)])
 }
 
 /// A refused length withdraws the event, as every failed transfer does.
 fn checked<T>(fd: Fd, dir: Direction, buffer: Result<T, Errno>) -> Result<T, Errno> {
-    buffer.inspect_err(|_| reactor::refused(fd, dir))
+    buffer.inspect_err(|_| event_loop::used(fd, dir, false))
 }
 
 /// An argument error is a failed transfer.
-fn flatten(r: Result<reactor::InTime, Errno>) -> reactor::InTime {
+fn flatten(r: Result<event_loop::InTime, Errno>) -> event_loop::InTime {
     r.unwrap_or_else(|e| Ok(Err(Stop::Failed(e))))
 }

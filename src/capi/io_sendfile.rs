@@ -3,11 +3,12 @@
 use crate::batch::filter::Filter;
 use crate::capi::filter::CFilter;
 use crate::capi::guard::guard;
-use crate::capi::{ret, seen};
+use crate::capi::{ret, trace_call};
 use crate::ctypes::WriteCallback;
+use crate::event_loop;
 use crate::fd::Fd;
-use crate::outcome::{Outcome, Readiness, Stop};
-use crate::reactor;
+use crate::interest::Direction;
+use crate::outcome::{Outcome, Stop};
 use crate::xfer::{file, sendfile, sigpipe};
 
 fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
@@ -18,11 +19,11 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     let s = Fd::new(s)?;
     // A number that is none fails like one that is not open.
     let r = Fd::new(fd).map_err(Stop::from).and_then(|fd| sendfile::send(s, fd, off, n));
-    reactor::wrote(s, Readiness::after_file(r, sendfile::part(n)));
+    event_loop::used(s, Direction::Write, r == Ok(sendfile::part(n)));
     r
 }
 
-fn piece(fd: i64, off: u64, n: u64) -> [seen::Detail<'static>; 3] {
+fn piece(fd: i64, off: u64, n: u64) -> [trace_call::Detail<'static>; 3] {
     [("file", fd), ("off", off as i64), ("len", n as i64)]
 }
 
@@ -36,7 +37,7 @@ fn piece(fd: i64, off: u64, n: u64) -> [seen::Detail<'static>; 3] {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
     let r = guard(-3, || ret::moved(send(s, fd, off, n)));
-    seen::count("io_sendfile", s, r, &piece(fd, off, n))
+    trace_call::count("io_sendfile", s, r, &piece(fd, off, n))
 }
 
 /// Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn io_mmapwritefile(s: i64, fd: i64, off: u64, bytes: u64,
             file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
         }))
     });
-    seen::count("io_mmapwritefile", s, r, &piece(fd, off, bytes))
+    trace_call::count("io_mmapwritefile", s, r, &piece(fd, off, bytes))
 }
 
 /// Keeps SIGPIPE from killing the process: if its disposition is the default one, gives it a handler that does

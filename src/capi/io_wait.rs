@@ -1,10 +1,10 @@
 //! The four wait calls.
 
-use super::guard::guard;
+use super::guard::{cancellable, guard};
 use super::ret::or_minus_one;
-use super::seen;
+use super::trace_call;
 use crate::ctypes::Taia;
-use crate::reactor::{self, Limit};
+use crate::event_loop::{self, Limit};
 use crate::time::Deadline;
 use std::ffi::{c_int, c_uint};
 
@@ -19,14 +19,14 @@ pub type Silent = i64;
 ///
 /// Any thread may call it, also several at once.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_wait() -> Silent {
+pub extern "C-unwind" fn io_wait() -> Silent {
     wait("io_wait", Limit::Never)
 }
 
 /// Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
 /// to a millisecond later. A moment that has passed makes it look without waiting.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_waituntil(t: Taia) {
+pub extern "C-unwind" fn io_waituntil(t: Taia) {
     wait("io_waituntil", Limit::WallClock(Deadline::moment(t)));
 }
 
@@ -36,13 +36,13 @@ pub extern "C" fn io_waituntil(t: Taia) {
 /// wait for; more than 0 does not mean that one of them is wanted), or -1 with errno: EINTR (a signal handler
 /// ran), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop of a forked process).
 #[unsafe(no_mangle)]
-pub extern "C" fn io_waituntil2(milliseconds: i64) -> i64 {
+pub extern "C-unwind" fn io_waituntil2(milliseconds: i64) -> i64 {
     wait("io_waituntil2", u64::try_from(milliseconds).map_or(Limit::Never, Limit::after_ms))
 }
 
 /// Looks for events without waiting; else as `io_wait`.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_check() -> Silent {
+pub extern "C-unwind" fn io_check() -> Silent {
     wait("io_check", Limit::Now)
 }
 
@@ -64,10 +64,10 @@ pub extern "C" fn io_check() -> Silent {
 /// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
-    let r = guard(-1, || or_minus_one(reactor::start_event_loop_threads(threads).map(|()| 0)));
-    seen::alone("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
+    let r = guard(-1, || or_minus_one(event_loop::start_event_loop_threads(threads).map(|()| 0)));
+    trace_call::without_fd("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
 }
 
 fn wait(what: &'static str, limit: Limit) -> i64 {
-    seen::alone(what, guard(-1, || or_minus_one(reactor::wait(limit).map(|n| n as i64))), &[])
+    trace_call::without_fd(what, cancellable(|| or_minus_one(event_loop::wait(limit).map(|n| n as i64))), &[])
 }

@@ -1,13 +1,12 @@
 //! Interest and delivery: what the program waits for and what came of it.
 
-use super::guard::{guard, guard_state};
-use super::seen;
-use crate::fd::Fd;
+use super::guard::{cancellable, guard_state};
+use super::trace_call;
+use crate::event_loop;
 use crate::interest::Direction;
-use crate::reactor::{self, quick};
+use crate::sys::keep_errno;
 use crate::time::Deadline;
 use crate::trace;
-use nix::errno::Errno;
 use std::ffi::c_int;
 
 /// States that the program wants to know when `d` can be read: data, end of file, a new connection to
@@ -18,43 +17,35 @@ use std::ffi::c_int;
 /// sleeps in a wait call takes the change into account at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_wantread(d: i64) {
-    if quick::want(d, Direction::Read).is_none() {
-        want_read(d);
-    }
+    want(d, Direction::Read, "io_wantread");
 }
 
 /// States that the program wants to know when `d` can be written to, or when a connect has finished; else
 /// as `io_wantread`. After `io_fd_canwrite` the first call makes it reported without a wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_wantwrite(d: i64) {
-    if quick::want(d, Direction::Write).is_none() {
-        want_write(d);
-    }
+    want(d, Direction::Write, "io_wantwrite");
 }
 
 /// Ends `io_wantread`, at once: an event that the last wait call found is withdrawn. Keeps errno. Any thread
 /// may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_dontwantread(d: i64) {
-    if quick::dont_want(d, Direction::Read).is_none() {
-        dont_want_read(d);
-    }
+    dont_want(d, Direction::Read, "io_dontwantread");
 }
 
 /// Ends `io_wantwrite`, at once; see `io_dontwantread`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_dontwantwrite(d: i64) {
-    if quick::dont_want(d, Direction::Write).is_none() {
-        dont_want_write(d);
-    }
+    dont_want(d, Direction::Write, "io_dontwantwrite");
 }
 
 /// Tells that a read, write or accept outside the library answered EAGAIN: withdraws the event in each wanted
 /// direction. `io_eagain_read` and `io_eagain_write` say which one. Keeps errno. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain(d: i64) {
-    on_fd(d, reactor::eagain_wanted);
-    seen::silent("io_eagain", d, &[]);
+    guard_state((), || event_loop::eagain_wanted(d));
+    trace_call::silent("io_eagain", d, &[]);
 }
 
 /// Tells that a read or accept outside the library answered EAGAIN: withdraws a read event that has not been
@@ -62,29 +53,29 @@ pub extern "C" fn io_eagain(d: i64) {
 /// events are verified by each wait call. Keeps errno. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_read(d: i64) {
-    on_fd(d, |fd| reactor::eagain(fd, Direction::Read));
-    seen::silent("io_eagain_read", d, &[]);
+    guard_state((), || event_loop::eagain(d, Direction::Read));
+    trace_call::silent("io_eagain_read", d, &[]);
 }
 
 /// The same for a write, or a connect that is under way. It voids the hint of `io_fd_canwrite`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_write(d: i64) {
-    on_fd(d, |fd| reactor::eagain(fd, Direction::Write));
-    seen::silent("io_eagain_write", d, &[]);
+    guard_state((), || event_loop::eagain(d, Direction::Write));
+    trace_call::silent("io_eagain_write", d, &[]);
 }
 
 /// Returns the next descriptor that the last wait call found readable and that is still wanted, in the order
 /// of arrival, or -1 when there is none left. Each is returned once for a wait call; the number is at most
 /// INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_canread() -> i64 {
-    quick::next_readable().unwrap_or_else(|| next_readable())
+pub extern "C-unwind" fn io_canread() -> i64 {
+    next::<false>("io_canread")
 }
 
 /// Returns the next writable descriptor; else as `io_canread`.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_canwrite() -> i64 {
-    quick::next_writable().unwrap_or_else(|| next_writable())
+pub extern "C-unwind" fn io_canwrite() -> i64 {
+    next::<true>("io_canwrite")
 }
 
 /// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
@@ -94,17 +85,17 @@ pub extern "C" fn io_canwrite() -> i64 {
 /// wait call returns.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforread(d: i64) -> c_int {
-    seen::flag("io_queueforread", d, queue_for(d, Direction::Read))
+    trace_call::flag("io_queueforread", d, queue_for(d, Direction::Read))
 }
 
 /// Makes `io_canwrite` return `d` once; else as `io_queueforread`, with `io_eagain_write`.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforwrite(d: i64) -> c_int {
-    seen::flag("io_queueforwrite", d, queue_for(d, Direction::Write))
+    trace_call::flag("io_queueforwrite", d, queue_for(d, Direction::Write))
 }
 
 fn queue_for(d: i64, dir: Direction) -> c_int {
-    guard(0, || c_int::from(Fd::new(d).is_ok_and(|fd| reactor::queue_for(fd, dir))))
+    guard_state(0, || c_int::from(event_loop::queue_for(d, dir)))
 }
 
 /// Returns the next registered descriptor whose deadline has passed, or -1 at the end of the sweep. A sweep
@@ -113,9 +104,9 @@ fn queue_for(d: i64, dir: Direction) -> c_int {
 /// closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeouted() -> i64 {
-    let d = guard(-1, || reactor::expired().map_or(-1, i64::from));
+    let d = guard_state(-1, || event_loop::expired().map_or(-1, i64::from));
     if trace::is_on() {
-        seen::reported("io_timeouted", d, trace::expired);
+        trace_call::reported("io_timeouted", d, trace::expired);
     }
     d
 }
@@ -123,7 +114,7 @@ pub extern "C" fn io_timeouted() -> i64 {
 /// Returns 1 if `d` has a deadline and it has passed, 0 otherwise. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timedout(d: i64) -> c_int {
-    guard(0, || c_int::from(Fd::new(d).is_ok_and(reactor::is_expired)))
+    guard_state(0, || c_int::from(event_loop::is_expired(d)))
 }
 
 /// Sets the deadline of a registered descriptor to the moment `t` of the wall clock; seconds of 0 take it
@@ -133,92 +124,48 @@ pub extern "C" fn io_timedout(d: i64) -> c_int {
 /// the deadline is not set). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
-    if quick::push_back(d, Deadline::from_label(t)).is_none() {
-        set_deadline(d, t);
-    }
-}
-
-/// Keeps errno: servers look at it only after they have stated what they want.
-fn on_fd(d: i64, f: impl FnOnce(Fd)) {
-    let errno = Errno::last_raw();
-    guard((), || {
-        if let Ok(fd) = Fd::new(d) {
-            f(fd);
-            Errno::set_raw(errno);
-        }
-    });
-}
-
-// The long ways, for what the short ones (`reactor::quick`) leave. Declared for C, they cannot unwind, so that the
-// functions above need nothing on the stack to call them.
-
-#[inline(never)]
-extern "C" fn want_read(d: i64) {
-    on_fd(d, |fd| reactor::want(fd, Direction::Read));
-    seen::silent("io_wantread", d, &[]);
-}
-
-#[inline(never)]
-extern "C" fn want_write(d: i64) {
-    on_fd(d, |fd| reactor::want(fd, Direction::Write));
-    seen::silent("io_wantwrite", d, &[]);
-}
-
-#[inline(never)]
-extern "C" fn dont_want_read(d: i64) {
-    on_fd(d, |fd| reactor::dont_want(fd, Direction::Read));
-    seen::silent("io_dontwantread", d, &[]);
-}
-
-#[inline(never)]
-extern "C" fn dont_want_write(d: i64) {
-    on_fd(d, |fd| reactor::dont_want(fd, Direction::Write));
-    seen::silent("io_dontwantwrite", d, &[]);
-}
-
-#[inline(never)]
-extern "C" fn next_readable() -> i64 {
-    quick::next_turn_taker().unwrap_or_else(|| next_of_all())
-}
-
-#[inline(never)]
-extern "C" fn next_of_all() -> i64 {
-    next(Direction::Read)
-}
-
-#[inline(never)]
-extern "C" fn next_writable() -> i64 {
-    next(Direction::Write)
-}
-
-#[inline(never)]
-extern "C" fn set_deadline(d: i64, t: crate::ctypes::Taia) {
-    let mut set = Ok(());
     let at = Deadline::from_label(t);
-    on_fd(d, |fd| set = reactor::set_deadline(fd, at));
+    let set = guard_state(Ok(()), || keep_errno(|| event_loop::set_deadline(d, at)));
     if trace::is_on() {
-        told_deadline(d, at);
+        trace_deadline(d, at);
     }
     if let Err(e) = set {
         e.set();
     }
 }
 
-fn next(dir: Direction) -> i64 {
-    let d = guard_state(-1, || reactor::next(dir).map_or(-1, i64::from));
+#[inline(always)]
+fn want(d: i64, dir: Direction, what: &'static str) {
+    cancellable(|| event_loop::want(d, dir));
+    trace_call::silent(what, d, &[]);
+}
+
+#[inline(always)]
+fn dont_want(d: i64, dir: Direction, what: &'static str) {
+    cancellable(|| event_loop::dont_want(d, dir));
+    trace_call::silent(what, d, &[]);
+}
+
+#[inline(always)]
+fn next<const WRITE: bool>(what: &'static str) -> i64 {
+    // Nothing is traced on the fast path.
+    cancellable(event_loop::next_at_once::<WRITE>).unwrap_or_else(|| next_of_any(WRITE, what))
+}
+
+#[cold]
+fn next_of_any(write: bool, what: &'static str) -> i64 {
+    let d = cancellable(|| event_loop::next(if write { Direction::Write } else { Direction::Read }));
     if trace::is_on() {
-        let is_read = dir == Direction::Read;
-        let what = if is_read { "io_canread" } else { "io_canwrite" };
-        seen::reported(what, d, || trace::reported(is_read));
+        trace_call::reported(what, d, || trace::reported(!write));
     }
     d
 }
 
 /// How far away it is; nothing if it is taken away.
 #[cold]
-fn told_deadline(d: i64, at: Deadline) {
+fn trace_deadline(d: i64, at: Deadline) {
     match at {
-        Deadline::NEVER => seen::silent("io_timeout", d, &[]),
-        at => seen::silent("io_timeout", d, &[("ms", at.ms_from(Deadline::now()))]),
+        Deadline::NEVER => trace_call::silent("io_timeout", d, &[]),
+        at => trace_call::silent("io_timeout", d, &[("ms", at.ms_from(Deadline::now()))]),
     }
 }

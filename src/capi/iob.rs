@@ -6,8 +6,8 @@ use crate::batch::{Batch, prefetch};
 use crate::capi::guard::guard;
 use crate::capi::ret;
 use crate::ctypes::{IoBatch, IobEntry};
+use crate::event_loop;
 use crate::fd::Fd;
-use crate::reactor::{self, quick};
 use crate::sys::mem;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -62,7 +62,7 @@ pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
         (*e).fd
     };
     // A number that was never open fails at the sends; there is nobody to tell here.
-    let _ = Fd::new(fd).and_then(reactor::close);
+    let _ = Fd::new(fd).and_then(event_loop::close);
 }
 
 /// # Safety
@@ -103,7 +103,7 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
     match batch {
         Ok(batch)
             if n > 0
-                && quick::is_registered_unseen(fd)
+                && event_loop::is_registered_file(fd)
                 && batch.add_quickly(item::file(fd, off, n, cleanup)) =>
         {
             1
@@ -116,7 +116,7 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
 fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
     // An empty piece of an owned file is closed at once and never becomes known.
     if let (Ok(fd), true) = (Fd::new(e.fd), e.n > 0) {
-        guard((), || reactor::register_file(fd));
+        guard((), || event_loop::register_file(fd));
     }
     add_slowly(batch, e)
 }

@@ -4,11 +4,11 @@ use crate::batch::{Batch, filter};
 use crate::capi::filter::CFilter;
 use crate::capi::guard::guard;
 use crate::capi::iob::close_file;
-use crate::capi::{ret, seen};
+use crate::capi::{ret, trace_call};
 use crate::ctypes::{IoBatch, SendfileCallback, WriteCallback};
+use crate::event_loop;
 use crate::fd::Fd;
 use crate::outcome::Outcome;
-use crate::reactor;
 use crate::trace;
 use nix::errno::Errno;
 
@@ -17,7 +17,7 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
     if batch.bytesleft() == 0 {
         return Ok(0);
     }
-    reactor::send(Fd::new(s)?, batch)
+    event_loop::send(Fd::new(s)?, batch)
 }
 
 /// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file that is registered with `io_fd`.
@@ -53,7 +53,7 @@ unsafe fn watched(what: &'static str, s: i64, b: *mut IoBatch, f: impl FnOnce() 
     if trace::is_on() {
         // SAFETY: the caller's promise; the structure outlives the call.
         let left = unsafe { Batch::new(b) }.map_or(0, Batch::bytesleft);
-        seen::count(what, s, r, &[("left", left as i64)]);
+        trace_call::count(what, s, r, &[("left", left as i64)]);
     }
     r
 }

@@ -2,7 +2,7 @@
 
 use super::guard::guard;
 use super::ret::{one_or_zero, or_minus_one};
-use super::seen;
+use super::trace_call;
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
 use crate::mux::{Mux, Wait};
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int
         let added = unsafe { Mux::new(c) }.and_then(|mux| mux.add(Fd::new(s)?, events));
         or_minus_one(added.map(|()| 0))
     });
-    seen::count("iom_add", s, r, &[("events", events.into())]) as c_int
+    trace_call::count("iom_add", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
@@ -99,8 +99,8 @@ pub unsafe extern "C" fn iom_wait(
         or_minus_one(code)
     });
     match event {
-        Some((fd, events)) => seen::count("iom_wait", fd, r, &[("events", events.into())]) as c_int,
-        None => seen::alone("iom_wait", r, &[]) as c_int,
+        Some((fd, events)) => trace_call::count("iom_wait", fd, r, &[("events", events.into())]) as c_int,
+        None => trace_call::without_fd("iom_wait", r, &[]) as c_int,
     }
 }
 

@@ -19,6 +19,6 @@ pub mod iob_send;
 pub mod iom;
 pub mod pack;
 mod ret;
-mod seen;
 mod start;
 pub mod tai;
+mod trace_call;

@@ -1,7 +1,7 @@
 //! libowfat's return conventions. errno is written last, so that nothing in between can overwrite it.
 
+use crate::event_loop::{InTime, TimedOut};
 use crate::outcome::{Outcome, Stop};
-use crate::reactor::{InTime, TimedOut};
 use nix::errno::Errno;
 use std::ffi::c_int;
 

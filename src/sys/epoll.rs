@@ -1,5 +1,6 @@
 //! epoll by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
 
+use super::cancel;
 use super::count::{Call, count};
 use super::own;
 use crate::fd::Fd;
@@ -63,7 +64,7 @@ pub(crate) fn wait(
     count(Call::Epollwait);
     let len = c_int::try_from(room.len()).unwrap_or(c_int::MAX);
     // SAFETY: the kernel writes at most `len` events into `room`.
-    let n = Errno::result(unsafe { libc::epoll_wait(set.raw(), room.as_mut_ptr().cast(), len, timeout) })?;
+    let n = Errno::result(unsafe { cancel::epoll_wait(set.raw(), room.as_mut_ptr().cast(), len, timeout) })?;
     // SAFETY: the kernel has written the first `n` events, and says so by returning `n` <= `len`.
     Ok(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), n as usize) })
 }

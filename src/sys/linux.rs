@@ -12,6 +12,9 @@ pub(crate) const A_BUG: (Errno, &str) = (Errno::ENOTRECOVERABLE, "ENOTRECOVERABL
 /// Lets a file of a 32-bit program grow past 2 GiB.
 pub(crate) const O_LARGEFILE: c_int = libc::O_LARGEFILE;
 
+/// Of a number that only names a file.
+pub(super) const O_PATH: c_int = libc::O_PATH;
+
 /// What poll(2) is asked for to learn that a peer writes no more.
 pub(super) const POLL_RDHUP: u32 = libc::POLLRDHUP as u32;
 

@@ -1,152 +1,157 @@
-//! The lock of the library's state: cheap for a program of one thread, and never left locked by a fork.
+//! The lock of the library's state: cheap for a program of one thread, and in nobody's way at a fork.
 //!
 //! A lock of our own because the one of the standard library costs several times what it guards here: it asks
 //! for panics in flight, and takes atomic operations where there is nobody to race with. While the C library
-//! says that only one thread exists (`__libc_single_threaded`), plain loads and stores do. No thread can appear
-//! while the lock is held: the holder calls nothing that could start one.
+//! says that only one thread exists (`__libc_single_threaded`), nothing is locked: no thread can appear while the
+//! lock is held, unless the holder starts one ([`ForkLock::lock_marked`]).
+//!
+//! # Forks
+//!
+//! Nobody waits for the lock before a fork or holds it across one. A fork handler of the program may need it, in any
+//! order with ours, and a fork in a signal handler may have interrupted the very thread that holds it. Instead the child
+//! looks who had it ([`ForkLock::in_child`]). The thread that forked goes on in the child and unlocks. Any other thread is
+//! not in the child: then the lock is free, and what it guards may be half changed, which the child mends.
 
-use super::sync::{AtomicU32, AtomicUsize, LOOKS, sleep_while, spin_loop, wake_one};
-use super::thread::{short_ways_are_open, single_threaded, this_thread};
+use super::sync::{AtomicU32, LOOKS, sleep_while, spin_loop, wake_one};
+use super::thread::{single_threaded, this_thread};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const FREE: u32 = 0;
-const HELD: u32 = 1;
-/// Held, and somebody may be asleep over it.
-const WAITED_FOR: u32 = 2;
+/// Held by the only thread there is.
+const HELD: u32 = 2;
+/// Somebody may be asleep over it; beside the holder's mark.
+const WAITED_FOR: u32 = 1;
 
-/// A mutex that the forking thread can hold across the fork, so that the child, which has no other thread
-/// to unlock it, gets it unlocked and its contents whole.
-///
-/// A panic under the lock unlocks it: the panic became an error code at the border, and the next call goes on
+/// A mutex. A panic under the lock unlocks it: the panic became an error code at the border, and the next call goes on
 /// with what is there.
-pub(crate) struct ForkLock<T> {
+///
+/// While there is one thread nothing is locked, and so nothing shows that a signal handler has interrupted the holder;
+/// with `MARKS` it does.
+pub(crate) struct ForkLock<T, const MARKS: bool = false> {
+    /// [`FREE`], or the mark of the thread that holds it.
     word: AtomicU32,
-    /// `pthread_self` of the thread between `hold` and `release`; 0 for none. A child keeps its value.
-    holder: AtomicUsize,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is reached only through a guard, of which there is one at a time, so a value that may move
 // between threads may be shared in here.
-unsafe impl<T: Send> Sync for ForkLock<T> {}
+unsafe impl<T: Send, const MARKS: bool> Sync for ForkLock<T, MARKS> {}
 
 /// The right to the value; as shareable as an exclusive reference to it.
-pub(crate) struct Guard<'a, T> {
-    lock: &'a ForkLock<T>,
+pub(crate) struct Guard<'a, T, const MARKS: bool = false> {
+    lock: &'a ForkLock<T, MARKS>,
+    /// Whether the lock's word says that it is held.
+    is_marked: bool,
     value: PhantomData<&'a mut T>,
 }
 
-impl<T> ForkLock<T> {
-    pub(crate) const fn new(value: T) -> ForkLock<T> {
-        ForkLock { word: AtomicU32::new(FREE), holder: AtomicUsize::new(0), value: UnsafeCell::new(value) }
+/// Tells a thread from every other one that lives: their control blocks are more than 64 bytes apart.
+#[inline(always)]
+fn mark() -> u32 {
+    (this_thread() >> 5) as u32 & !WAITED_FOR | HELD
+}
+
+impl<T, const MARKS: bool> ForkLock<T, MARKS> {
+    pub(crate) const fn new(value: T) -> ForkLock<T, MARKS> {
+        ForkLock { word: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, T> {
-        if single_threaded() && self.word.load(Relaxed) == FREE {
-            self.word.store(HELD, Relaxed);
-        } else if self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_err() {
+    pub(crate) fn lock(&self) -> Guard<'_, T, MARKS> {
+        self.try_lock().unwrap_or_else(|| {
             self.lock_later();
-        }
-        self.guard()
-    }
-
-    /// For the holder of the lock.
-    #[inline]
-    fn guard(&self) -> Guard<'_, T> {
-        Guard { lock: self, value: PhantomData }
+            self.guard(true)
+        })
     }
 
     /// The lock, unless somebody has it.
-    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok().then(|| self.guard())
+    #[inline(always)]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T, MARKS>> {
+        if !single_threaded() {
+            return self
+                .word
+                .compare_exchange(FREE, mark(), Acquire, Relaxed)
+                .is_ok()
+                .then(|| self.guard(true));
+        }
+        let is_free = self.word.load(Relaxed) == FREE;
+        if MARKS && is_free {
+            self.word.store(HELD, Relaxed);
+        }
+        (!MARKS || is_free).then(|| self.guard(MARKS))
     }
 
-    /// [`ForkLock::lock`] for a program of one thread; `None` if there are more, or if all is to go the long ways. With nobody to keep out nothing is
-    /// locked: the library calls no function of the program while it holds the lock, so nothing can come in between.
-    /// So short that a caller which does nothing but look something up needs no stack frame.
+    /// [`ForkLock::lock`] that holds also against threads which the caller is about to start.
+    pub(crate) fn lock_marked(&self) -> Guard<'_, T, MARKS> {
+        if self.word.compare_exchange(FREE, mark(), Acquire, Relaxed).is_err() {
+            self.lock_later();
+        }
+        self.guard(true)
+    }
+
+    /// For the holder of the lock.
     #[inline(always)]
-    pub(crate) fn lock_alone(&self) -> Option<Alone<'_, T>> {
-        short_ways_are_open().then(|| {
-            debug_assert_eq!(self.word.load(Relaxed), FREE);
-            Alone { lock: self, value: PhantomData }
-        })
+    fn guard(&self, is_marked: bool) -> Guard<'_, T, MARKS> {
+        Guard { lock: self, is_marked, value: PhantomData }
     }
 
     #[cold]
     fn lock_later(&self) {
+        let mark = mark();
         for _ in 0..LOOKS {
             if self.word.load(Relaxed) == FREE
-                && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+                && self.word.compare_exchange(FREE, mark, Acquire, Relaxed).is_ok()
             {
                 return;
             }
             spin_loop();
         }
-        while self.word.swap(WAITED_FOR, Acquire) != FREE {
-            sleep_while(&self.word, WAITED_FOR);
+        loop {
+            let word = self.word.load(Relaxed);
+            // Whoever has slept takes the lock as waited for: others may be asleep still.
+            if word == FREE {
+                if self.word.compare_exchange(FREE, mark | WAITED_FOR, Acquire, Relaxed).is_ok() {
+                    return;
+                }
+            } else if word & WAITED_FOR != 0
+                || self.word.compare_exchange(word, word | WAITED_FOR, Relaxed, Relaxed).is_ok()
+            {
+                sleep_while(&self.word, word | WAITED_FOR);
+            }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unlock(&self) {
-        if single_threaded() {
-            self.word.store(FREE, Relaxed);
-        } else if self.word.swap(FREE, Release) == WAITED_FOR {
-            wake_one(&self.word);
+        if self.word.swap(FREE, Release) & WAITED_FOR != 0 {
+            self.wake();
         }
     }
 
-    /// Locks until this thread, or its copy in a child, calls [`ForkLock::release`]; once, however often it is called.
-    pub(crate) fn hold(&self) {
-        if self.holder.load(Relaxed) != this_thread() {
-            std::mem::forget(self.lock());
-            self.holder.store(this_thread(), Relaxed);
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        wake_one(&self.word);
+    }
+
+    /// In a new child process, by its one thread. Calls `adopt` with the contents, and whether another thread of the
+    /// parent may have left them half changed; not if this thread has the lock, because a signal handler forked.
+    pub(crate) fn in_child(&self, adopt: impl FnOnce(&mut T, bool)) {
+        let word = self.word.load(Relaxed);
+        let holder = word & !WAITED_FOR;
+        if word != FREE && (holder == HELD || holder == mark()) {
+            // Nobody else is here to wait.
+            return self.word.store(holder, Relaxed);
         }
-    }
-
-    /// Runs `f` on the contents and unlocks what [`ForkLock::hold`] locked in this thread.
-    pub(crate) fn release(&self, f: impl FnOnce(&mut T)) {
-        if self.holder.load(Relaxed) == this_thread() {
-            self.holder.store(0, Relaxed);
-            f(&mut self.guard());
-        }
-    }
-
-    #[cfg(all(test, not(loom)))]
-    fn is_held(&self) -> bool {
-        self.word.load(Relaxed) != FREE
+        self.word.store(mark(), Relaxed);
+        adopt(&mut self.guard(true), word != FREE);
     }
 }
 
-/// A [`Guard`] in a program of one thread, which stays so until the guard goes: its holder starts none.
-pub(crate) struct Alone<'a, T> {
-    lock: &'a ForkLock<T>,
-    value: PhantomData<&'a mut T>,
-}
-
-impl<T> Deref for Alone<'_, T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        // SAFETY: as for `Guard`.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T> DerefMut for Alone<'_, T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as for `Guard`.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T> Deref for Guard<'_, T> {
+impl<T, const MARKS: bool> Deref for Guard<'_, T, MARKS> {
     type Target = T;
 
     #[inline]
@@ -156,7 +161,7 @@ impl<T> Deref for Guard<'_, T> {
     }
 }
 
-impl<T> DerefMut for Guard<'_, T> {
+impl<T, const MARKS: bool> DerefMut for Guard<'_, T, MARKS> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above, and this guard is borrowed exclusively.
@@ -164,10 +169,12 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-impl<T> Drop for Guard<'_, T> {
-    #[inline]
+impl<T, const MARKS: bool> Drop for Guard<'_, T, MARKS> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.lock.unlock();
+        if self.is_marked {
+            self.lock.unlock();
+        }
     }
 }
 
@@ -177,15 +184,17 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn only_the_holder_releases() {
+    fn a_child_keeps_the_lock_of_the_thread_that_forked_and_frees_that_of_another() {
         static LOCK: ForkLock<u32> = ForkLock::new(1);
-        LOCK.hold();
-        LOCK.hold();
-        thread::spawn(|| LOCK.release(|_| panic!("released by a stranger"))).join().unwrap();
-        assert!(LOCK.is_held());
-        LOCK.release(|v| *v += 1);
-        LOCK.release(|_| panic!("released twice"));
-        assert_eq!(*LOCK.lock(), 2);
+        let mut adopted = Vec::new();
+        LOCK.in_child(|v, torn| adopted.push((*v, torn)));
+        let own = LOCK.lock();
+        LOCK.in_child(|_, _| panic!("adopted what this thread is changing"));
+        drop(own);
+        thread::spawn(|| std::mem::forget(LOCK.lock())).join().unwrap();
+        LOCK.in_child(|v, torn| adopted.push((*v, torn)));
+        assert_eq!(adopted, [(1, false), (1, true)]);
+        assert_eq!(*LOCK.lock(), 1);
     }
 
     #[test]
@@ -195,7 +204,7 @@ mod tests {
         let add = || {
             for round in 0..ROUNDS {
                 let mut v = LOCK.lock();
-                assert_eq!(v[0], v[1], "seen half-way");
+                assert_eq!(v[0], v[1], "changed half-way");
                 v[0] += 1;
                 if round % 1000 == 0 {
                     thread::yield_now();
@@ -225,6 +234,6 @@ mod tests {
             panic!("on purpose");
         });
         assert!(panicking.join().is_err());
-        assert!(!LOCK.is_held());
+        assert!(LOCK.try_lock().is_some());
     }
 }

@@ -40,13 +40,13 @@ impl LogFile {
             return Err(Errno::EINVAL);
         }
         let _ = opened.into_raw_fd();
-        Ok(LogFile { fd, file: (st.st_dev, st.st_ino) })
+        Ok(LogFile { fd, file: Identity::of(&st) })
     }
 
     /// How long the file is; `EBADF` when the program has closed it.
     pub(crate) fn size(&self) -> Result<u64, Errno> {
         let st = own_status(self.fd)?;
-        if (st.st_dev, st.st_ino) != self.file {
+        if Identity::of(&st) != self.file {
             return Err(Errno::EBADF);
         }
         u64::try_from(st.st_size).map_err(|_| Errno::EINVAL)

@@ -1,8 +1,11 @@
 //! Whether a descriptor waits, and what it is.
 
+use super::cancel;
 use super::count::{Call, count};
+use super::linux::O_PATH;
 use super::wide;
 use crate::fd::Fd;
+use crate::mode::{FileKind, Mode};
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
@@ -30,21 +33,29 @@ pub(crate) fn is_nonblocking(fd: Fd) -> Result<bool, Errno> {
     flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
+/// Whether the number is open.
+pub(crate) fn is_open(fd: Fd) -> bool {
+    flags(fd).is_ok()
+}
+
+/// Whether nothing can be done with the number but to name a file (open(2), O_PATH).
+pub(crate) fn is_path_only(fd: Fd) -> bool {
+    flags(fd).is_ok_and(|flags| flags & O_PATH == O_PATH)
+}
+
+/// The mode of the open file; `EBADF` also for a number that only names a file.
+pub(crate) fn mode(fd: Fd) -> Result<Mode, Errno> {
+    match flags(fd)? {
+        flags if flags & O_PATH == O_PATH => Err(Errno::EBADF),
+        flags if flags & libc::O_NONBLOCK != 0 => Ok(Mode::Nonblocking),
+        _ => Ok(Mode::Blocking),
+    }
+}
+
 fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     count(Call::Fcntl);
     // SAFETY: no pointer is passed.
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
-}
-
-/// An option of socket(7); `None` if there is no such thing, as for a file.
-pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
-    count(Call::Getsockopt);
-    let mut value: libc::c_int = 0;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `len` bytes into `value`.
-    let r =
-        unsafe { libc::getsockopt(fd.raw(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len) };
-    (r == 0).then_some(value)
 }
 
 /// fstat(2) of an open number.
@@ -62,21 +73,39 @@ pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     Ok(unsafe { st.assume_init() })
 }
 
-/// Device and inode: which open file, pipe or socket a number stands for.
-pub(crate) type Identity = (libc::dev_t, u64);
+/// Which file, pipe or socket a number stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl Identity {
+    /// Of no file.
+    pub(crate) const NONE: Identity = Identity { device: 0, inode: 0 };
+
+    // The width of both differs between systems.
+    #[allow(clippy::unnecessary_cast, reason = "needed where they are narrower")]
+    pub(super) fn of(st: &wide::stat) -> Identity {
+        Identity { device: st.st_dev as u64, inode: st.st_ino as u64 }
+    }
+}
 
 pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
-    status(fd).map(|st| (st.st_dev, st.st_ino))
+    who(fd).map(|(_, identity)| identity)
 }
 
-/// Whether the number stands for `file` as it did; yes, if the kernel has no memory to tell.
-pub(crate) fn is_still(fd: Fd, file: Identity) -> bool {
-    identity(fd).map_or_else(|e| e != Errno::EBADF, |now| now == file)
-}
-
-/// Whether `fd` is a TCP connection or socket.
-pub(crate) fn is_tcp(fd: Fd) -> bool {
-    socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
+/// What kind of file is open under the number, and which one.
+pub(crate) fn who(fd: Fd) -> Result<(FileKind, Identity), Errno> {
+    let st = status(fd)?;
+    let kind = match st.st_mode & libc::S_IFMT {
+        libc::S_IFSOCK => FileKind::Socket,
+        libc::S_IFIFO => FileKind::Pipe,
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => FileKind::Regular,
+        libc::S_IFCHR => FileKind::Device,
+        _ => FileKind::Other,
+    };
+    Ok((kind, Identity::of(&st)))
 }
 
 /// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
@@ -84,7 +113,7 @@ pub(crate) fn is_tcp(fd: Fd) -> bool {
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     count(Call::Close);
     // SAFETY: the number is one that the program gave up, or our own.
-    match Errno::result(unsafe { libc::close(fd.raw()) }) {
+    match Errno::result(unsafe { cancel::close(fd.raw()) }) {
         Err(Errno::EINTR) | Ok(_) => Ok(()),
         Err(e) => Err(e),
     }

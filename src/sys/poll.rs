@@ -1,5 +1,6 @@
 //! poll(2) on descriptors that belong to the program: numbers, not owned or borrowed objects.
 
+use super::cancel;
 use super::count::{Call, count};
 use super::linux::POLL_RDHUP;
 use crate::fd::Fd;
@@ -9,12 +10,9 @@ use nix::errno::Errno;
 
 // In the width of epoll's flags, which are the same bits.
 pub(crate) const IN: u32 = libc::POLLIN as u32;
-pub(crate) const PRI: u32 = libc::POLLPRI as u32;
 pub(crate) const OUT: u32 = libc::POLLOUT as u32;
 pub(crate) const ERR: u32 = libc::POLLERR as u32;
 pub(crate) const HUP: u32 = libc::POLLHUP as u32;
-/// In an event; [`POLL_RDHUP`] asks for it where that can be done.
-pub(crate) const RDHUP: u32 = 0x2000;
 pub(crate) const NVAL: u32 = libc::POLLNVAL as u32;
 
 /// What to ask for.
@@ -41,7 +39,7 @@ pub(crate) fn ready(flags: u32) -> Interest {
 pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
     count(Call::Poll);
     // SAFETY: pointer and length describe `fds`.
-    let n = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
+    let n = unsafe { cancel::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
     Errno::result(n).map(|n| n as usize)
 }
 

@@ -26,6 +26,11 @@ impl<T> Shared<T> {
         Ok(Shared(NonNull::from(Box::leak(counted))))
     }
 
+    /// Whether both are shares of one value.
+    pub(crate) fn is(&self, other: &Shared<T>) -> bool {
+        self.0 == other.0
+    }
+
     fn counted(&self) -> &Counted<T> {
         // SAFETY: this share keeps it alive.
         unsafe { self.0.as_ref() }

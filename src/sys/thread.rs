@@ -1,15 +1,11 @@
 //! Whether there are threads, and thread cancellation.
-//!
-//! Most system call wrappers of the C library are cancellation points, and the unwinding of a cancelled
-//! thread ends the process when it meets a Rust frame. So no call of this library is one: a cancelled thread
-//! ends at its next cancellation point outside.
 
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 unsafe extern "C" {
     // POSIX; missing from the libc crate.
@@ -93,25 +89,6 @@ pub(crate) fn single_threaded() -> bool {
     flag.load(Ordering::Relaxed) != 0
 }
 
-/// Where [`short_ways_are_open`] looks: at the C library's byte, unless all of them are closed.
-static SHORT_WAYS: AtomicPtr<c_char> = AtomicPtr::new(single_threaded_byte());
-static CLOSED: AtomicU8 = AtomicU8::new(0);
-
-/// Whether the ways around locks and checks may be taken that serve a program of one thread.
-#[inline(always)]
-pub(crate) fn short_ways_are_open() -> bool {
-    // SAFETY: one of two bytes that live as long as the process; as in `single_threaded`.
-    let flag = unsafe { AtomicU8::from_ptr(SHORT_WAYS.load(Ordering::Relaxed).cast()) };
-    flag.load(Ordering::Relaxed) != 0
-}
-
-/// Has everything go the long ways from now on, where it can be watched, or not any more. What it costs to ask stays the
-/// same.
-pub(crate) fn open_short_ways(open: bool) {
-    let byte = if open { single_threaded_byte() } else { CLOSED.as_ptr().cast() };
-    SHORT_WAYS.store(byte, Ordering::Relaxed);
-}
-
 thread_local! {
     /// The kernel's number of the thread; 0: not asked for yet.
     static NUMBER: Cell<u32> = const { Cell::new(0) };
@@ -135,6 +112,19 @@ pub(crate) fn forget_number() {
 }
 
 /// Tells this thread from the others that there are; a forked child goes on with its parent's.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) fn this_thread() -> usize {
+    let block: usize;
+    // SAFETY: reads the address of the thread's control block, which the ABI keeps at its beginning.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) block, options(nostack, pure, readonly, preserves_flags))
+    };
+    block
+}
+
+/// See above.
+#[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn this_thread() -> usize {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::pthread_self() as usize }

@@ -3,13 +3,8 @@
 //!
 //! # What it costs
 //!
-//! Nothing that could be measured while both are off. The short ways of the library, which serve nearly every call of a
-//! busy server, ask a byte of the C library whether there is one thread; they find it through a pointer
-//! ([`crate::sys::thread::short_ways_are_open`]). To watch is to turn that pointer to another byte: then all calls go
-//! the long ways, and only these have hooks. A hook is one test of a byte, and stands in the C functions (`capi::seen`),
-//! around the look at the kernel (`reactor::watched`), and, for the counters alone, at each system call
-//! ([`crate::sys::count`]). What the loop decides is the same as without: whether the program *is* one of one thread is
-//! asked elsewhere.
+//! One test of a byte in each call while both are off; none in `io_tryread` and `io_trywrite`, for the slot of a descriptor
+//! says that it is traced ([`Access`](crate::slot::Access)). What the loop decides is the same as without.
 //!
 //! # When
 //!
@@ -36,15 +31,16 @@ mod stats;
 pub(crate) use lines::{Shown, call, line};
 pub(crate) use stats::{batch, expired, reported, spurious};
 
+use crate::event_loop::attention;
 use crate::sys::lock::ForkLock;
-use crate::sys::thread::{Uncancelled, forget_number, open_short_ways};
+use crate::sys::thread::{Uncancelled, forget_number};
 use crate::sys::{count, env, fork};
 use crate::text::Text;
 use crate::time::Moment;
 use nix::errno::Errno;
 use sink::Sink;
 use stats::Stats;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 const TRACED: u8 = 1;
@@ -52,8 +48,8 @@ const COUNTED: u8 = 2;
 
 /// The sum of what is on.
 static WATCHED: AtomicU8 = AtomicU8::new(0);
-static SINK: ForkLock<Sink> = ForkLock::new(Sink::new());
-static STATS: ForkLock<Stats> = ForkLock::new(Stats::new());
+static SINK: ForkLock<Sink, true> = ForkLock::new(Sink::new());
+static STATS: ForkLock<Stats, true> = ForkLock::new(Stats::new());
 
 /// Whether there is anybody to tell.
 #[inline(always)]
@@ -72,7 +68,7 @@ fn is_counted() -> bool {
 
 fn end(what: u8) {
     if WATCHED.fetch_and(!what, Relaxed) & !what == 0 {
-        open_short_ways(true);
+        attention::end(attention::TRACED);
     }
 }
 
@@ -83,15 +79,14 @@ pub(crate) fn begin() {
     if !traced && !counted {
         return;
     }
-    static ARRANGED: AtomicBool = AtomicBool::new(false);
     // Without it the file of a child would begin with what its parent was about to write.
-    if fork::at_fork(&ARRANGED, before_fork, in_parent, in_child).is_err() {
+    if fork::at_fork(in_parent, in_child).is_err() {
         return;
     }
     if counted {
         count::begin();
     }
-    open_short_ways(false);
+    attention::raise(attention::TRACED);
     WATCHED.store(if traced { TRACED } else { 0 } | if counted { COUNTED } else { 0 }, Relaxed);
 }
 
@@ -191,19 +186,12 @@ fn complain(variable: &str, e: Errno) {
     text.say();
 }
 
-extern "C" fn before_fork() {
-    SINK.hold();
-    STATS.hold();
-}
-
-extern "C" fn in_parent() {
-    STATS.release(|_| {});
-    SINK.release(|_| {});
-}
+extern "C" fn in_parent() {}
 
 extern "C" fn in_child() {
     forget_number();
     count::reset();
-    STATS.release(Stats::inherited);
-    SINK.release(Sink::inherited);
+    // Whatever another thread of the parent was writing is the parent's.
+    STATS.in_child(|stats, _| stats.inherited());
+    SINK.in_child(|sink, _| sink.inherited());
 }

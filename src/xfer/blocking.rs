@@ -9,10 +9,10 @@ use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::mode::FileKind;
 use crate::outcome::{Outcome, Stop};
-use crate::sys::mode::status;
+use crate::sys::count::{Call, count};
+use crate::sys::mode::{status, who};
 use crate::sys::{bytes, poll::ready_now};
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a pipe that is ready for writing takes without waiting (pipe(7), PIPE_BUF).
 const PIPE_BUF: usize = 4096;
@@ -21,21 +21,15 @@ const TERMINAL_STEP: usize = 1;
 
 /// What is open under the number.
 pub(crate) fn kind(fd: Fd) -> Result<FileKind, Errno> {
-    Ok(match status(fd)?.st_mode & libc::S_IFMT {
-        libc::S_IFSOCK => FileKind::Socket,
-        libc::S_IFIFO => FileKind::Pipe,
-        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => FileKind::Regular,
-        libc::S_IFCHR => FileKind::Device,
-        _ => FileKind::Other,
-    })
+    who(fd).map(|(kind, _)| kind)
 }
 
 /// One of unknown kind is taken for a socket; if it is none, the answer is `ENOTSOCK`.
 pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
     let once = match kind {
-        FileKind::Unknown => return Ok(bytes::receive_nowait(fd, t)?),
+        FileKind::Unknown => return Ok(receive(fd, t)?),
         FileKind::Regular => return Ok(bytes::read(fd, t)?),
-        FileKind::Socket => bytes::receive_nowait(fd, t),
+        FileKind::Socket => receive(fd, t),
         FileKind::Pipe | FileKind::Device | FileKind::Other => bytes::read_nowait(fd, t),
     };
     match once {
@@ -61,21 +55,14 @@ pub(crate) fn write(fd: Fd, s: Source, kind: FileKind) -> Outcome {
     }
 }
 
-/// A send has succeeded, so that no sandbox refuses them.
-static CAN_SEND: AtomicBool = AtomicBool::new(false);
-
-/// Whether [`bytes::send_nowait`] on a socket needs no other way to fall back to.
-#[inline(always)]
-pub(crate) fn can_send() -> bool {
-    CAN_SEND.load(Ordering::Relaxed)
+fn receive(fd: Fd, t: Target) -> Result<usize, Errno> {
+    count(Call::Recv);
+    Errno::result(bytes::receive_nowait(fd, t)).map(|n| n as usize)
 }
 
 fn send(fd: Fd, s: Source) -> Result<usize, Errno> {
-    let sent = bytes::send_nowait(fd, s);
-    if sent.is_ok() {
-        CAN_SEND.store(true, Ordering::Relaxed);
-    }
-    sent
+    count(Call::Send);
+    Errno::result(bytes::send_nowait(fd, s)).map(|n| n as usize)
 }
 
 /// The kernel, a sandbox or the file refuses to be asked per call. Other reasons for these errors show again

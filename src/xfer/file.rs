@@ -10,14 +10,13 @@
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sorted::Sorted;
-use crate::sys::fork::at_fork;
 use crate::sys::lock::ForkLock;
 use crate::sys::message;
 use crate::sys::mode::{self, Identity};
 use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
 const SPAN: u64 = room::SIZE as u64;
@@ -122,7 +121,7 @@ struct Kept {
 /// noticed.
 type Store = Sorted<i64, Option<Kept>>;
 
-/// Never locked while a callback runs, nor before forks are watched.
+/// Never locked while a callback runs.
 static STORE: ForkLock<Store> = ForkLock::new(Sorted::new());
 
 /// Entries in [`STORE`], so that closing costs a program that never filters files one load.
@@ -132,27 +131,19 @@ fn count(store: &Store) {
     KEPT.store(store.len(), Ordering::Relaxed);
 }
 
-static FORKS_WATCHED: AtomicBool = AtomicBool::new(false);
-
-/// Whether a child is sure to find the store unlocked; otherwise it must not be locked.
-fn forks_watched() -> bool {
-    at_fork(&FORKS_WATCHED, before_fork, after_fork, after_fork).is_ok()
-}
-
-extern "C" fn before_fork() {
-    STORE.hold();
-}
-
-extern "C" fn after_fork() {
-    STORE.release(|_| ());
+/// In a new child process. What another thread of the parent was changing is left where it is.
+pub(crate) fn in_child() {
+    STORE.in_child(|store, torn| {
+        if torn {
+            mem::forget(mem::replace(store, Sorted::new()));
+            count(store);
+        }
+    });
 }
 
 /// The window of an interrupted [`feed`] with the same target, file and position; otherwise a new one, and
 /// what was kept for the target is dropped, because its owner has given it up.
 fn lend(out: i64, file: Fd, off: u64) -> Window {
-    if !forks_watched() {
-        return Window::default();
-    }
     let mut store = STORE.lock();
     let kept = store.get_or_insert_with(out, || None).map_or(None, Option::take);
     count(&store);
@@ -190,10 +181,6 @@ pub(crate) fn forget(d: Fd) {
 
 /// Gives back all that is kept, and the room for it. What is lent is not taken back any more.
 pub(crate) fn shut_down() {
-    if !FORKS_WATCHED.load(Ordering::Acquire) {
-        // Nothing has ever been kept.
-        return;
-    }
     let mut store = STORE.lock();
     let old = mem::replace(&mut *store, Sorted::new());
     count(&store);

@@ -1,6 +1,7 @@
 //! Sending a batch to a registered descriptor.
 
-use super::STATE;
+use super::interest::registered;
+use super::transfer::used;
 use crate::batch::Batch;
 use crate::batch::plan::{Piece, Small};
 use crate::batch::send::{self, Carrier};
@@ -8,7 +9,6 @@ use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::{Outcome, Readiness};
 use crate::sys::message::{self, Gather};
-use crate::sys::thread::single_threaded;
 use crate::xfer::{gather, sendfile};
 use nix::errno::Errno;
 
@@ -19,24 +19,12 @@ struct Target {
 
 /// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
-    let mut state = STATE.lock();
-    // As in `transfer`.
-    state.touch(fd);
-    let Some(e) = state.table.get(fd) else { return Err(Errno::EBADF.into()) };
-    let followed = e.follows(Direction::Write);
-    drop(state);
-    let sent = send::send(&mut Target { fd }, batch);
-    // Another thread may have made an event pending meanwhile.
-    if followed || !single_threaded() {
-        note(fd, sent.readiness);
+    if registered(fd.raw().into()).is_none() {
+        return Err(Errno::EBADF.into());
     }
+    let sent = send::send(&mut Target { fd }, batch);
+    used(fd, Direction::Write, sent.readiness == Readiness::Stands);
     sent.outcome
-}
-
-/// Has the reactor know what came of a send.
-#[cold]
-fn note(fd: Fd, readiness: Readiness) {
-    STATE.lock().moved(fd, Direction::Write, readiness);
 }
 
 impl Carrier for Target {

@@ -1,5 +1,5 @@
 //! What a trace and the counters are told of each call, when it is over. Each hook returns the call's result, and costs one
-//! test when nobody watches.
+//! test when nobody traces.
 
 use crate::trace::{self, Shown};
 use std::ffi::c_int;
@@ -16,7 +16,7 @@ pub(super) fn flag(what: &'static str, d: i64, r: c_int) -> c_int {
 #[inline(always)]
 pub(super) fn flag_of(what: &'static str, d: i64, r: c_int, details: &[Detail]) -> c_int {
     if trace::is_on() {
-        told(Some(d), what, r.into(), r == 0, details);
+        line(Some(d), what, r.into(), r == 0, details);
     }
     r
 }
@@ -25,22 +25,22 @@ pub(super) fn flag_of(what: &'static str, d: i64, r: c_int, details: &[Detail]) 
 #[inline(always)]
 pub(super) fn count(what: &'static str, d: i64, r: i64, details: &[Detail]) -> i64 {
     if trace::is_on() {
-        told(Some(d), what, r, r < 0, details);
+        line(Some(d), what, r, r < 0, details);
     }
     r
 }
 
 /// Negative is failure, and there is no descriptor.
 #[inline(always)]
-pub(super) fn alone(what: &'static str, r: i64, details: &[Detail]) -> i64 {
+pub(super) fn without_fd(what: &'static str, r: i64, details: &[Detail]) -> i64 {
     if trace::is_on() {
-        told(None, what, r, r < 0, details);
+        line(None, what, r, r < 0, details);
     }
     r
 }
 
 #[cold]
-fn told(d: Option<i64>, what: &str, r: i64, failed: bool, details: &[Detail]) {
+fn line(d: Option<i64>, what: &str, r: i64, failed: bool, details: &[Detail]) {
     trace::call(d, what, r, failed, details);
 }
 
@@ -48,12 +48,12 @@ fn told(d: Option<i64>, what: &str, r: i64, failed: bool, details: &[Detail]) {
 #[inline(always)]
 pub(super) fn silent(what: &'static str, d: i64, details: &[Detail]) {
     if trace::is_on() {
-        told_silent(d, what, details);
+        silent_line(d, what, details);
     }
 }
 
 #[cold]
-fn told_silent(d: i64, what: &str, details: &[Detail]) {
+fn silent_line(d: i64, what: &str, details: &[Detail]) {
     trace::line(Some(d), what, Shown::Nothing, details);
 }
 

@@ -1,0 +1,195 @@
+//! Which backend this process uses, and all of them as one type.
+//!
+//! An enum and not a trait object: the compiler sees every function that a call can reach, and so proves that none of
+//! them panics (`c-tests/layout/panics.sh`).
+
+#[cfg(target_os = "linux")]
+use super::epoll::Epoll;
+#[cfg(any(test, fuzzing))]
+use super::scripted::Scripted;
+use super::{Backend, Events, Found, Probe, Refusal, Token, Watch, poll::Poll};
+use crate::fd::Fd;
+use crate::interest::Interest;
+use crate::sys::shared::Shared;
+use crate::sys::{env, label};
+use crate::text::Text;
+use nix::errno::Errno;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
+const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
+
+/// A backend that threads hold while they wait in it.
+pub(crate) type Opened = Shared<AnyBackend>;
+
+pub(crate) enum AnyBackend {
+    #[cfg(target_os = "linux")]
+    Epoll(Epoll),
+    Poll(Poll),
+    #[cfg(any(test, fuzzing))]
+    Scripted(std::sync::Arc<Scripted>),
+}
+
+/// Calls a method of whichever it is.
+macro_rules! each {
+    ($any:expr, $b:ident => $call:expr) => {
+        match $any {
+            #[cfg(target_os = "linux")]
+            AnyBackend::Epoll($b) => $call,
+            AnyBackend::Poll($b) => $call,
+            #[cfg(any(test, fuzzing))]
+            AnyBackend::Scripted($b) => $call,
+        }
+    };
+}
+
+impl Backend for AnyBackend {
+    fn name(&self) -> &'static str {
+        each!(self, b => b.name())
+    }
+
+    fn set(&self, token: Token, old: Interest, new: Watch) -> Result<(), Refusal> {
+        each!(self, b => b.set(token, old, new))
+    }
+
+    fn is_same_file(&self, token: Token, watched: Watch) -> bool {
+        each!(self, b => b.is_same_file(token, watched))
+    }
+
+    fn closing(&self, token: Token) {
+        each!(self, b => b.closing(token));
+    }
+
+    #[inline]
+    fn wait(
+        &self,
+        events: &mut Events,
+        probe: &mut Probe,
+        room: usize,
+        timeout: Option<Duration>,
+    ) -> Result<(), Errno> {
+        each!(self, b => b.wait(events, probe, room, timeout))
+    }
+
+    fn probe(&self, probe: &mut Probe) -> Result<Found, Errno> {
+        each!(self, b => b.probe(probe))
+    }
+
+    fn wake(&self) {
+        each!(self, b => b.wake());
+    }
+
+    fn drain(&self) {
+        each!(self, b => b.drain());
+    }
+
+    fn count_follower(&self, begins: bool) {
+        each!(self, b => b.count_follower(begins));
+    }
+
+    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno> {
+        each!(self, b => b.wait_beside(timeout))
+    }
+
+    fn has_followers(&self) -> bool {
+        each!(self, b => b.has_followers())
+    }
+
+    fn has_number(&self, fd: Fd) -> bool {
+        each!(self, b => b.has_number(fd))
+    }
+
+    fn is_whole(&self) -> bool {
+        each!(self, b => b.is_whole())
+    }
+
+    fn close(&self) {
+        each!(self, b => b.close());
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl From<std::sync::Arc<Scripted>> for Opened {
+    fn from(scripted: std::sync::Arc<Scripted>) -> Opened {
+        Shared::new(AnyBackend::Scripted(scripted)).unwrap()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Choice {
+    Best,
+    Poll,
+    Unknown,
+}
+
+fn choice(value: Option<&[u8]>) -> Choice {
+    match value {
+        None | Some(b"" | b"epoll") => Choice::Best,
+        Some(b"poll") => Choice::Poll,
+        Some(_) => Choice::Unknown,
+    }
+}
+
+/// Opens the backend that the environment names, epoll by default. Where a sandbox refuses epoll, `poll(2)` stands in; a
+/// lack of descriptors is the caller's to report.
+pub(crate) fn open() -> Result<Opened, Errno> {
+    let choice = env::with_secure(VARIABLE, choice);
+    let opened = if choice == Choice::Poll { open_poll() } else { open_best() }?;
+    label::set_backend(opened.name());
+    if choice == Choice::Unknown {
+        complain_once(opened.name());
+    }
+    Ok(opened)
+}
+
+#[cfg(target_os = "linux")]
+fn open_best() -> Result<Opened, Errno> {
+    match Epoll::open() {
+        Ok(epoll) => Shared::new(AnyBackend::Epoll(epoll)),
+        Err(e @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => Err(e),
+        // Sandboxes refuse it in many ways.
+        Err(_) => open_poll(),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+use open_poll as open_best;
+
+fn open_poll() -> Result<Opened, Errno> {
+    Shared::new(AnyBackend::Poll(Poll::open()?))
+}
+
+/// A process opens backends more than once.
+fn complain_once(used: &str) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Ordering::Relaxed) {
+        let mut text = Text::new();
+        for part in ["libowfat_io: ", NO_SUCH, "; using ", used, "\n"] {
+            text.add(part);
+        }
+        text.say();
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn open_named(name: &str) -> Result<Opened, Errno> {
+    if name == "poll" { open_poll() } else { open_best() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_names_of_the_manual_name_a_backend() {
+        for best in [None, Some(&b""[..]), Some(b"epoll")] {
+            assert_eq!(choice(best), Choice::Best);
+        }
+        assert_eq!(choice(Some(b"poll")), Choice::Poll);
+        for unknown in [&b"Poll"[..], b"io_uring", b"kqueue"] {
+            assert_eq!(choice(Some(unknown)), Choice::Unknown);
+        }
+    }
+}

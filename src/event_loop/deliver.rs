@@ -1,0 +1,191 @@
+//! What is reported next: `io_canread`, `io_canwrite`, `io_timeouted`.
+
+use super::news::{Facts, is_news};
+use super::{EventLoop, attention, state, try_state};
+use crate::backend::Event;
+use crate::grow::take_out;
+use crate::interest::{Direction, Interest};
+use crate::slot::{Hint, Slot};
+use crate::table;
+use crate::time::Deadline;
+
+/// The fast path of [`next`]: the next event that was found is news, and nothing else needs attention.
+#[inline(always)]
+pub(crate) fn next_at_once<const WRITE: bool>() -> Option<i64> {
+    let dir = if WRITE { Direction::Write } else { Direction::Read };
+    let mut state = try_state()?;
+    let i = state.cursors[dir.index()];
+    let event = state.events.get(i)?;
+    let slot = table::near_slot(event.number().into())?;
+    state.take_at(i, event, slot, dir).then(|| event.number().into())
+}
+
+/// The next event of a direction, or -1. With event-loop threads it waits for one, and -1 is their end.
+pub(crate) fn next(dir: Direction) -> i64 {
+    let mut state = state();
+    let next = if state.threads.are_running() { super::threads::next(state, dir) } else { state.next(dir) };
+    next.map_or(-1, i64::from)
+}
+
+/// The next expired descriptor of the sweep.
+pub(crate) fn expired() -> Option<u32> {
+    state().next_expired(Deadline::now)
+}
+
+#[inline(always)]
+pub(super) fn facts(slot: &Slot, dir: Direction) -> Facts {
+    Facts {
+        generation: slot.generation(),
+        want: slot.want.get(),
+        used: slot.used[dir.index()].get(),
+        leased: slot.leased.get(),
+    }
+}
+
+impl EventLoop {
+    pub(super) fn next(&mut self, dir: Direction) -> Option<u32> {
+        if self.queued.is_empty() { self.next_found(dir) } else { self.next_of_both(dir) }
+    }
+
+    /// Neither what the program queues nor what the kernel reports may keep the other waiting for ever.
+    #[cold]
+    fn next_of_both(&mut self, dir: Direction) -> Option<u32> {
+        let queued_first = table::look() & 1 != 0;
+        let queued = if queued_first { self.next_queued(dir) } else { None };
+        let next = queued.or_else(|| self.next_found(dir));
+        if let Some(slot) = next.and_then(table::slot) {
+            // Whoever queued the same has been heard, too.
+            slot.queued.set(slot.queued.get() - dir.into());
+        }
+        if next.is_some() || queued_first { next } else { self.next_queued(dir) }
+    }
+
+    /// The next event that a look found.
+    fn next_found(&mut self, dir: Direction) -> Option<u32> {
+        let mut i = self.cursors[dir.index()];
+        while let Some(event) = self.events.get(i) {
+            if event.is_ready(dir) {
+                if table::slot(event.number()).is_some_and(|slot| self.take_at(i, event, slot, dir)) {
+                    return Some(event.number());
+                }
+                self.has_unwanted = true;
+            }
+            i += 1;
+        }
+        // Behind the end: the program has asked for more.
+        self.cursors[dir.index()] = self.events.len() + 1;
+        None
+    }
+
+    /// Whether the event at `i` is news; then it is reported. There are no event-loop threads, and so no leases.
+    #[inline(always)]
+    fn take_at(&mut self, i: usize, event: Event, slot: &Slot, dir: Direction) -> bool {
+        let look = self.events_look;
+        let facts = Facts {
+            generation: slot.generation(),
+            want: slot.want.get(),
+            used: slot.used[dir.index()].get(),
+            leased: false,
+        };
+        if !event.is_ready(dir) || !is_news(event.generation(), dir, facts, look) {
+            return false;
+        }
+        self.cursors[dir.index()] = i + 1;
+        slot.used[dir.index()].set(look);
+        // The hint is for one report.
+        if dir == Direction::Write && slot.hint.get() != Hint::None {
+            slot.hint.set(Hint::None);
+        }
+        true
+    }
+
+    /// The slot of an event that is news in a direction in which it is ready.
+    pub(super) fn news(&self, event: Event, dir: Direction) -> Option<&'static Slot> {
+        let slot = table::slot(event.number())?;
+        is_news(event.generation(), dir, facts(slot, dir), self.events_look).then_some(slot)
+    }
+
+    /// Whether one of the events from `i` on is news.
+    #[inline(always)]
+    pub(super) fn has_news_from(&mut self, mut i: usize) -> bool {
+        while let Some(event) = self.events.get(i) {
+            i += 1;
+            for dir in [Direction::Read, Direction::Write] {
+                if event.is_ready(dir) && self.news(event, dir).is_some() {
+                    return true;
+                }
+            }
+            self.has_unwanted = true;
+        }
+        false
+    }
+
+    /// The directions in which `number` would be reported without another look.
+    pub(super) fn pending(&self, number: u32) -> Interest {
+        let mut pending = Interest::NONE;
+        for dir in [Direction::Read, Direction::Write] {
+            let mut i = self.cursors[dir.index()];
+            while let Some(event) = self.events.get(i) {
+                i += 1;
+                if event.number() == number && event.is_ready(dir) && self.news(event, dir).is_some() {
+                    pending |= dir.into();
+                }
+            }
+        }
+        pending | table::slot(number).map_or(Interest::NONE, queued)
+    }
+
+    /// The next event of those that the program queued itself.
+    pub(super) fn next_queued(&mut self, dir: Direction) -> Option<u32> {
+        let mut i = 0;
+        while let Some(&number) = self.queued.get(i) {
+            let slot = table::slot(number).filter(|slot| !queued(slot).is_none());
+            match slot {
+                None => take_out(&mut self.queued, i),
+                Some(slot) if queued(slot).has(dir) && !slot.leased.get() => {
+                    report(slot, dir, table::look());
+                    return Some(number);
+                }
+                Some(_) => i += 1,
+            }
+        }
+        if self.queued.is_empty() {
+            attention::end(attention::QUEUED);
+        }
+        None
+    }
+
+    /// Whether the program has queued an event that was not taken yet.
+    pub(super) fn has_queued(&self) -> bool {
+        self.queued.iter().any(|&number| table::slot(number).is_some_and(|slot| !queued(slot).is_none()))
+    }
+
+    pub(super) fn next_expired(&mut self, now: impl Fn() -> Deadline) -> Option<u32> {
+        loop {
+            let number = self.timer.sweep(&now)?;
+            // A descriptor with an event at hand is alive: the event comes first.
+            let is_leased = table::slot(number).is_some_and(|slot| slot.leased.get());
+            if !is_leased && self.pending(number).is_none() {
+                return Some(number);
+            }
+            self.timer.pass_over();
+        }
+    }
+}
+
+/// The events that the program queued itself, or said that there are.
+pub(super) fn queued(slot: &Slot) -> Interest {
+    let claimed = if slot.hint.get() == Hint::Claimed { Interest::WRITE } else { Interest::NONE };
+    slot.queued.get() | (claimed & slot.want.get())
+}
+
+/// Notes that an event is given to the program. Whoever queued the same has been heard, too.
+pub(super) fn report(slot: &Slot, dir: Direction, look: u32) {
+    slot.used[dir.index()].set(look);
+    if !slot.queued.get().is_none() {
+        slot.queued.set(slot.queued.get() - dir.into());
+    }
+    if dir == Direction::Write && slot.hint.get() != Hint::None {
+        slot.hint.set(Hint::None);
+    }
+}

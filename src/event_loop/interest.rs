@@ -1,0 +1,249 @@
+//! What the program wants, and telling the backend of it.
+
+use super::looking::{list, token};
+use super::{EventLoop, attention, state};
+use crate::backend::{Backend, Refusal, Watch};
+use crate::fd::Fd;
+use crate::grow::Grow;
+use crate::interest::{Direction, Interest};
+use crate::slot::{Dirty, Hint, Slot};
+use crate::sys::keep_errno;
+use crate::table;
+use crate::time::Deadline;
+use nix::errno::Errno;
+
+const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
+
+/// What became of telling the backend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    Yes,
+    /// The number is not open: nothing will ever happen on it.
+    Closed,
+    /// There is no backend that could be told: the next look makes one.
+    Lost,
+    /// It cannot be watched: it is probed at each look.
+    Unable,
+}
+
+/// `io_wantread`, `io_wantwrite`.
+#[inline(always)]
+pub(crate) fn want(d: i64, dir: Direction) {
+    state().want(d, dir);
+}
+
+/// `io_dontwantread`, `io_dontwantwrite`.
+#[inline(always)]
+pub(crate) fn dont_want(d: i64, dir: Direction) {
+    state().dont_want(d, dir);
+}
+
+/// `io_eagain_read`, `io_eagain_write`: the program found out that the descriptor is not ready.
+pub(crate) fn eagain(d: i64, dir: Direction) {
+    state().eagain(d, dir);
+}
+
+/// `io_eagain`: for the directions that are wanted.
+pub(crate) fn eagain_wanted(d: i64) {
+    let mut state = state();
+    for dir in BOTH {
+        if registered(d).is_some_and(|slot| slot.want.get().has(dir)) {
+            state.eagain(d, dir);
+        }
+    }
+}
+
+/// `io_queueforread`, `io_queueforwrite`. False for a descriptor that is not registered, or for want of memory.
+pub(crate) fn queue_for(d: i64, dir: Direction) -> bool {
+    state().queue_for(d, dir)
+}
+
+pub(crate) fn set_deadline(d: i64, at: Deadline) -> Result<(), Errno> {
+    state().set_deadline(d, at)
+}
+
+/// Whether the deadline of `d` has passed.
+pub(crate) fn is_expired(d: i64) -> bool {
+    let at = deadline(d);
+    at != Deadline::NEVER && at < Deadline::now()
+}
+
+/// The deadline of `d`; never for one that is not registered.
+pub(super) fn deadline(d: i64) -> Deadline {
+    registered(d).map_or(Deadline::NEVER, |slot| slot.deadline.get())
+}
+
+/// A transfer through the library is over. Needs no lock.
+#[inline(always)]
+pub(crate) fn mark_used(slot: &Slot, dir: Direction) {
+    slot.used[dir.index()].set(table::look());
+}
+
+/// The slot of a registered descriptor.
+#[inline(always)]
+pub(super) fn registered(d: i64) -> Option<&'static Slot> {
+    slot_of(d).filter(|slot| slot.is_registered())
+}
+
+/// The slot of a number as C passes it.
+#[inline(always)]
+pub(super) fn slot_of(d: i64) -> Option<&'static Slot> {
+    match table::near_slot(d) {
+        None => far_slot(d),
+        slot => slot,
+    }
+}
+
+#[cold]
+fn far_slot(d: i64) -> Option<&'static Slot> {
+    table::slot(Fd::new(d).ok()?.index() as u32)
+}
+
+impl EventLoop {
+    #[inline(always)]
+    pub(super) fn want(&mut self, d: i64, dir: Direction) {
+        let Some(slot) = registered(d) else { return };
+        let want = slot.want.get();
+        if want.has(dir) {
+            return;
+        }
+        slot.want.set(want | dir.into());
+        self.wanted += 1;
+        let number = d as u32;
+        if dir == Direction::Write && slot.hint.get() == Hint::Given {
+            self.claim_hint(number, slot);
+        }
+        if slot.watched.get().has(dir) || slot.leased.get() {
+            return;
+        }
+        if self.is_looked_at_elsewhere() {
+            return self.tell_at_once(number, slot);
+        }
+        // What is to be registered already is probed again for writing: it nearly always is ready.
+        if dir == Direction::Write || slot.dirty.get() == Dirty::No {
+            list(&mut self.dirty, number, slot, Dirty::Fresh);
+        }
+    }
+
+    /// The program said that the descriptor can be written to: `io_canwrite` need not wait for a look.
+    #[cold]
+    fn claim_hint(&mut self, number: u32, slot: &Slot) {
+        if keep_errno(|| self.queue(number)).is_ok() {
+            slot.hint.set(Hint::Claimed);
+            self.tell_consumers();
+            self.wake_looker();
+        }
+    }
+
+    /// Another thread must not sleep over what was just stated.
+    #[cold]
+    pub(super) fn tell_at_once(&mut self, number: u32, slot: &Slot) {
+        if keep_errno(|| self.watch(number, slot, slot.watched.get() | slot.want.get())) != Told::Yes {
+            list(&mut self.dirty, number, slot, Dirty::Fresh);
+            self.wake_looker();
+        }
+    }
+
+    /// The backend hears of it when it next reports the direction.
+    #[inline(always)]
+    pub(super) fn dont_want(&mut self, d: i64, dir: Direction) {
+        let Some(slot) = registered(d) else { return };
+        let want = slot.want.get();
+        if want.has(dir) {
+            slot.want.set(want - dir.into());
+            self.wanted -= 1;
+            if self.wanted == 0 {
+                self.dismiss_looker();
+            }
+        }
+    }
+
+    pub(super) fn eagain(&mut self, d: i64, dir: Direction) {
+        let Some(slot) = registered(d) else { return };
+        mark_used(slot, dir);
+        slot.queued.set(slot.queued.get() - dir.into());
+        if dir == Direction::Write {
+            slot.hint.set(Hint::None);
+        }
+    }
+
+    pub(super) fn queue_for(&mut self, d: i64, dir: Direction) -> bool {
+        let Some(slot) = registered(d) else { return false };
+        if self.queue(d as u32).is_err() {
+            return false;
+        }
+        slot.queued.set(slot.queued.get() | dir.into());
+        self.tell_consumers();
+        self.wake_looker();
+        true
+    }
+
+    /// A number has an event that the program queued itself.
+    pub(super) fn queue(&mut self, number: u32) -> Result<(), Errno> {
+        self.queued.try_push(number)?;
+        attention::raise(attention::QUEUED);
+        Ok(())
+    }
+
+    fn set_deadline(&mut self, d: i64, at: Deadline) -> Result<(), Errno> {
+        if registered(d).is_none() {
+            return Ok(());
+        }
+        if self.timer.set(d as u32, at)? {
+            self.wake_looker();
+        }
+        self.dismiss_looker();
+        Ok(())
+    }
+
+    /// Has the backend watch a descriptor for `interest` and nothing else.
+    pub(super) fn watch(&mut self, number: u32, slot: &Slot, interest: Interest) -> Told {
+        match self.tell(number, slot, interest) {
+            Ok(()) => {
+                slot.watched.set(interest);
+                Told::Yes
+            }
+            Err(Refusal::Closed) => Told::Closed,
+            Err(Refusal::Unable) => Told::Unable,
+            Err(Refusal::Lost) => {
+                self.lose_backend();
+                Told::Lost
+            }
+        }
+    }
+
+    /// [`EventLoop::watch`] that leaves the books to the caller.
+    pub(super) fn tell(&self, number: u32, slot: &Slot, interest: Interest) -> Result<(), Refusal> {
+        let once = self.threads.are_running();
+        // With event-loop threads the kernel may know a registration that has reported and is over.
+        let old = if once { Interest::BOTH } else { slot.watched.get() };
+        let backend = self.live_backend().ok_or(Refusal::Lost)?;
+        backend.set(token(number, slot), old, Watch { interest, once })
+    }
+
+    /// The backend must not be used any more. Whoever sleeps in it is to make another.
+    #[cold]
+    pub(super) fn lose_backend(&mut self) {
+        self.wake_looker();
+        self.is_stale = true;
+    }
+
+    /// Has the thread that looks take notice of a change.
+    #[inline]
+    pub(super) fn wake_looker(&self) {
+        if self.is_looked_at_elsewhere()
+            && let Some(backend) = self.live_backend()
+        {
+            keep_errno(|| backend.wake());
+        }
+    }
+
+    /// Sends the thread that looks away if nothing is left to wait for.
+    #[inline]
+    pub(super) fn dismiss_looker(&self) {
+        // An event-loop thread waits for what will be wanted.
+        if self.wanted == 0 && self.timer.is_empty() && !self.threads.are_running() {
+            self.wake_looker();
+        }
+    }
+}

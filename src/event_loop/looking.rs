@@ -1,0 +1,347 @@
+//! The phases of a look that need the lock: what goes to the backend before, and what comes out of it after.
+
+use super::interest::Told;
+use super::{EventLoop, Kernel};
+use crate::backend::{Backend, Events, Found, Opened, Probe, Token};
+use crate::fd::Fd;
+use crate::grow::Grow;
+use crate::interest::Interest;
+use crate::mode::FileKind;
+use crate::slot::{Dirty, Slot};
+use crate::sys::loan::{Lent, Loan};
+use crate::table;
+use crate::time::Moment;
+use crate::trace::{self, Shown};
+use nix::errno::Errno;
+use std::time::Duration;
+
+/// The room of the first look.
+pub(super) const FIRST_ROOM: usize = 256;
+/// A look takes no more events than this (1.5 MiB); what is beyond comes in turns.
+const MOST_ROOM: usize = 1 << 17;
+/// More dirty descriptors than this are registered at once: to probe them would make a long call, and is no sign of short
+/// connections.
+const MOST_PROBED: usize = 8000;
+
+/// What a thread needs while it looks without the lock.
+pub(crate) struct LookParts {
+    backend: Opened,
+    events: Events,
+    probe: Probe,
+    /// For the backend's own use.
+    scratch: Probe,
+}
+
+/// A look that is under way in this thread. As long as it lives, no other thread looks.
+pub(super) struct Look {
+    parts: Lent<LookParts>,
+    number: u32,
+}
+
+impl LookParts {
+    fn new(backend: Opened) -> LookParts {
+        LookParts { backend, events: Events::NONE, probe: Probe::new(), scratch: Probe::new() }
+    }
+}
+
+impl Kernel {
+    pub(super) fn new(backend: Opened) -> Result<Kernel, Errno> {
+        let parts = Loan::new(LookParts::new(backend.clone()))?;
+        Ok(Kernel { backend, parts })
+    }
+}
+
+impl Look {
+    /// Asks about what is dirty, without waiting. Not to be called under the lock, like the next.
+    pub(super) fn probe(&mut self) -> Result<Found, Errno> {
+        let parts = &mut *self.parts;
+        parts.backend.probe(&mut parts.probe)
+    }
+
+    /// Takes what the backend has, sleeping up to `timeout` if there is nothing.
+    #[inline]
+    pub(super) fn collect(&mut self, room: usize, timeout: Option<Duration>) -> Result<(), Errno> {
+        let parts = &mut *self.parts;
+        parts.backend.wait(&mut parts.events, &mut parts.scratch, room, timeout)
+    }
+
+    /// Tells the trace what the look has found.
+    #[cold]
+    pub(super) fn trace(&self, begun: Moment, result: Result<(), Errno>) {
+        let found = &self.parts.events;
+        trace::look_ends(begun, self.parts.backend.name(), result.map(|()| found.len()));
+        let mut i = 0;
+        while let Some(event) = found.get(i).filter(|_| result.is_ok()) {
+            if !event.is_wake() {
+                trace::line(Some(event.number().into()), "ready", Shown::Word(event.word()), &[]);
+            }
+            i += 1;
+        }
+    }
+
+    /// Adds what the probe found to what the backend had.
+    pub(super) fn add_probed(&mut self) {
+        let parts = &mut *self.parts;
+        parts.probe.report(&mut parts.events);
+    }
+
+    pub(super) fn has_probes(&self) -> bool {
+        self.parts.probe.len() > 0
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(super) fn events(&self) -> &Events {
+        &self.parts.events
+    }
+
+    /// Events that the look has found so far.
+    pub(super) fn found(&self) -> usize {
+        self.parts.events.len()
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        // Those that wait beside have nobody who looks for them now, however this thread leaves its wait call.
+        if self.parts.backend.has_followers() {
+            self.parts.backend.wake();
+        }
+    }
+}
+
+impl EventLoop {
+    /// Whether another thread looks. What changes must reach it.
+    #[inline(always)]
+    pub(super) fn is_looked_at_elsewhere(&self) -> bool {
+        self.kernel.as_ref().is_some_and(|kernel| kernel.parts.is_lent_elsewhere())
+    }
+
+    /// The backend, unless it belongs to the parent process or has been lost.
+    pub(super) fn live_backend(&self) -> Option<&Opened> {
+        self.kernel.as_ref().filter(|_| !self.is_stale).map(|kernel| &kernel.backend)
+    }
+
+    /// Makes the backend, or replaces the one that must not be used any more. Everything wanted is to be registered
+    /// afterwards.
+    pub(super) fn renew_backend(&mut self) -> Result<(), Errno> {
+        if self.live_backend().is_some() {
+            return Ok(());
+        }
+        if let Some(kernel) = self.kernel.take() {
+            if kernel.parts.is_lent_elsewhere() {
+                // What a thread sleeps in is closed when that thread has left it, or it would not wake.
+                kernel.backend.wake();
+            } else {
+                // Closed before another is opened: there may be no number left but its own.
+                kernel.backend.close();
+            }
+        }
+        self.is_stale = true;
+        self.kernel = Some(Kernel::new(crate::backend::open()?)?);
+        self.is_stale = false;
+        if self.registered == 0 {
+            return Ok(());
+        }
+        let dirty = &mut self.dirty;
+        table::for_each_registered(|number, slot| {
+            if !slot.watched.get().is_none() {
+                slot.watched.set(Interest::NONE);
+                if !slot.want.get().is_none() {
+                    list(dirty, number, slot, Dirty::Probed);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Begins to look. `None`: another thread does, or there is no backend. Without sleeping, two can look at once.
+    pub(super) fn begin_looking(&mut self, sleeps: bool) -> Result<Option<Look>, Errno> {
+        let Some(kernel) = &mut self.kernel else { return Ok(None) };
+        let parts = match kernel.parts.lend() {
+            Some(parts) => parts,
+            None if sleeps => return Ok(None),
+            None => Lent::own(LookParts::new(kernel.backend.clone()))?,
+        };
+        Ok(Some(Look { parts, number: table::look() }))
+    }
+
+    /// Whether what `look` found counts: the loop may have been shut down, or given another backend, meanwhile.
+    pub(super) fn owns(&self, look: &Look) -> bool {
+        self.kernel.as_ref().is_some_and(|kernel| kernel.backend.is(&look.parts.backend))
+    }
+
+    /// Whether another look has begun since. Then what was used in between may be older than what this one found, and the
+    /// kernel has to be asked anew.
+    pub(super) fn is_outdated(&self, look: &Look) -> bool {
+        look.number != table::look()
+    }
+
+    /// Before a look: tells the backend of what the last one brought and nobody wants, so that it does not wake the
+    /// process again. The one place that narrows.
+    pub(super) fn narrow(&mut self) {
+        if !self.has_unwanted && self.consumed().is_some_and(|n| n >= self.events.len()) {
+            return;
+        }
+        self.has_unwanted = false;
+        if self.threads.are_running() {
+            self.keep_what_stands();
+        }
+        let mut i = 0;
+        while let Some(event) = self.events.get(i) {
+            if event.is_wake() {
+                if let Some(backend) = self.live_backend() {
+                    backend.drain();
+                }
+                self.events.take_out(i);
+                continue;
+            }
+            i += 1;
+            let Some(slot) = table::slot(event.number()) else { continue };
+            if slot.generation() != event.generation() {
+                self.note_ended(slot);
+                continue;
+            }
+            let watched = slot.watched.get();
+            let idle = (event.ready() & watched) - slot.want.get();
+            if !idle.is_none() && !slot.leased.get() {
+                self.narrow_one(event.number(), slot);
+            }
+        }
+    }
+
+    /// An event is of a registration that has ended. If that was before the look began, closing has not ended what the
+    /// kernel watches: from now on it is told, and what it watches is set up anew.
+    pub(super) fn note_ended(&mut self, slot: &Slot) {
+        if slot.ended_before(self.events_look) {
+            self.removes_explicitly = true;
+            self.lose_backend();
+        }
+    }
+
+    /// Has the backend watch no more than is wanted.
+    fn narrow_one(&self, number: u32, slot: &Slot) {
+        let keep = slot.watched.get() & slot.want.get();
+        // A refusal means that the kernel has forgotten the descriptor: then no event comes again either.
+        let _ = self.tell(number, slot, keep);
+        slot.watched.set(keep);
+    }
+
+    /// How many of the events the program has gone through with each cursor that it used; `None`: it used neither.
+    fn consumed(&self) -> Option<usize> {
+        self.cursors.into_iter().filter(|&cursor| cursor > 0).min()
+    }
+
+    /// A look takes as many events as the program consumes, so that its cost follows what is taken and not what is ready.
+    /// What the kernel has reported goes to the end of its list, so that nobody starves. A program that asked for more than
+    /// a full look had gets more.
+    pub(super) fn choose_room(&mut self) {
+        let found = self.events.len();
+        match self.consumed() {
+            Some(n) if n < found && !self.threads.are_running() => self.room = n,
+            // Every cursor that was used stands behind the end.
+            Some(n) if n > found && found >= self.room => self.room = (2 * self.room).min(MOST_ROOM),
+            _ => {}
+        }
+    }
+
+    /// Goes through the dirty list: has the backend watch what was probed before, and fills the probe with the rest.
+    pub(super) fn flush_dirty(&mut self, look: &mut Look) -> Result<(), Errno> {
+        let n = self.dirty.len();
+        let parts = &mut *look.parts;
+        // Without memory for a probe, the backend has to watch it all.
+        let probing = n <= MOST_PROBED && parts.probe.begin(n).is_ok();
+        if !probing {
+            parts.probe.begin(0)?;
+        }
+        // A single new reader is nearly always a connection whose request is still to come.
+        let single = n == 1;
+        self.update_dirty(|it, number, slot| {
+            let missing = slot.missing();
+            let state = match slot.dirty.get() {
+                Dirty::Fresh if probing && !(single && missing == Interest::READ) => Dirty::Probed,
+                // A file is always ready, and never watched.
+                Dirty::Refused if slot.access.get().kind() == FileKind::Regular => Dirty::Refused,
+                _ => it.watch_missing(number, slot),
+            };
+            if state != Dirty::No && probing {
+                parts.probe.add(token(number, slot), missing);
+            }
+            state
+        });
+        Ok(())
+    }
+
+    /// What was probed in vain is watched before the look sleeps. Says whether all of it is.
+    pub(super) fn watch_probed(&mut self) -> bool {
+        self.update_dirty(EventLoop::watch_missing);
+        self.dirty.is_empty()
+    }
+
+    /// Gives each number on the dirty list the state that `f` says. What has nothing left to be told leaves it.
+    fn update_dirty(&mut self, mut f: impl FnMut(&mut EventLoop, u32, &Slot) -> Dirty) {
+        let (mut kept, mut i) = (0, 0);
+        while let Some(&number) = self.dirty.get(i) {
+            i += 1;
+            let Some(slot) = table::slot(number) else { continue };
+            // What a thread has in hand is listed again when it is released.
+            let is_idle = slot.missing().is_none() || slot.leased.get();
+            let state = if is_idle { Dirty::No } else { f(self, number, slot) };
+            slot.dirty.set(state);
+            if state != Dirty::No
+                && let Some(place) = self.dirty.get_mut(kept)
+            {
+                *place = number;
+                kept += 1;
+            }
+        }
+        self.dirty.truncate(kept);
+    }
+
+    /// Has the backend watch what is wanted and not watched yet; what remains to be done about it.
+    fn watch_missing(&mut self, number: u32, slot: &Slot) -> Dirty {
+        match self.watch(number, slot, slot.watched.get() | slot.want.get()) {
+            Told::Yes | Told::Closed => Dirty::No,
+            Told::Lost => Dirty::Probed,
+            Told::Unable => Dirty::Refused,
+        }
+    }
+
+    /// A look begins in the kernel: it has room for what the probe may add.
+    pub(super) fn begin_look(&mut self, look: &mut Look) -> Result<(), Errno> {
+        look.number = table::begin_look();
+        let parts = &mut *look.parts;
+        let most = self.room + parts.probe.len();
+        if self.threads.are_running() {
+            // What a registration for one event has reported must not be lost.
+            self.events.reserve(most)?;
+        }
+        parts.events.make_room(most)
+    }
+
+    /// What the look has found takes the place of what was there. Says whether any of it is news.
+    pub(super) fn install(&mut self, look: &mut Look) -> bool {
+        if self.threads.are_running() {
+            return self.install_beside(look);
+        }
+        self.events_look = look.number;
+        std::mem::swap(&mut self.events, &mut look.parts.events);
+        self.cursors = [0; 2];
+        self.has_news_from(0)
+    }
+}
+
+pub(super) fn token(number: u32, slot: &Slot) -> Token {
+    Token { fd: Fd::from_index(number), generation: slot.generation() }
+}
+
+/// Puts a number on the dirty list. There is room for every registered descriptor.
+#[inline(always)]
+pub(super) fn list(dirty: &mut Vec<u32>, number: u32, slot: &Slot, state: Dirty) {
+    if slot.dirty.get() == Dirty::No {
+        dirty.put(number);
+    }
+    slot.dirty.set(state);
+}

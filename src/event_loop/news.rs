@@ -1,0 +1,78 @@
+//! What makes an event worth reporting.
+
+use crate::interest::{Direction, Interest};
+
+/// What is known of a descriptor when an event of it is judged, in one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Facts {
+    /// Of the registration that there is now.
+    pub(crate) generation: u32,
+    pub(crate) want: Interest,
+    /// The look in which the direction was last used.
+    pub(crate) used: u32,
+    pub(crate) leased: bool,
+}
+
+/// So many looks may begin while the events of an earlier one are still being taken: each thread that waits begins one.
+const LOOKS_AT_ONCE: u32 = 64;
+
+/// Whether an event that was found in `look`, of the registration `generation`, is news in `dir`, in which it is ready: the
+/// registration is the same, the direction is wanted, no thread has leased the descriptor, and the direction was not used
+/// in that look or since. Only news is reported.
+#[inline(always)]
+pub(crate) fn is_news(generation: u32, dir: Direction, facts: Facts, look: u32) -> bool {
+    // Never "last used before it": numbers of looks come round, and what was not used for long would never be news again.
+    let was_used = facts.used.wrapping_sub(look) < LOOKS_AT_ONCE;
+    facts.generation == generation && facts.want.has(dir) && !was_used && !facts.leased
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEWS: Facts = Facts { generation: 3, want: Interest::READ, used: 8, leased: false };
+    const LOOK: u32 = 9;
+
+    fn is(facts: Facts, look: u32) -> bool {
+        is_news(3, Direction::Read, facts, look)
+    }
+
+    #[test]
+    fn what_is_wanted_and_unused_is_news() {
+        assert!(is(NEWS, LOOK));
+        assert!(is(Facts { want: Interest::BOTH, ..NEWS }, LOOK));
+    }
+
+    #[test]
+    fn another_registration_under_the_number_has_no_part_in_it() {
+        assert!(!is(Facts { generation: 5, ..NEWS }, LOOK));
+        assert!(!is(Facts { generation: 4, ..NEWS }, LOOK));
+    }
+
+    #[test]
+    fn an_unwanted_direction_is_no_news() {
+        assert!(!is(Facts { want: Interest::WRITE, ..NEWS }, LOOK));
+        assert!(!is(Facts { want: Interest::NONE, ..NEWS }, LOOK));
+    }
+
+    #[test]
+    fn what_was_used_since_is_no_news() {
+        assert!(!is(Facts { used: 9, ..NEWS }, LOOK));
+        // While other threads look: in their looks.
+        for used in [9, 10, 12] {
+            assert!(!is(Facts { used, ..NEWS }, 9));
+        }
+    }
+
+    #[test]
+    fn a_use_long_ago_hides_nothing_when_looks_come_round() {
+        assert!(is(Facts { used: u32::MAX, ..NEWS }, 1));
+        assert!(is(Facts { used: u32::MAX / 2, ..NEWS }, 9));
+        assert!(!is(Facts { used: 2, ..NEWS }, u32::MAX), "two looks later");
+    }
+
+    #[test]
+    fn what_a_thread_has_in_hand_is_no_news_for_another() {
+        assert!(!is(Facts { leased: true, ..NEWS }, LOOK));
+    }
+}

@@ -1,0 +1,350 @@
+//! `io_starteventloopthread`: threads of the library wait, threads of the program take what they find.
+//!
+//! One thread at a time, the leader, looks at the kernel, and only while a thread of the program waits for an event that
+//! is not there: what nobody has time for need not be found. A thread of the program looks itself before it goes to
+//! sleep, because under load there is something, and no thread has to be woken for it; to wait is for the library's
+//! threads. All go through the same `wait_on` as `io_wait`.
+//!
+//! A program that waits itself shows by waiting again that it is done with what it was told. Here it cannot, so two
+//! things are different:
+//!
+//! * A descriptor that was reported is **leased** to the thread that took it, until that asks for its next event.
+//!   Meanwhile it is no news, so that no second thread is told of it.
+//! * A registration is for **one event**. What was found stands until it is taken, and the kernel reports nothing more of
+//!   it until the lease ends.
+
+use super::deliver::report;
+use super::looking::{Look, list};
+use super::wait::{Limit, Waiter, wait_on};
+use super::{EventLoop, STATE, attention, state};
+use crate::backend::Event;
+use crate::grow::Grow;
+use crate::interest::{Direction, Interest};
+use crate::slot::{Dirty, Slot};
+use crate::sys::eventcount::EventCount;
+use crate::sys::lock::Guard;
+use crate::sys::mem::boxed;
+use crate::sys::poll::poll;
+use crate::sys::thread::{Thread, set_name};
+use crate::table;
+use crate::time::timeout_ms;
+use nix::errno::Errno;
+use std::cell::Cell;
+use std::ffi::{CStr, c_void};
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const NAME: &CStr = c"owfat-io";
+
+/// Between two looks that fail for want of memory.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// To wake every thread.
+const ALL: u32 = i32::MAX as u32;
+
+const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
+
+/// What library threads sleep on while there is nothing to look for.
+static LEADERS: EventCount = EventCount::new();
+/// What threads of the program sleep on, by direction.
+static CONSUMERS: [EventCount; 2] = [EventCount::new(), EventCount::new()];
+
+thread_local! {
+    /// What this thread has leased: number and generation.
+    static LEASE: Cell<Option<(u32, u32)>> = const { Cell::new(None) };
+}
+
+/// The event-loop threads of the process.
+pub(super) struct Threads {
+    groups: Vec<Group>,
+    /// One of them is at the kernel.
+    is_led: bool,
+    /// Threads of the program that wait for an event, by direction.
+    waiting: [u32; 2],
+}
+
+/// The threads of one `io_starteventloopthread`. They hold the address of what is boxed.
+pub(super) struct Group(Box<Members>);
+
+struct Members {
+    threads: Vec<Thread>,
+    leave: AtomicBool,
+}
+
+impl Group {
+    fn of_none(room: usize) -> Result<Group, Errno> {
+        let mut threads = Vec::new();
+        threads.try_reserve(room).map_err(|_| Errno::ENOMEM)?;
+        boxed(Members { threads, leave: AtomicBool::new(false) }).map(Group)
+    }
+
+    fn add_one(&mut self) -> Result<(), Errno> {
+        let leave = ptr::from_ref(&self.0.leave).cast_mut().cast();
+        self.0.threads.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.0.threads.try_push(Thread::start(run, leave)?)
+    }
+
+    fn dismiss(&self) {
+        self.0.leave.store(true, Ordering::Relaxed);
+        LEADERS.advance(ALL);
+    }
+
+    /// Waits until its threads, which were dismissed, have gone; not to be called under the lock.
+    pub(super) fn join(mut self) {
+        self.0.threads.drain(..).for_each(Thread::join);
+    }
+}
+
+impl Threads {
+    pub(super) const fn new() -> Threads {
+        Threads { groups: Vec::new(), is_led: false, waiting: [0; 2] }
+    }
+
+    #[inline(always)]
+    pub(super) fn are_running(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Ends the waits of the program's threads. The library's are still to be joined.
+    pub(super) fn dismiss(&mut self) -> Vec<Group> {
+        CONSUMERS.iter().for_each(|consumers| consumers.advance(ALL));
+        let groups = mem::take(&mut self.groups);
+        attention::end(attention::THREADS);
+        groups.iter().for_each(Group::dismiss);
+        groups
+    }
+
+    /// In a child, which has none of the threads. Their memory is left where it is. Says whether there were any.
+    pub(super) fn forget_in_child(&mut self) -> bool {
+        let were_running = self.are_running();
+        attention::end(attention::THREADS);
+        mem::forget(mem::replace(self, Threads::new()));
+        were_running
+    }
+}
+
+/// Starts `n` more event-loop threads, or none.
+pub(crate) fn start(n: u32) -> Result<(), Errno> {
+    if n == 0 {
+        return Ok(());
+    }
+    let n = usize::try_from(n).unwrap_or(usize::MAX);
+    let mut group = Group::of_none(n)?;
+    let mut state = super::after_fork(STATE.lock_marked());
+    state.threads.groups.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    if !state.threads.are_running() {
+        // From now on registrations are for one event. Threads that wait themselves are sent away.
+        state.lose_backend();
+        state.renew_backend()?;
+    }
+    // None of them gets beyond the lock before all are there.
+    if let Err(e) = (0..n).try_for_each(|_| group.add_one()) {
+        drop(state);
+        group.dismiss();
+        group.join();
+        return Err(e);
+    }
+    state.threads.groups.try_push(group)?;
+    attention::raise(attention::THREADS);
+    Ok(())
+}
+
+extern "C" fn run(leave: *mut c_void) -> *mut c_void {
+    set_name(NAME);
+    // SAFETY: the group's, which is not dropped before this thread was joined.
+    let leave = unsafe { &*leave.cast::<AtomicBool>() };
+    let mut state = state();
+    while !leave.load(Ordering::Relaxed) {
+        if state.threads.is_led || !state.is_asked_for_events() {
+            let seen = LEADERS.now();
+            drop(state);
+            LEADERS.sleep(seen);
+            state = super::state();
+            continue;
+        }
+        state = lead(state, Limit::Never);
+    }
+    ptr::null_mut()
+}
+
+/// The next event, for which it waits. `None`: the threads have ended.
+#[cold]
+pub(super) fn next(mut state: Guard<'static, EventLoop>, dir: Direction) -> Option<u32> {
+    if let Some((number, generation)) = LEASE.try_with(Cell::take).ok().flatten() {
+        state.release(number, generation);
+    }
+    let mut looked = false;
+    while state.threads.are_running() {
+        if let Some(number) = state.lease(dir) {
+            // It may have been what the others that wait were to be content with.
+            state.call_leader();
+            return Some(number);
+        }
+        state = if looked || state.threads.is_led { sleep(state, dir) } else { lead(state, Limit::Now) };
+        looked = !looked;
+    }
+    None
+}
+
+/// Looks at the kernel, for all that wait for events.
+fn lead(mut state: Guard<'static, EventLoop>, limit: Limit) -> Guard<'static, EventLoop> {
+    state.threads.is_led = true;
+    drop(state);
+    if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
+        // Nothing to look at: it only takes its time.
+        let _ = poll(&mut [], timeout_ms(Some(RETRY)));
+    }
+    let mut state = super::state();
+    // Who came meanwhile called no leader. A thread of the program calls one next, whatever it has found.
+    state.threads.is_led = false;
+    state.tell_consumers();
+    state
+}
+
+fn sleep(mut state: Guard<'static, EventLoop>, dir: Direction) -> Guard<'static, EventLoop> {
+    let consumers = &CONSUMERS[dir.index()];
+    state.threads.waiting[dir.index()] += 1;
+    let seen = consumers.now();
+    state.call_leader();
+    drop(state);
+    consumers.sleep(seen);
+    state = super::state();
+    state.threads.waiting[dir.index()] = state.threads.waiting[dir.index()].saturating_sub(1);
+    state
+}
+
+impl EventLoop {
+    /// Whether a thread of the program waits for an event of which there is none.
+    fn is_asked_for_events(&self) -> bool {
+        BOTH.into_iter().any(|dir| self.threads.waiting[dir.index()] > 0 && self.events_for(dir) == 0)
+    }
+
+    /// How many events wait for a consumer.
+    fn events_for(&self, dir: Direction) -> u32 {
+        let (mut n, mut i) = (0, 0);
+        while let Some(event) = self.events.get(i) {
+            i += 1;
+            n += u32::from(event.is_ready(dir) && self.news(event, dir).is_some());
+        }
+        let is_free = |slot: &Slot| super::deliver::queued(slot).has(dir) && !slot.leased.get();
+        let queued = self.queued.iter().filter(|&&number| table::slot(number).is_some_and(is_free)).count();
+        n + queued as u32
+    }
+
+    /// Has a library thread look, if somebody waits for that and nobody does it.
+    fn call_leader(&self) {
+        if !self.threads.is_led && self.is_asked_for_events() {
+            LEADERS.advance(1);
+        }
+    }
+
+    /// Wakes as many of the threads that wait for an event as there are events.
+    pub(super) fn tell_consumers(&self) {
+        for dir in BOTH {
+            let waiting = self.threads.waiting[dir.index()];
+            if waiting > 0 {
+                let few = self.events_for(dir).min(waiting);
+                if few > 0 {
+                    CONSUMERS[dir.index()].advance(few);
+                }
+            }
+        }
+    }
+
+    /// Takes an event and its descriptor for this thread.
+    fn lease(&mut self, dir: Direction) -> Option<u32> {
+        let number = self.take(dir).or_else(|| self.next_queued(dir))?;
+        let slot = table::slot(number)?;
+        slot.leased.set(true);
+        slot.watched.set(Interest::NONE);
+        for dir in BOTH {
+            slot.used[dir.index()].set(table::look());
+        }
+        let _ = LEASE.try_with(|lease| lease.set(Some((number, slot.generation()))));
+        Some(number)
+    }
+
+    /// Takes the first event that is news out of the list, and gives up those that are none any more.
+    fn take(&mut self, dir: Direction) -> Option<u32> {
+        let mut i = 0;
+        while let Some(event) = self.events.get(i) {
+            if event.is_ready(dir)
+                && let Some(slot) = self.news(event, dir)
+            {
+                self.events.take_out(i);
+                report(slot, dir, table::look());
+                return Some(event.number());
+            }
+            if self.stands(event) {
+                i += 1;
+            } else {
+                self.events.take_out(i);
+                self.give_up(event);
+            }
+        }
+        None
+    }
+
+    /// Whether an event is news in some direction. What woke a thread stands until the next look begins.
+    fn stands(&self, event: Event) -> bool {
+        if event.is_wake() {
+            return true;
+        }
+        BOTH.into_iter().any(|dir| event.is_ready(dir) && self.news(event, dir).is_some())
+    }
+
+    /// An event that was not taken is over: what is wanted of its descriptor is watched again.
+    fn give_up(&mut self, event: Event) {
+        let Some(slot) = table::slot(event.number()) else { return };
+        if slot.generation() != event.generation() {
+            self.note_ended(slot);
+        } else if !slot.leased.get() {
+            self.watch_anew(event.number(), slot);
+        }
+    }
+
+    fn watch_anew(&mut self, number: u32, slot: &Slot) {
+        slot.watched.set(Interest::NONE);
+        if slot.want.get().is_none() {
+            return;
+        }
+        if self.is_looked_at_elsewhere() {
+            self.tell_at_once(number, slot);
+        } else {
+            list(&mut self.dirty, number, slot, Dirty::Probed);
+        }
+    }
+
+    /// The thread that had `number` is done with it.
+    fn release(&mut self, number: u32, generation: u32) {
+        let Some(slot) = table::slot(number).filter(|slot| slot.generation() == generation) else { return };
+        slot.leased.set(false);
+        self.watch_anew(number, slot);
+        self.tell_consumers();
+    }
+
+    /// With event-loop threads what was found before and is news still stands beside what a look has found.
+    pub(super) fn install_beside(&mut self, look: &mut Look) -> bool {
+        let kept = self.keep_what_stands();
+        self.events_look = look.number();
+        self.events.append(look.events());
+        self.cursors = [0; 2];
+        self.has_news_from(kept)
+    }
+
+    /// Gives up what was used since it was found, which the kernel would report no more. Says how many events are left.
+    pub(super) fn keep_what_stands(&mut self) -> usize {
+        let mut i = 0;
+        while let Some(event) = self.events.get(i) {
+            if self.stands(event) {
+                i += 1;
+            } else {
+                self.events.take_out(i);
+                self.give_up(event);
+            }
+        }
+        i
+    }
+}

@@ -1,0 +1,192 @@
+//! Reads and writes of the program through the library. They take no lock: the slot says how to move bytes, and gets a
+//! stamp.
+
+use super::interest::{deadline, mark_used, slot_of};
+use super::state;
+use crate::buf::{Source, Target};
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::mode::{FileKind, Mode};
+use crate::outcome::{Outcome, Stop};
+use crate::slot::{Access, Hint, Slot};
+use crate::sys::bytes;
+use crate::table::near_slot;
+use crate::time::Deadline;
+use crate::xfer::{blocking, rw, sigpipe};
+use nix::errno::Errno;
+
+/// The deadline passed before the descriptor was ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TimedOut;
+
+/// An outcome, unless the deadline passed first.
+pub(crate) type InTime = Result<Outcome, TimedOut>;
+
+/// The slot of a registered socket that is not traced, for [`receive`] and [`send_bytes`].
+#[inline(always)]
+pub(crate) fn socket(d: i64) -> Option<&'static Slot> {
+    near_slot(d).filter(|slot| slot.access.get().is_plain_socket())
+}
+
+/// The usual read: from a registered socket. [`settle`] is to be called if it fails, which is below 0, with errno.
+#[inline(always)]
+pub(crate) fn receive(d: i64, slot: &Slot, target: Target) -> i64 {
+    let received = bytes::receive_nowait(Fd::unchecked(d), target);
+    mark_used(slot, Direction::Read);
+    received
+}
+
+/// The usual write: to a registered socket. [`settle`] is to be called if it fails or takes less than all.
+#[inline(always)]
+pub(crate) fn send_bytes(d: i64, slot: &Slot, source: Source) -> i64 {
+    let sent = bytes::send_nowait(Fd::unchecked(d), source);
+    mark_used(slot, Direction::Write);
+    sent
+}
+
+/// What the usual way came to. `None`: it was no way for this descriptor.
+#[cold]
+pub(crate) fn settle(d: i64, dir: Direction, moved: Result<usize, Errno>) -> Option<Outcome> {
+    if let Some(slot) = slot_of(d) {
+        note(slot, dir, false);
+        // Another file may have been put under the number (dup2(2)).
+        if moved == Err(Errno::ENOTSOCK) {
+            learn_kind(Fd::unchecked(d), slot);
+        }
+    }
+    match moved {
+        Err(Errno::ENOTSOCK) => None,
+        Err(e) if blocking::refuses(e) => None,
+        moved => Some(moved.map_err(Stop::from)),
+    }
+}
+
+/// One read that does not wait, whatever the descriptor's mode.
+pub(crate) fn read(fd: Fd, target: Target) -> Outcome {
+    // A read of nothing never waits, and takes no datagram only as a plain one.
+    if target.len() == 0 {
+        return rw::read(fd, target);
+    }
+    transfer(fd, Direction::Read, target.len(), &|how| match how {
+        How::Plain => rw::read(fd, target),
+        How::Guarded(kind) => blocking::read(fd, target, kind),
+    })
+}
+
+/// One write that does not wait, whatever the descriptor's mode.
+pub(crate) fn write(fd: Fd, source: Source) -> Outcome {
+    sigpipe::arrange();
+    transfer(fd, Direction::Write, source.len(), &|how| match how {
+        How::Plain => rw::write(fd, source),
+        How::Guarded(kind) => blocking::write(fd, source, kind),
+    })
+}
+
+/// One read that waits for the first byte.
+pub(crate) fn wait_read(fd: Fd, target: Target) -> Result<usize, Errno> {
+    if target.len() == 0 {
+        return bytes::read(fd, target);
+    }
+    let n = rw::wait_read(fd, target)?;
+    used(fd, Direction::Read, n == target.len());
+    Ok(n)
+}
+
+/// One write that waits until some of it can be taken.
+pub(crate) fn wait_write(fd: Fd, source: Source) -> Result<usize, Errno> {
+    sigpipe::arrange();
+    let n = rw::wait_write(fd, source)?;
+    if source.len() > 0 {
+        used(fd, Direction::Write, n == source.len());
+    }
+    Ok(n)
+}
+
+/// [`read`], with a passed deadline told apart from "not ready".
+pub(crate) fn read_in_time(fd: Fd, target: Target) -> InTime {
+    in_time(fd, read(fd, target))
+}
+
+/// [`write()`], with a passed deadline told apart from "not ready".
+pub(crate) fn write_in_time(fd: Fd, source: Source) -> InTime {
+    in_time(fd, write(fd, source))
+}
+
+fn in_time(fd: Fd, outcome: Outcome) -> InTime {
+    if outcome == Err(Stop::Again) {
+        let at = deadline(fd.raw().into());
+        if at != Deadline::NEVER && at <= Deadline::now() {
+            return Err(TimedOut);
+        }
+    }
+    Ok(outcome)
+}
+
+/// A transfer through the library is over; `whole` if it moved all that it was asked to.
+#[inline]
+pub(crate) fn used(fd: Fd, dir: Direction, whole: bool) {
+    if let Some(slot) = slot_of(fd.raw().into()) {
+        note(slot, dir, whole);
+    }
+}
+
+#[inline]
+fn note(slot: &Slot, dir: Direction, whole: bool) {
+    mark_used(slot, dir);
+    // Whoever found no room knows better than the program's word.
+    if !whole && dir == Direction::Write && slot.hint.get() != Hint::None {
+        void_hint(slot);
+    }
+}
+
+#[cold]
+fn void_hint(slot: &Slot) {
+    let _state = state();
+    slot.hint.set(Hint::None);
+}
+
+/// How a descriptor is kept from waiting.
+#[derive(Clone, Copy)]
+enum How {
+    /// It is in non-blocking mode.
+    Plain,
+    Guarded(FileKind),
+}
+
+/// One of unknown kind is tried as a socket first, because nearly all are; only the rest is looked at.
+fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -> Outcome {
+    let slot = slot_of(fd.raw().into());
+    // A descriptor that is not registered is taken for a blocking one: that is safe for both.
+    let access = slot.map_or(Access::UNKNOWN, |slot| slot.access.get());
+    let outcome = match (access.kind(), access.mode()) {
+        (kind @ (FileKind::Unknown | FileKind::Socket), _) => match once(How::Guarded(kind)) {
+            // A sandbox may refuse to be asked per call, and dup2(2) puts another file under the number.
+            Err(Stop::Failed(Errno::ENOTSOCK | Errno::ENOSYS | Errno::EPERM)) => {
+                let kind = blocking::kind(fd)?;
+                if let Some(slot) = slot {
+                    learn_kind(fd, slot);
+                }
+                once(How::Guarded(kind))
+            }
+            outcome => outcome,
+        },
+        (_, Mode::Nonblocking) => once(How::Plain),
+        (kind, _) => once(How::Guarded(kind)),
+    };
+    // To move nothing says nothing.
+    if let Some(slot) = slot.filter(|_| len > 0) {
+        note(slot, dir, outcome == Ok(len));
+    }
+    outcome
+}
+
+/// The number of a registered descriptor stands for another kind of file than it did.
+#[cold]
+fn learn_kind(fd: Fd, slot: &Slot) {
+    let mode = crate::sys::mode::mode(fd).unwrap_or_default();
+    if let Ok(kind) = blocking::kind(fd)
+        && slot.is_registered()
+    {
+        slot.access.set(Access::new(kind, mode));
+    }
+}

@@ -1,0 +1,231 @@
+//! What the library knows of one descriptor number.
+//!
+//! Transfers read [`Slot::access`] and store [`Slot::used`] without the event loop's lock; everything else is written
+//! under it. A slot is never freed, so that a reference to one is always good.
+
+use crate::field::{Field, Plain, plain};
+use crate::interest::Interest;
+use crate::mode::{FileKind, Mode};
+use crate::sys::mode::Identity;
+use crate::time::Deadline;
+use crate::timer::Place;
+use crate::trace;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+
+/// Fits one cache line.
+#[repr(align(64))]
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Counts the beginnings and ends of registrations: odd while there is one.
+    generation: Field<u32>,
+    /// By direction: the look in which it was last reported, read or written through the library, or said to be not
+    /// ready.
+    pub(crate) used: [Field<u32>; 2],
+    /// What the program wants.
+    pub(crate) want: Field<Interest>,
+    /// What the backend watches. It may exceed `want`: interest is withdrawn late.
+    pub(crate) watched: Field<Interest>,
+    /// Events that the program queued itself and that were not reported yet: they need neither want nor readiness.
+    pub(crate) queued: Field<Interest>,
+    pub(crate) hint: Field<Hint>,
+    pub(crate) access: Field<Access>,
+    pub(crate) dirty: Field<Dirty>,
+    /// The open file may live on elsewhere, so that closing the number does not end what the kernel watches.
+    pub(crate) shared: Field<bool>,
+    /// A thread was told of it and has not asked for its next event; only with event-loop threads.
+    pub(crate) leased: Field<bool>,
+    pub(crate) place: Field<Place>,
+    /// The look in which the last registration ended.
+    ended: Field<u32>,
+    /// The program's pointer, as a number: it is carried, never followed.
+    pub(crate) cookie: Field<usize>,
+    pub(crate) deadline: Field<Deadline>,
+    /// Which file is registered. Zeros if the kernel could not tell.
+    file: [Field<u64>; 2],
+}
+
+const _: () = assert!(size_of::<Slot>() == 64);
+
+/// The program's word that a descriptor can be written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hint {
+    None,
+    /// It holds for the next `io_wantwrite`.
+    Given,
+    /// The program wants to write, so `io_canwrite` reports it without a look.
+    Claimed,
+}
+
+/// How far telling the backend of new interest has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dirty {
+    /// Not on the dirty list.
+    No,
+    /// To be probed by the next look.
+    Fresh,
+    /// A look has probed it, and whatever is still wanted is to be registered.
+    Probed,
+    /// The backend refuses it: each look probes it.
+    Refused,
+}
+
+/// How bytes are moved without waiting: what kind of file it is, and its mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Access(u8);
+
+impl Access {
+    /// Of a number that is not registered. Blocking is the safe assumption.
+    pub(crate) const UNKNOWN: Access = Access(FileKind::Unknown as u8);
+    const NONBLOCKING: u8 = 1 << 3;
+    /// What is done is traced or counted.
+    const TRACED: u8 = 1 << 4;
+
+    /// A socket has no mode: each call is told not to wait.
+    pub(crate) fn new(kind: FileKind, mode: Mode) -> Access {
+        let traced = if trace::is_on() { Access::TRACED } else { 0 };
+        match mode {
+            Mode::Nonblocking if kind != FileKind::Socket => {
+                Access(kind as u8 | traced | Access::NONBLOCKING)
+            }
+            _ => Access(kind as u8 | traced),
+        }
+    }
+
+    /// Whether it is a socket of which nothing is traced.
+    #[inline(always)]
+    pub(crate) fn is_plain_socket(self) -> bool {
+        self.0 == FileKind::Socket as u8
+    }
+
+    pub(crate) fn kind(self) -> FileKind {
+        use FileKind::{Device, Other, Pipe, Regular, Socket, Unknown};
+        let kinds = [Unknown, Socket, Pipe, Regular, Device, Other];
+        kinds.get(usize::from(self.0 & 7)).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn mode(self) -> Mode {
+        if self.0 & Access::NONBLOCKING != 0 { Mode::Nonblocking } else { Mode::Blocking }
+    }
+}
+
+plain! {
+    Hint as AtomicU8, |v: Hint| v as u8, |v| match v { 0 => Hint::None, 1 => Hint::Given, _ => Hint::Claimed };
+    Dirty as AtomicU8, |v: Dirty| v as u8,
+        |v| match v { 0 => Dirty::No, 1 => Dirty::Fresh, 2 => Dirty::Probed, _ => Dirty::Refused };
+    Access as AtomicU8, |v: Access| v.0, Access;
+    Place as AtomicU32, Place::to_bits, Place::from_bits;
+}
+
+impl Default for Slot {
+    /// Of a number that was never registered.
+    fn default() -> Slot {
+        Slot {
+            generation: Field::new(0),
+            used: [Field::new(0), Field::new(0)],
+            want: Field::new(Interest::NONE),
+            watched: Field::new(Interest::NONE),
+            queued: Field::new(Interest::NONE),
+            hint: Field::new(Hint::None),
+            access: Field::new(Access::UNKNOWN),
+            dirty: Field::new(Dirty::No),
+            shared: Field::new(false),
+            leased: Field::new(false),
+            place: Field::new(Place::None),
+            ended: Field::new(0),
+            cookie: Field::new(0),
+            deadline: Field::new(Deadline::NEVER),
+            file: [Field::new(0), Field::new(0)],
+        }
+    }
+}
+
+impl Slot {
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_registered(&self) -> bool {
+        self.generation() & 1 != 0
+    }
+
+    /// Begins a registration of a vacant slot in the current look, of which nothing has been used.
+    pub(crate) fn begin(&self, look: u32) {
+        debug_assert!(!self.is_registered());
+        self.used.iter().for_each(|used| used.set(look.wrapping_sub(1)));
+        self.generation.set(self.generation().wrapping_add(1));
+    }
+
+    /// Ends a registration in the current look. The number may still stand in lists of the loop, which pass over it.
+    pub(crate) fn end(&self, look: u32) {
+        self.generation.set(self.generation().wrapping_add(1));
+        self.ended.set(look);
+        self.want.set(Interest::NONE);
+        self.watched.set(Interest::NONE);
+        self.queued.set(Interest::NONE);
+        self.hint.set(Hint::None);
+        self.access.set(Access::UNKNOWN);
+        self.shared.set(false);
+        self.leased.set(false);
+        self.cookie.set(0);
+    }
+
+    /// Whether an event of another generation shows that the kernel watches what was closed: it was so before the
+    /// event's `look`.
+    pub(crate) fn ended_before(&self, look: u32) -> bool {
+        self.ended.get() != look
+    }
+
+    /// Wanted directions that the backend does not watch.
+    #[inline(always)]
+    pub(crate) fn missing(&self) -> Interest {
+        self.want.get() - self.watched.get()
+    }
+
+    pub(crate) fn file(&self) -> Identity {
+        Identity { device: self.file[0].get(), inode: self.file[1].get() }
+    }
+
+    pub(crate) fn set_file(&self, file: Identity) {
+        self.file[0].set(file.device);
+        self.file[1].set(file.inode);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_and_mode_comes_back_from_its_bits() {
+        use FileKind::{Device, Other, Pipe, Regular, Socket, Unknown};
+        for kind in [Unknown, Socket, Pipe, Regular, Device, Other] {
+            for mode in [Mode::Blocking, Mode::Nonblocking] {
+                let access = Access::new(kind, mode);
+                assert_eq!(access.kind(), kind);
+                assert_eq!(access.is_plain_socket(), kind == Socket);
+                assert!(kind == Socket || access.mode() == mode);
+            }
+        }
+    }
+
+    #[test]
+    fn a_registration_that_ends_leaves_nothing_to_the_next() {
+        let slot = Slot::default();
+        slot.begin(7);
+        let first = slot.generation();
+        assert!(slot.is_registered() && slot.used.iter().all(|used| used.get() != 7));
+        slot.want.set(Interest::BOTH);
+        slot.watched.set(Interest::READ);
+        slot.hint.set(Hint::Claimed);
+        slot.cookie.set(9);
+        assert_eq!(slot.missing(), Interest::WRITE);
+        slot.end(8);
+        assert!(!slot.is_registered() && !slot.ended_before(8) && slot.ended_before(9));
+        slot.begin(8);
+        assert_ne!(slot.generation(), first);
+        assert_eq!((slot.want.get(), slot.watched.get()), (Interest::NONE, Interest::NONE));
+        assert_eq!((slot.hint.get(), slot.cookie.get()), (Hint::None, 0));
+    }
+}

@@ -1,0 +1,115 @@
+//! Descriptor number → [`Slot`], and the number of the current look: what transfers read without a lock.
+
+use crate::slot::Slot;
+use crate::sys::pages::Pages;
+use nix::errno::Errno;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+struct Table {
+    slots: Pages<Slot>,
+    /// See [`look`].
+    look: AtomicU32,
+}
+
+impl Table {
+    const fn new() -> Table {
+        Table { slots: Pages::new(), look: AtomicU32::new(1) }
+    }
+}
+
+/// The one of the process.
+#[cfg(not(test))]
+#[inline(always)]
+fn table() -> &'static Table {
+    static TABLE: Table = Table::new();
+    &TABLE
+}
+
+/// Unit tests run side by side: each thread has a table of its own.
+#[cfg(test)]
+fn table() -> &'static Table {
+    thread_local!(static TABLE: &'static Table = Box::leak(Box::new(Table::new())));
+    TABLE.with(|table| *table)
+}
+
+/// The slot of a number, if one was made.
+#[inline(always)]
+pub(crate) fn slot(number: u32) -> Option<&'static Slot> {
+    table().slots.get(number)
+}
+
+/// The slot of a number as C passes it, if it is below 2^20 and one was made: two loads.
+#[inline(always)]
+pub(crate) fn near_slot(d: i64) -> Option<&'static Slot> {
+    table().slots.near(d as u64)
+}
+
+/// The slot of a number; makes it if it is missing.
+pub(crate) fn slot_or_new(number: u32) -> Result<&'static Slot, Errno> {
+    table().slots.get_or_make(number)
+}
+
+/// Calls `f` with each number that has a slot, in ascending order.
+pub(crate) fn for_each(f: impl FnMut(u32, &'static Slot)) {
+    table().slots.for_each(f);
+}
+
+/// Calls `f` with the number and slot of each registered descriptor, in ascending order.
+pub(crate) fn for_each_registered(mut f: impl FnMut(u32, &'static Slot)) {
+    for_each(|number, slot| {
+        if slot.is_registered() {
+            f(number, slot);
+        }
+    });
+}
+
+/// The number of the current look: what is used now was used in it. It counts up before the kernel is asked, and is read
+/// after a transfer: a race between the two hides a true event for one look, and never makes a false one.
+#[inline(always)]
+pub(crate) fn look() -> u32 {
+    table().look.load(Relaxed)
+}
+
+/// Begins the next look. 0 is none, for slots begin with it.
+pub(crate) fn begin_look() -> u32 {
+    let look = look().checked_add(1).unwrap_or(1);
+    table().look.store(look, Relaxed);
+    look
+}
+
+/// In a new child process.
+pub(crate) fn in_child() {
+    table().slots.in_child();
+}
+
+#[cfg(test)]
+pub(crate) fn set_look(look: u32) {
+    table().look.store(look, Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_alone_is_no_registration() {
+        let numbers = [5, 70_000, i32::MAX as u32];
+        for n in numbers {
+            assert!(slot(n).is_none());
+            slot_or_new(n).unwrap();
+            assert!(!slot(n).unwrap().is_registered());
+        }
+        slot(70_000).unwrap().begin(look());
+        let mut registered = Vec::new();
+        for_each_registered(|n, _| registered.push(n));
+        assert_eq!(registered, [70_000]);
+        assert!(near_slot(5).is_some() && near_slot(-1).is_none() && near_slot(i64::MAX).is_none());
+    }
+
+    #[test]
+    fn looks_are_never_0() {
+        set_look(u32::MAX);
+        assert_eq!(begin_look(), 1);
+        assert_eq!(begin_look(), 2);
+    }
+}
