@@ -49,6 +49,8 @@ calls! {
     Send "sendto",
     Setsockopt "setsockopt",
     Sigaction "rt_sigaction",
+    Sigpending "rt_sigpending",
+    Sigtimedwait "rt_sigtimedwait",
     Socketpair "socketpair",
     Uringenter "io_uring_enter",
     Uringsetup "io_uring_setup",

@@ -2,7 +2,7 @@
 
 use crate::fd::Fd;
 use crate::sys::message::{self, Gather};
-use crate::xfer::sigpipe;
+use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
@@ -43,10 +43,7 @@ fn or_write(
     write: impl FnOnce() -> Result<usize, Errno>,
 ) -> Result<usize, Errno> {
     match sent {
-        Err(Errno::ENOTSOCK) => {
-            sigpipe::arrange();
-            write()
-        }
+        Err(Errno::ENOTSOCK) => quietly(write),
         sent => sent,
     }
 }

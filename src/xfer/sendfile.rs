@@ -3,8 +3,9 @@
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::message::{self, Gather, TRANSFER_MAX};
+use crate::xfer::gather;
 use crate::xfer::room::{self, Room};
-use crate::xfer::{gather, sigpipe};
+use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 
 /// The part of `n` that one call can move.
@@ -18,8 +19,7 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
     if n == 0 {
         return Ok(0);
     }
-    sigpipe::arrange();
-    match message::sendfile(out, file, off, part(n)) {
+    match quietly(|| message::sendfile(out, file, off, part(n))) {
         // Files that cannot splice (on older kernels those of /proc), and such targets (append mode, some ttys).
         Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
         r => Ok(r?),
@@ -30,8 +30,7 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
 /// (`message::SENDFILE_HAS_HEADERS`). `None`, and nothing is sent: whatever stands in the way shows when they are sent
 /// by themselves.
 pub(crate) fn send_headed(out: Fd, list: &Gather, file: Fd, off: u64, n: u64) -> Option<Outcome> {
-    sigpipe::arrange();
-    match message::sendfile_headed(out, list, file, off, part(n)).map_err(Stop::from) {
+    match quietly(|| message::sendfile_headed(out, list, file, off, part(n))).map_err(Stop::from) {
         Err(Stop::Failed(_)) => None,
         moved => Some(moved),
     }
