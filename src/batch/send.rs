@@ -30,8 +30,8 @@ pub(crate) trait Carrier {
     /// Sends memory that stays as it is until the share in it is given back. `None`: it has to be copied, and so has
     /// what follows in this call.
     fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>>;
-    /// What was allowed to wait for more leaves now, because no more comes.
-    fn push_held(&mut self);
+    /// What was allowed to wait for more leaves now, because no more comes. `is_sure`: there is something that waits.
+    fn push_held(&mut self, is_sure: bool);
 }
 
 /// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
@@ -41,6 +41,7 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut list = Gather::new();
     let mut total = 0;
     let mut held = false;
+    let mut ended_early = false;
     let mut copies_only = false;
     let (stop, readiness) = loop {
         if batch.bytesleft() == 0 {
@@ -73,7 +74,7 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
                 let moved = to.file(piece);
                 if moved == Ok(0) {
                     // Older kernels hold the last segment of a file that ended early.
-                    held = true;
+                    ended_early = true;
                     break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
                 }
                 from_file = true;
@@ -103,8 +104,8 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
             Err(stop) => break (Some(stop), readiness),
         }
     };
-    if held {
-        to.push_held();
+    if held || ended_early {
+        to.push_held(held);
     }
     let outcome = match stop {
         Some(stop) if total == 0 => Err(stop),

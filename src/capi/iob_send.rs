@@ -12,7 +12,7 @@ use crate::reactor;
 use crate::trace;
 use nix::errno::Errno;
 
-fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
+fn send(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
     let batch = batch?;
     if batch.bytesleft() == 0 {
         return Ok(0);
@@ -20,7 +20,7 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
     reactor::send(Fd::new(s)?, batch)
 }
 
-/// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file that is registered with `io_fd`.
+/// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file, registered with `io_fd` or not.
 ///
 /// Goes on over all entries until everything is sent or `s` takes no more. On a descriptor in blocking mode
 /// that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
@@ -32,8 +32,8 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
 /// `iob_send` or `io_close` for `s`. (MSG_ZEROCOPY in the kernel's documentation)
 ///
 /// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
-/// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is bad, or `s` is not
-/// registered), `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
+/// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is not open),
+/// `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
 /// NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
 ///
 /// # Safety
@@ -41,7 +41,7 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iob_send(s: i64, b: *mut IoBatch) -> i64 {
     // SAFETY: the C caller's promise.
-    unsafe { watched("iob_send", s, b, || send_registered(s, Batch::new(b))) }
+    unsafe { watched("iob_send", s, b, || send(s, Batch::new(b))) }
 }
 
 /// Sends with `f`, and tells who watches.

@@ -20,14 +20,14 @@ struct Target {
     without_copy: bool,
 }
 
-/// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
+/// Sends what `fd` takes, see [`send::send`], registered or not.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
     let mut state = STATE.lock();
     // As in `transfer`.
     state.touch(fd);
-    let Some(e) = state.table.get(fd) else { return Err(Errno::EBADF.into()) };
-    let followed = e.follows(Direction::Write);
-    let without_copy = zerocopy::is_asked_for() && state.zerocopy.look(fd);
+    let registered = state.table.get(fd);
+    let followed = registered.as_ref().is_some_and(|e| e.follows(Direction::Write));
+    let without_copy = registered.is_some() && zerocopy::is_asked_for() && state.zerocopy.look(fd);
     drop(state);
     let sent = send::send(&mut Target { fd, without_copy }, batch);
     // Another thread may have made an event pending meanwhile.
@@ -83,7 +83,7 @@ impl Carrier for Target {
         sent
     }
 
-    fn push_held(&mut self) {
-        message::push_held(self.fd);
+    fn push_held(&mut self, is_sure: bool) {
+        message::push_held(self.fd, is_sure);
     }
 }

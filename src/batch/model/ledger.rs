@@ -202,7 +202,7 @@ impl Carrier for Ledger {
         Some(self.take(piece.len() as u64, more))
     }
 
-    fn push_held(&mut self) {
+    fn push_held(&mut self, _: bool) {
         self.held = false;
     }
 }

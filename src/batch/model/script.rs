@@ -169,7 +169,7 @@ impl Carrier for Script {
         None
     }
 
-    fn push_held(&mut self) {
+    fn push_held(&mut self, _: bool) {
         self.held = false;
     }
 }

@@ -87,8 +87,8 @@ impl Carrier for Keeper {
         Some(n)
     }
 
-    fn push_held(&mut self) {
-        self.script.push_held();
+    fn push_held(&mut self, is_sure: bool) {
+        self.script.push_held(is_sure);
     }
 }
 

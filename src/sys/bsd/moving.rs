@@ -62,7 +62,7 @@ pub(in crate::sys) fn send_without_copy(_: Fd, _: Source, _: c_int) -> isize {
 }
 
 /// Nothing is held back.
-pub(crate) fn push_held(_: Fd) {}
+pub(crate) fn push_held(_: Fd, _: bool) {}
 
 /// Tells the kernel that a range of a file will be read soon, where it can be told.
 pub(crate) fn read_ahead(file: Fd, off: u64, n: u64) {
