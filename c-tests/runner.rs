@@ -2,7 +2,7 @@
 //!
 //! | directory | a trial | proves |
 //! |---|---|---|
-//! | `behaviour/*.c` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
+//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |

@@ -321,8 +321,10 @@ int64 io_sendfile(int64 s, int64 fd, uint64 off, uint64 n);
 
 /*
  Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
- passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
- offered; the next call for the same `s`, `fd` and position offers the untaken bytes at the same address.
+ passed on. Each piece offered ends at a multiple of 16 KiB or earlier, and can be read until `cb` returns or closes `s`
+ or `fd`. Stops when `cb` takes less than it is offered; the next call for the same `s`, `fd` and position offers the
+ untaken bytes at the same address. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`, which passes through
+ unchanged; the next call then begins as this one did.
 
  Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
  -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe

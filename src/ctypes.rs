@@ -72,7 +72,7 @@ pub struct IobEntry {
     /// Bytes not yet sent.
     pub n: u64,
     /// Called once with the entry's address when the batch lets go of it; may be NULL.
-    pub cleanup: Option<unsafe extern "C" fn(*mut IobEntry)>,
+    pub cleanup: Option<unsafe extern "C-unwind" fn(*mut IobEntry)>,
 }
 
 /// [`IobEntry::kind`] of memory.
@@ -117,11 +117,11 @@ pub struct IoMux {
 }
 
 /// A filter: takes up to `n` bytes and says how many it took, 0 for end of file, -1 with errno for errors.
-pub type WriteCallback = Option<unsafe extern "C" fn(s: i64, buf: *const c_void, n: u64) -> i64>;
+pub type WriteCallback = Option<unsafe extern "C-unwind" fn(s: i64, buf: *const c_void, n: u64) -> i64>;
 
 /// A filter for whole pieces of files, as `SSL_sendfile` is one.
 pub type SendfileCallback =
-    Option<unsafe extern "C" fn(s: i64, fd: i64, off: u64, n: u64, cb: WriteCallback) -> i64>;
+    Option<unsafe extern "C-unwind" fn(s: i64, fd: i64, off: u64, n: u64, cb: WriteCallback) -> i64>;
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {

@@ -67,6 +67,20 @@ pub(crate) fn compiler() -> Command {
     cc
 }
 
+/// The same for C++. With `CC` goes what is wanted of it: its options, and clang's own compiler for C++.
+fn compiler_for_cpp() -> Command {
+    let words = env::var("CC").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let c = words.next().unwrap_or("cc");
+    let mut cpp = Command::new(match c {
+        "cc" => "c++".into(),
+        _ if c.contains("clang") => c.replacen("clang", "clang++", 1),
+        _ => c.replacen("gcc", "g++", 1),
+    });
+    cpp.args(words);
+    cpp
+}
+
 /// What the compiler says of a source that is an example and nobody runs; `None` if it is silent.
 pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>, String> {
     let mut cc = Command::new("cc");
@@ -81,8 +95,11 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let directory = place::output().join(owner).join(kind);
     fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let program = directory.join(place::stem(source));
-    let mut cc = compiler();
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
+    let (mut cc, standard) = match source.extension() {
+        Some(extension) if extension == "cc" => (compiler_for_cpp(), "-std=c++17"),
+        _ => (compiler(), "-std=c11"),
+    };
+    cc.args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
     cc.arg("-I").arg(place::c_tests());
     match with {
         With::Ours => {

@@ -5,10 +5,11 @@ use crate::batch::{Batch, window};
 use crate::ctypes::FROM_FILE;
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
-use crate::xfer::file::{self, Window};
+use crate::sys::A_BUG;
+use crate::sys::guard::guard;
+use crate::xfer::file;
 use nix::errno::Errno;
 use std::ffi::c_int;
-use std::{mem, ptr};
 
 /// The program's side. Both may do anything with the library, this very batch included.
 pub(crate) trait Filter {
@@ -27,10 +28,9 @@ pub(crate) trait Filter {
 /// descriptor.
 ///
 /// If the filter itself resets or sends the batch, the call ends there: what the filter says it took is reported,
-/// the batch stays as the filter left it.
+/// the batch stays as the filter left it. If the filter never returns, the batch is as it was before the call.
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome<u64> {
     let mut total = 0;
-    let mut window = Window::default();
     let stop = loop {
         if batch.bytesleft() == 0 {
             break None;
@@ -43,7 +43,7 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             let (taken, still_there) = watched(batch, &place, || filter.take(bytes, place.n));
             Ok(Offer { asked: place.n, taken, still_there })
         } else {
-            offer_file(batch, &place, closing, &mut window, filter)
+            offer_file(batch, &place, closing, filter)
         };
         let (asked, taken, still_there) = match offer {
             Ok(Offer { asked, taken: Ok(taken), still_there }) => (asked, taken, still_there),
@@ -95,14 +95,12 @@ struct Offer {
     still_there: bool,
 }
 
-/// Makes one offer from a file entry. Fails if there is nothing to offer. `window` is empty before and after; its
-/// memory serves all entries of a call.
+/// Makes one offer from a file entry. Fails if there is nothing to offer.
 #[inline(never)]
 fn offer_file(
     batch: Batch,
     place: &Place,
     closing: Cleanup,
-    window: &mut Window,
     filter: &mut impl Filter,
 ) -> Result<Offer, Stop> {
     let Some(e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
@@ -112,31 +110,24 @@ fn offer_file(
         let (taken, still_there) = watched(batch, place, || filter.take_file(fd, place.offset, place.n));
         return Ok(Offer { asked: place.n, taken, still_there });
     }
-    let file = Fd::new(fd)?;
     if !is_ours {
+        let file = Fd::new(fd)?;
         let target = filter.target();
-        let feed =
-            || file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n as u64));
+        let feed = || file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n));
         let (taken, still_there) = watched(batch, place, feed);
         return Ok(Offer { asked: place.n, taken, still_there });
     }
-    // While the filter looks at the window it is ours, so that a reset from inside does not free it.
     // SAFETY: `may_have_one` says that it is an entry of `item::file`.
-    if let Some(kept) = unsafe { window::take(e) } {
-        *window = kept;
-    }
-    let bytes = window.at(file, place.offset, place.n)?;
-    let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len() as u64);
-    let (taken, still_there) = watched(batch, place, || filter.take(bytes, n));
-    if still_there
-        && taken != Ok(n)
-        && let Some(e) = batch.entry(place.i)
-    {
+    let offered = guard(Err(A_BUG.0.into()), || unsafe { window::offer(e, fd, place.offset, place.n) });
+    let (bytes, asked) = offered?;
+    let (taken, still_there) = watched(batch, place, || filter.take(bytes, asked));
+    if let (true, Some(e)) = (still_there, batch.entry(place.i)) {
+        let done = taken.unwrap_or(0);
+        let refused_at = (done < asked).then(|| place.offset.wrapping_add(done));
         // SAFETY: it is the entry of before, one of `item::file`.
-        unsafe { window::put(e, mem::take(window)) };
+        guard((), || unsafe { window::settle(e, refused_at, place.n.saturating_sub(done)) });
     }
-    window.clear();
-    Ok(Offer { asked: n, taken, still_there })
+    Ok(Offer { asked, taken, still_there })
 }
 
 /// Lets the filter look at an entry. Also tells whether it is still there, as it was: the filter may have added

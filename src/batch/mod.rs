@@ -28,11 +28,15 @@ use std::slice;
 /// In `headroom` of the array: release entries as soon as they are sent. The field is 0 in every batch that
 /// was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which lies
 /// behind the 64 bytes that an older program has.
-const AUTOFREE: usize = 0x6f77_6661;
+const AUTOFREE: usize = 0x2f77_0000;
 
-/// There as well while the program may do anything to the batch: a filter looks at an entry, or a clean-up function
-/// runs. A reset wipes it out, so it shows even if what is queued then looks like what was there.
+/// There as well while a filter looks at an entry, which may do anything to the batch. A filter that never comes back
+/// leaves it there, which does no harm.
 const LOOKING: usize = 0x8000_0000;
+
+/// There as well: how often the batch was reset under a filter's eyes. So a reset shows even if what is queued then looks
+/// like what was there.
+const RESETS: usize = 0xffff;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
 
@@ -90,7 +94,7 @@ impl Batch {
     }
 
     fn autofree(self) -> bool {
-        self.with_array(|b| b.headroom & !LOOKING == AUTOFREE)
+        self.with_array(|b| b.headroom & !(LOOKING | RESETS) == AUTOFREE)
     }
 
     #[inline]
@@ -193,28 +197,48 @@ impl Batch {
     fn drop_gone(self) -> bool {
         let (gone, len) = (self.next(), self.len());
         let are_most = gone > len / 2 && gone <= len;
-        if are_most {
-            self.with_array(|b| array::shift(b, ENTRY, gone as u64));
-            self.set_next(0);
+        let may_go = are_most && (0..gone).all(|i| !self.is_held(i));
+        if may_go {
+            self.forget_gone();
         }
-        are_most
+        may_go
     }
 
-    /// Runs `f`, which may do anything to the batch. Also tells whether the batch was not reset meanwhile; then its
-    /// entries are where they were.
+    /// Whether entry `i` is still to be let go of.
+    fn is_held(self, i: usize) -> bool {
+        // SAFETY: an entry of the array; a short look, during which nothing else runs.
+        self.entry(i).is_some_and(|e| unsafe { (*e).cleanup.is_some() })
+    }
+
+    /// Takes the entries that are gone out of the array, and the array out of a batch that has no others.
+    fn forget_gone(self) {
+        let (gone, len) = (self.next(), self.len());
+        if gone == 0 {
+            return;
+        }
+        self.set_next(0);
+        if gone < len {
+            return self.with_array(|b| array::shift(b, ENTRY, gone as u64));
+        }
+        self.with_array(|b| {
+            // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
+            unsafe { block::free(b.p.cast(), b.allocated) };
+            (b.p, b.allocated, b.initialized) = (ptr::null_mut(), 0, 0);
+        });
+    }
+
+    /// Runs `f`, which may do anything to the batch, or never come back. Also tells whether the batch was not reset
+    /// meanwhile; then its entries are where they were.
     #[inline(always)]
     fn marked<R>(self, f: impl FnOnce() -> R) -> (R, bool) {
         let before = self.with_array(|b| b.headroom);
         self.with_array(|b| b.headroom = before | LOOKING);
         let result = f();
-        let not_reset = self.with_array(|b| {
-            let not_reset = b.headroom & LOOKING != 0;
-            if not_reset {
-                // Of a call further out, the mark stays.
-                b.headroom = before;
-            }
-            not_reset
-        });
+        let not_reset = self.with_array(|b| b.headroom == before | LOOKING);
+        if before & LOOKING == 0 {
+            // Of a call further out, the mark stays.
+            self.with_array(|b| b.headroom = if not_reset { before } else { 0 });
+        }
         (result, not_reset)
     }
 
@@ -274,16 +298,17 @@ impl Batch {
         }
     }
 
-    #[cold]
+    /// Lets go of entries that are gone, in the order in which they were added.
+    #[inline]
     fn release_range(self, from: usize, to: usize) {
-        for i in from..to {
-            // Read afresh each time: a clean-up function may have added to the batch.
+        let mut i = from;
+        // Looked at afresh each time: a clean-up function may have added to the batch, sent or reset it. Whatever is gone
+        // then is to be let go of, too.
+        while i < to && i < self.next() {
             let Some(e) = self.entry(i) else { return };
-            // SAFETY: an entry of the array, complete and released here for good.
-            let ((), not_reset) = self.marked(|| unsafe { item::release(e) });
-            if !not_reset {
-                return;
-            }
+            // SAFETY: an entry of the array that is gone; each is released once.
+            unsafe { item::release(e) };
+            i += 1;
         }
     }
 
@@ -292,24 +317,40 @@ impl Batch {
     pub(crate) fn is_pristine(self) -> bool {
         // SAFETY: `new` requires a valid structure.
         let b = unsafe { &*self.raw() };
-        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0
+        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0 && b.b.headroom == 0
     }
 
-    /// Lets go of everything, in the order in which it was added, and leaves an empty batch that keeps its
-    /// autofree marker.
+    /// Lets go of everything, in the order in which it was added, and leaves an empty batch. What a clean-up function adds
+    /// meanwhile is queued in it.
+    ///
+    /// An entry stays in the batch, as one that is gone, until it is let go of: a clean-up function that never comes back
+    /// leaves the others there for the next reset.
     pub(crate) fn reset(self) {
-        let headroom = if self.autofree() { AUTOFREE } else { 0 };
-        let (first, allocated) = self.with_array(|b| (b.p.cast::<IobEntry>(), b.allocated));
         let len = self.len();
-        // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.
-        // SAFETY: `new` requires a valid structure.
-        unsafe { self.raw().write(empty(headroom)) };
-        for i in 0..len {
-            // SAFETY: the block is not the batch's any more, so each entry is released here and never again.
-            unsafe { item::release(first.wrapping_add(i)) };
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
+        let b = unsafe { &mut *self.raw() };
+        (b.bytesleft, b.next, b.bufs, b.files) = (0, len as c_long, 0, 0);
+        b.b.headroom = match b.b.headroom & LOOKING {
+            0 => 0,
+            _ => LOOKING | (b.b.headroom.wrapping_add(1) & RESETS),
+        };
+        if len == 0 {
+            // A block without entries, or a failed array.
+            self.set_next(1);
+        } else {
+            self.release_range(0, len);
         }
-        // SAFETY: as above; an array's block is `malloc` memory.
-        unsafe { block::free(first.cast(), allocated) };
+        self.forget_gone();
+    }
+
+    /// [`Batch::reset`] until nothing is left of what clean-up functions add.
+    pub(crate) fn reset_for_good(self) {
+        loop {
+            self.reset();
+            if self.len() == 0 {
+                return;
+            }
+        }
     }
 }
 

@@ -93,7 +93,7 @@ unsafe fn release(p: NonNull<Pinned>) {
 }
 
 /// The clean-up function of an entry that is pinned.
-unsafe extern "C" fn unpin(e: *mut IobEntry) {
+unsafe extern "C-unwind" fn unpin(e: *mut IobEntry) {
     // SAFETY: the batch calls it once, with an entry that `Pin::of` gave this function to.
     drop(unsafe { share(e) });
 }

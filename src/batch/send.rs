@@ -5,6 +5,7 @@ use crate::batch::pin::Pin;
 use crate::batch::plan::{Piece, Small, Step, Ways, next_step};
 use crate::buf::Source;
 use crate::outcome::{Outcome, Readiness, Stop};
+use crate::sys::guard::guard;
 use crate::sys::message::Gather;
 use crate::xfer::sendfile;
 use nix::errno::Errno;
@@ -34,11 +35,34 @@ pub(crate) trait Carrier {
     fn push_held(&mut self, is_sure: bool);
 }
 
+/// What one call of the kernel, or two, came to.
+struct Moved {
+    /// Bytes that were offered.
+    asked: usize,
+    /// Bytes that went.
+    outcome: Outcome,
+    /// The last of them were allowed to wait for more.
+    more: bool,
+    from_file: bool,
+}
+
+/// One step.
+enum Turn {
+    /// The fields contradict each other.
+    Nothing,
+    /// A file has no more bytes, and should.
+    EndedEarly,
+    /// From now on everything is copied.
+    CopiesOnly,
+    Moved(Moved),
+}
+
 /// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
 /// that ends before its piece does is `EIO`, once everything before the gap is sent. Resets the batch when
 /// nothing is left.
+///
+/// Clean-up functions run between the steps, where nothing is held: they may never come back.
 pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
-    let mut list = Gather::new();
     let mut total = 0;
     let mut held = false;
     let mut ended_early = false;
@@ -47,52 +71,26 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         if batch.bytesleft() == 0 {
             break (None, Readiness::Stands);
         }
-        let mut ways = to.ways();
-        ways.without_copy &= !copies_only;
-        let mut from_file = false;
-        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list, ways)) {
-            // The fields contradict each other. Better an error than an endless 0.
-            Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
-            Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
-            Step::Around { small, more } => match to.around(&mut list, small, more) {
-                Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
-                None => {
-                    list.truncate(small.gap);
-                    (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
-                }
-            },
-            Step::Pinned { skipped, n, more } => {
-                match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
-                    Some(moved) => (n, moved.map_err(Stop::from), more),
-                    None => {
-                        copies_only = true;
-                        continue;
-                    }
-                }
-            }
-            Step::File(piece) => {
-                let moved = to.file(piece);
-                if moved == Ok(0) {
+        let Moved { asked, outcome, more, from_file } =
+            match guard(Turn::Nothing, || take_turn(to, batch, copies_only)) {
+                Turn::Moved(moved) => moved,
+                // Better an error than an endless 0.
+                Turn::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
+                Turn::EndedEarly => {
                     // Older kernels hold the last segment of a file that ended early.
                     ended_early = true;
                     break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
                 }
-                from_file = true;
-                (sendfile::part(piece.n), moved, false)
-            }
-            Step::Headed(piece) => match to.headed(&list, piece) {
-                Some(moved) => {
-                    from_file = true;
-                    (list.bytes() + sendfile::part(piece.n), moved, false)
+                Turn::CopiesOnly => {
+                    copies_only = true;
+                    continue;
                 }
-                None => (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true),
-            },
-        };
+            };
         let readiness = match from_file {
-            true => Readiness::after_file(moved, asked),
-            false => Readiness::after(moved, asked),
+            true => Readiness::after_file(outcome, asked),
+            false => Readiness::after(outcome, asked),
         };
-        match moved {
+        match outcome {
             Ok(k) => {
                 total += k as u64;
                 held = more && k == asked;
@@ -105,11 +103,46 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         }
     };
     if held || ended_early {
-        to.push_held(held);
+        guard((), || to.push_held(held));
     }
     let outcome = match stop {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     };
     Sent { outcome, readiness }
+}
+
+#[inline(always)]
+fn take_turn(to: &mut impl Carrier, batch: Batch, copies_only: bool) -> Turn {
+    let mut list = Gather::new();
+    let mut ways = to.ways();
+    ways.without_copy &= !copies_only;
+    let moved = |asked, outcome, more, from_file| Turn::Moved(Moved { asked, outcome, more, from_file });
+    match batch.with_unsent(|entries| next_step(entries, &mut list, ways)) {
+        Step::Nothing => Turn::Nothing,
+        Step::Buffers { more } => {
+            moved(list.bytes(), to.buffers(&list, more).map_err(Stop::from), more, false)
+        }
+        Step::Around { small, more } => match to.around(&mut list, small, more) {
+            Some(went) => moved(list.bytes(), went.map_err(Stop::from), more, false),
+            None => {
+                list.truncate(small.gap);
+                moved(list.bytes(), to.buffers(&list, true).map_err(Stop::from), true, false)
+            }
+        },
+        Step::Pinned { skipped, n, more } => {
+            match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
+                Some(went) => moved(n, went.map_err(Stop::from), more, false),
+                None => Turn::CopiesOnly,
+            }
+        }
+        Step::File(piece) => match to.file(piece) {
+            Ok(0) => Turn::EndedEarly,
+            outcome => moved(sendfile::part(piece.n), outcome, false, true),
+        },
+        Step::Headed(piece) => match to.headed(&list, piece) {
+            Some(outcome) => moved(list.bytes() + sendfile::part(piece.n), outcome, false, true),
+            None => moved(list.bytes(), to.buffers(&list, true).map_err(Stop::from), true, false),
+        },
+    }
 }

@@ -1,23 +1,30 @@
-//! What a filter was offered of a file and did not take, kept in the file's entry.
+//! What a filter is offered of a file, kept in the file's entry.
 //!
 //! The entry is the right owner: it moves with the batch, and what resets the batch drops the window, so no
-//! other file's bytes can ever be served in its place. The `buf` field, which a file entry does not need,
-//! holds it. Entries that libowfat's own code made may have anything there; ours are known by their clean-up
-//! function.
+//! other file's bytes can ever be served in its place. It is the owner also while the filter looks, which may never come
+//! back from that. The `buf` field, which a file entry does not need, holds it. Entries that libowfat's own code made may
+//! have anything there; ours are known by their clean-up function.
 
 use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
+use crate::fd::Fd;
+use crate::outcome::Stop;
 use crate::sys::mem;
-use crate::xfer::file::Window;
+use crate::xfer::window::Window;
 use std::ptr;
 
 /// The clean-up function of a file entry that does not own its descriptor.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe extern "C" fn drop_window(e: *mut IobEntry) {
-    // SAFETY: the caller vouches for the entry.
-    drop(unsafe { take(e) });
+pub(crate) unsafe extern "C-unwind" fn drop_window(e: *mut IobEntry) {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or what `offer` left, and is taken once.
+    unsafe {
+        let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
+        if !kept.is_null() {
+            drop(Box::from_raw(kept));
+        }
+    }
 }
 
 /// Whether the entry is one of ours; `closing` is the clean-up function of those that own their descriptor.
@@ -25,27 +32,37 @@ pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
 }
 
-/// Takes the window out of the entry, if it has one.
+/// Where the file's next bytes are, and how many: at most `n` of `fd` from `off` on. They stay there until the entry is
+/// released or [`settle`] lets them go.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe fn take(e: *mut IobEntry) -> Option<Window> {
-    // SAFETY: the caller vouches for the entry; `buf` is NULL or what `put` left, and is taken once.
-    unsafe {
-        let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
-        if kept.is_null() { None } else { Some(*Box::from_raw(kept)) }
-    }
+pub(crate) unsafe fn offer(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
+    let file = Fd::new(fd)?;
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    let window = unsafe {
+        if (*e).buf.is_null() {
+            (*e).buf = Box::into_raw(mem::boxed(Window::default())?).cast_const().cast();
+        }
+        &mut *(*e).buf.cast_mut().cast::<Window>()
+    };
+    let bytes = window.at(file, off, n)?;
+    Ok((bytes.as_ptr(), bytes.len() as u64))
 }
 
-/// Puts a window into an entry that has none. Without memory for that the filter is offered a fresh copy.
+/// After an offer: what begins at `refused_at` was not taken, and stays. With all taken, and none `left` of the entry,
+/// nothing does.
 ///
 /// # Safety
-/// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe fn put(e: *mut IobEntry, window: Window) {
-    // SAFETY: the caller vouches for the entry.
-    let vacant = unsafe { (*e).buf.is_null() };
-    if vacant && let Ok(room) = mem::boxed(window) {
-        // SAFETY: as above.
-        unsafe { (*e).buf = Box::into_raw(room).cast_const().cast() };
+/// As for [`offer`].
+pub(crate) unsafe fn settle(e: *mut IobEntry, refused_at: Option<u64>, left: u64) {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    unsafe {
+        match (refused_at, (*e).buf.cast_mut().cast::<Window>()) {
+            (_, kept) if kept.is_null() => {}
+            (Some(off), kept) => (*kept).keep(off),
+            (None, _) if left == 0 => drop_window(e),
+            (None, _) => {}
+        }
     }
 }

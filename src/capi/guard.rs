@@ -1,40 +1,4 @@
-//! No panic leaves the library, and no thread is cancelled inside it.
-//!
-//! In a release there is no panic to be caught (`c-tests/layout/panics.sh`), and the optimiser takes most of this away.
-//! It is for all other builds, whose compiler proves less.
+//! What stands around each C function; see [`crate::sys::guard`]. A function that calls one of the program's has no guard
+//! of its own and is `extern "C-unwind"`: what it calls guards the pieces between the calls.
 
-use crate::sys::A_BUG;
-use crate::sys::thread::Uncancelled;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Runs `f`, which makes system calls. A panic in it is a bug of ours; the caller, who never asked for a Rust library, gets
-/// `on_panic` with errno [`A_BUG`] instead of a dead process.
-pub(crate) fn guard<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
-    let _uncancelled = Uncancelled::begin();
-    caught(on_panic, f)
-}
-
-/// [`guard`] for an `f` that makes no system call of the C library and so cannot be cancelled.
-pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
-    caught(on_panic, f)
-}
-
-fn caught<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
-        A_BUG.0.set();
-        on_panic
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nix::errno::Errno;
-
-    #[test]
-    fn a_panic_becomes_an_error_code() {
-        assert_eq!(guard(-3, || -> i64 { panic!("on purpose") }), -3);
-        assert_eq!(Errno::last(), Errno::ENOTRECOVERABLE);
-        assert_eq!(guard(-3, || 7), 7);
-    }
-}
+pub(crate) use crate::sys::guard::{guard, guard_state};

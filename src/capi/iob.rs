@@ -55,14 +55,16 @@ fn make(hint: usize, autofree: bool) -> *mut IoBatch {
 }
 
 /// Clean-up of `iob_addfile_close`.
-pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
+pub(super) unsafe extern "C-unwind" fn close_file(e: *mut IobEntry) {
     // SAFETY: the batch calls it once with a live entry that `item::file` made.
     let fd = unsafe {
         drop_window(e);
         (*e).fd
     };
-    // A number that was never open fails at the sends; there is nobody to tell here.
-    let _ = Fd::new(fd).and_then(reactor::close);
+    guard((), || {
+        // A number that was never open fails at the sends; there is nobody to tell here.
+        let _ = Fd::new(fd).and_then(reactor::close);
+    });
 }
 
 /// # Safety
@@ -154,8 +156,8 @@ pub unsafe extern "C" fn iob_init(b: *mut IoBatch, hint_entries: usize) -> c_int
     guard(-1, || unsafe { init_result(b, false, hint_entries) })
 }
 
-/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark survives
-/// `iob_reset`. (libowfat 0.34)
+/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark does not
+/// survive `iob_reset`, nor a send that completes. (libowfat 0.34)
 ///
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.
@@ -243,7 +245,7 @@ pub unsafe extern "C" fn iob_addbuf_internal(
     b: *mut IoBatch,
     buf: *const c_void,
     n: u64,
-    cleanup: Option<unsafe extern "C" fn(*mut IobEntry)>,
+    cleanup: Option<unsafe extern "C-unwind" fn(*mut IobEntry)>,
 ) -> c_int {
     guard(0, || {
         // SAFETY: the C caller's promise.
@@ -282,37 +284,35 @@ pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n
     unsafe { add_file(b, fd, off, n, close_file) }
 }
 
-#[inline(never)]
-fn reset(batch: Batch) {
-    guard((), || batch.reset());
-}
-
 /// Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
-/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
-/// allowed inside its clean-up functions. NULL: nothing.
+/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there. What a
+/// clean-up function adds to the batch meanwhile is queued in it. If a clean-up function leaves by an exception,
+/// `pthread_exit` or `longjmp`, the next reset goes on behind it. NULL: nothing.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
+pub unsafe extern "C-unwind" fn iob_reset(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
     match unsafe { Batch::new(b) } {
-        Ok(batch) if !batch.is_pristine() => reset(batch),
+        Ok(batch) if !batch.is_pristine() => batch.reset(),
         _ => {}
     }
 }
 
-/// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. NULL: nothing.
+/// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. What clean-up functions add
+/// meanwhile is let go of, too. NULL: nothing.
 ///
 /// # Safety
 /// `b` is NULL or came from `iob_new` or `iob_new_autofree`, and is not used afterwards.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_free(b: *mut IoBatch) {
+pub unsafe extern "C-unwind" fn iob_free(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
-    guard((), || unsafe {
-        iob_reset(b);
-        mem::free(b.cast());
-    });
+    if let Ok(batch) = unsafe { Batch::new(b) } {
+        batch.reset_for_good();
+        // SAFETY: as above.
+        unsafe { mem::free(b.cast()) };
+    }
 }
 
 /// Asks the kernel to read ahead the next `bytes` bytes of queued file content. Only a hint: it never fails,

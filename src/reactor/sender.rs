@@ -9,6 +9,7 @@ use crate::buf::Source;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::{Outcome, Readiness};
+use crate::sys::guard::guard;
 use crate::sys::message::{self, Gather};
 use crate::sys::thread::single_threaded;
 use crate::xfer::{gather, sendfile};
@@ -22,17 +23,20 @@ struct Target {
 
 /// Sends what `fd` takes, see [`send::send`], registered or not.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
-    let mut state = STATE.lock();
-    // As in `transfer`.
-    state.touch(fd);
-    let registered = state.table.get(fd);
-    let followed = registered.as_ref().is_some_and(|e| e.follows(Direction::Write));
-    let without_copy = registered.is_some() && zerocopy::is_asked_for() && state.zerocopy.look(fd);
-    drop(state);
+    let (followed, without_copy) = guard((true, false), || {
+        let mut state = STATE.lock();
+        // As in `transfer`.
+        state.touch(fd);
+        let registered = state.table.get(fd);
+        let followed = registered.as_ref().is_some_and(|e| e.follows(Direction::Write));
+        let without_copy = registered.is_some() && zerocopy::is_asked_for() && state.zerocopy.look(fd);
+        (followed, without_copy)
+    });
+    // No guard and no lock here: clean-up functions run inside.
     let sent = send::send(&mut Target { fd, without_copy }, batch);
     // Another thread may have made an event pending meanwhile.
     if followed || without_copy || !single_threaded() {
-        note(fd, sent.readiness);
+        guard((), || note(fd, sent.readiness));
     }
     sent.outcome
 }

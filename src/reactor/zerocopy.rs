@@ -196,7 +196,7 @@ mod tests {
         static RELEASED: AtomicUsize = const { AtomicUsize::new(0) };
     }
 
-    unsafe extern "C" fn count(_: *mut IobEntry) {
+    unsafe extern "C-unwind" fn count(_: *mut IobEntry) {
         RELEASED.with(|r| r.fetch_add(1, Ordering::Relaxed));
     }
 

@@ -29,6 +29,7 @@ pub(crate) mod env;
 pub(crate) mod epoll;
 pub(crate) mod eventcount;
 pub(crate) mod fork;
+pub(crate) mod guard;
 #[cfg(any(test, not(target_os = "linux")))]
 pub(crate) mod kevent;
 #[cfg(not(target_os = "linux"))]

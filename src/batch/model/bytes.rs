@@ -107,7 +107,7 @@ impl Run<'_> {
             }
         }
         assert_eq!(u128::from(self.batch.bytesleft()), self.owners.left());
-        assert_eq!(self.batch.autofree(), self.setting.autofree);
+        assert_eq!(self.batch.autofree(), self.setting.autofree && !self.owners.was_empty);
         if self.stream.is_empty() {
             assert_eq!(seen(self.batch), (0, 0, 0, 0, vec![]));
         }

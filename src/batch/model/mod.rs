@@ -54,6 +54,8 @@ struct Owners {
     queued: u128,
     sent: u128,
     in_batch: VecDeque<(u128, u64)>,
+    /// The mark of a batch with autofree ends when it is reset, or sent in full.
+    was_empty: bool,
 }
 
 impl Owners {
@@ -73,18 +75,19 @@ impl Owners {
         let all = self.left() == 0;
         let mut expected = Vec::new();
         while let Some(&(end, note)) = self.in_batch.front()
-            && (all || (autofree && end <= self.sent))
+            && (all || (autofree && !self.was_empty && end <= self.sent))
         {
             expected.push(note);
             self.in_batch.pop_front();
         }
         assert_eq!(released(), expected);
+        self.was_empty |= all && n > 0;
     }
 
     /// Everything was let go of.
     fn reset(&mut self) {
         let expected: Vec<u64> = self.in_batch.drain(..).map(|(_, note)| note).collect();
         assert_eq!(released(), expected);
-        *self = Owners::default();
+        *self = Owners { was_empty: true, ..Owners::default() };
     }
 }

@@ -27,14 +27,14 @@ thread_local! {
 }
 
 /// Clean-up function of owned buffers: notes the original length, by which the tests know an entry.
-pub(in crate::batch) unsafe extern "C" fn note_buffer(e: *mut IobEntry) {
+pub(in crate::batch) unsafe extern "C-unwind" fn note_buffer(e: *mut IobEntry) {
     // SAFETY: called by the batch with a live entry.
     let n = unsafe { (*e).offset + (*e).n };
     RELEASED.with_borrow_mut(|r| r.push(n));
 }
 
 /// Clean-up function of owned files: notes the end of the piece.
-pub(in crate::batch) unsafe extern "C" fn note_file(e: *mut IobEntry) {
+pub(in crate::batch) unsafe extern "C-unwind" fn note_file(e: *mut IobEntry) {
     // SAFETY: called by the batch with a live entry of `item::file`.
     unsafe {
         drop_window(e);

@@ -51,6 +51,11 @@ pub(in crate::sys) fn write_nowait(_: Fd, _: Source) -> isize {
     lacks()
 }
 
+/// One read after the other serves as well.
+pub(in crate::sys) fn read_scattered(_: Fd, _: &mut [&mut [MaybeUninit<u8>]], _: off_t) -> isize {
+    lacks()
+}
+
 /// Nobody says what the page cache has.
 pub(in crate::sys) fn read_cached(_: Fd, _: &mut [MaybeUninit<u8>], _: off_t) -> isize {
     lacks()

@@ -40,6 +40,19 @@ pub(in crate::sys) fn write_nowait(fd: Fd, s: Source) -> isize {
     unsafe { wide::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
 }
 
+/// pread(2) into several rooms, one after the other.
+pub(in crate::sys) fn read_scattered(file: Fd, rooms: &mut [&mut [MaybeUninit<u8>]], off: off_t) -> isize {
+    count(Call::Preadv);
+    let mut list = [const { iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; 8];
+    let mut n = 0;
+    for (v, room) in list.iter_mut().zip(rooms) {
+        *v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+        n += 1;
+    }
+    // SAFETY: the vectors name `rooms`.
+    unsafe { wide::preadv2(file.raw(), list.as_ptr(), n, off, 0) }
+}
+
 /// pread(2) of what the page cache has.
 pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: off_t) -> isize {
     count(Call::Preadv);
