@@ -5,13 +5,16 @@
 
 B_BATCH(b)
 
+/* A raw socket hears what others send to the same address. */
+static in_addr_t own_loopback_address(void) { return htonl(INADDR_LOOPBACK + ((in_addr_t)getpid() << 2 & 0xfffffc)); }
+
 /* d[0] sends to d[1]; both are registered or not, as the case says. */
 static void udp_pair(int family, int type, int protocol, int64 d[2]) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
   memset(&address, 0, sizeof address);
   address.ss_family = (sa_family_t)family;
-  if (family == AF_INET) ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (family == AF_INET) ((struct sockaddr_in *)&address)->sin_addr.s_addr = own_loopback_address();
   if (family == AF_INET6) ((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_loopback;
   d[0] = socket(family, type, protocol);
   d[1] = socket(family, type, protocol);

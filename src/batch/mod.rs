@@ -20,7 +20,7 @@ use crate::batch::pin::Pin;
 use crate::buf::Source;
 use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
 use nix::errno::Errno;
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -39,6 +39,24 @@ const LOOKING: usize = 0x8000_0000;
 const RESETS: usize = 0xffff;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
+
+/// An entry of a batch, as it was when it was looked at.
+struct Place {
+    i: usize,
+    /// Bytes that the array must have for it.
+    end: u64,
+    kind: c_int,
+    /// Of a buffer.
+    bytes: *const u8,
+    offset: u64,
+    n: u64,
+}
+
+/// The marks of a batch before a filter looks at its entries, and meanwhile.
+struct Look {
+    before: usize,
+    during: usize,
+}
 
 /// A caller's `io_batch`.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +80,9 @@ impl Batch {
             return Ok(());
         }
         self.with_array(|b| {
+            if u64::from(hint) * ENTRY <= block::SIZE {
+                return block::begin(b).then_some(()).ok_or(Errno::ENOMEM);
+            }
             array::allocate(b, ENTRY, i64::from(hint - 1))?;
             array::truncate(b, ENTRY, 0);
             Ok(())
@@ -227,19 +248,61 @@ impl Batch {
         });
     }
 
-    /// Runs `f`, which may do anything to the batch, or never come back. Also tells whether the batch was not reset
-    /// meanwhile; then its entries are where they were.
+    /// A filter is going to look at entries.
     #[inline(always)]
-    fn marked<R>(self, f: impl FnOnce() -> R) -> (R, bool) {
-        let before = self.with_array(|b| b.headroom);
-        self.with_array(|b| b.headroom = before | LOOKING);
-        let result = f();
-        let not_reset = self.with_array(|b| b.headroom == before | LOOKING);
-        if before & LOOKING == 0 {
+    fn begin_looking(self) -> Look {
+        self.with_array(|b| {
+            let before = b.headroom;
+            b.headroom = before | LOOKING;
+            Look { before, during: b.headroom }
+        })
+    }
+
+    #[inline(always)]
+    fn end_looking(self, look: Look) {
+        if look.before & LOOKING == 0 {
             // Of a call further out, the mark stays.
-            self.with_array(|b| b.headroom = if not_reset { before } else { 0 });
+            self.with_array(|b| b.headroom = if b.headroom == look.during { look.before } else { 0 });
         }
-        (result, not_reset)
+    }
+
+    /// The first entry with unsent bytes.
+    #[inline(always)]
+    fn first_unsent(self) -> Option<Place> {
+        // SAFETY: `new` requires a valid structure; nothing else runs while it is looked at.
+        let b = unsafe { &*self.raw() };
+        let mut i = self.next();
+        let mut end = (i as u64 + 1).saturating_mul(ENTRY);
+        let mut e = b.b.p.cast::<IobEntry>().wrapping_add(i);
+        while end <= b.b.initialized && !b.b.p.is_null() {
+            // SAFETY: one of the array's entries, all of which are initialised.
+            let found = unsafe { &*e };
+            if found.n > 0 {
+                let bytes = found.buf.cast::<u8>().wrapping_add(found.offset as usize);
+                return Some(Place { i, end, kind: found.kind, bytes, offset: found.offset, n: found.n });
+            }
+            i += 1;
+            end += ENTRY;
+            e = e.wrapping_add(1);
+        }
+        None
+    }
+
+    /// The entry at a place, if it is as it was: the filter may have added entries behind it. Without a reset an entry
+    /// only changes by being sent.
+    #[inline(always)]
+    fn still_there(self, look: &Look, place: &Place) -> Option<*mut IobEntry> {
+        // SAFETY: as in `first_unsent`.
+        let b = unsafe { &*self.raw() };
+        if b.b.headroom != look.during || b.b.p.is_null() {
+            return None;
+        }
+        if b.next > place.i as c_long || b.b.initialized < place.end {
+            return None;
+        }
+        let e = b.b.p.cast::<IobEntry>().wrapping_add(place.i);
+        // SAFETY: as in `first_unsent`.
+        unsafe { (*e).offset == place.offset && (*e).n == place.n }.then_some(e)
     }
 
     /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
@@ -271,17 +334,24 @@ impl Batch {
         self.passed(from, from + passed, sent as u64);
     }
 
-    /// Counts `taken` bytes off entry `i`, the first unsent one, of which `n` are left. As libowfat does after
-    /// filtering, the fields of a finished entry say so themselves.
-    #[inline]
-    fn consume(self, i: usize, n: u64, taken: u64) {
-        let Some(e) = self.entry(i) else { return };
-        // SAFETY: `entry` points into the array; no reference to it exists.
-        unsafe {
-            (*e).offset = (*e).offset.wrapping_add(taken);
-            (*e).n = n.saturating_sub(taken);
+    /// Counts `taken` bytes off the entry `e` at `place`, the first unsent one. As libowfat does after filtering, the
+    /// fields of a finished entry say so themselves. False: these were the last of the batch, which is now to be reset.
+    #[inline(always)]
+    fn consume(self, e: *mut IobEntry, place: &Place, taken: u64) -> bool {
+        // SAFETY: `still_there` gave the entry, and `new` requires a valid structure; nothing reaches them another way.
+        let (e, b) = unsafe { (&mut *e, &mut *self.raw()) };
+        e.offset = place.offset.wrapping_add(taken);
+        e.n = place.n.saturating_sub(taken);
+        b.bytesleft = b.bytesleft.saturating_sub(taken);
+        let is_finished = e.n == 0;
+        b.next = (place.i + usize::from(is_finished)) as c_long;
+        if b.bytesleft == 0 {
+            return false;
         }
-        self.passed(i, i + usize::from(taken >= n), taken);
+        if is_finished && b.b.headroom & !(LOOKING | RESETS) == AUTOFREE {
+            self.release_range(place.i, place.i + 1);
+        }
+        true
     }
 
     /// Entries `from..next` are finished, after `bytes` more.
@@ -345,11 +415,9 @@ impl Batch {
 
     /// [`Batch::reset`] until nothing is left of what clean-up functions add.
     pub(crate) fn reset_for_good(self) {
-        loop {
+        // SAFETY: `new` requires a valid structure.
+        while unsafe { !(*self.raw()).b.p.is_null() } {
             self.reset();
-            if self.len() == 0 {
-                return;
-            }
         }
     }
 }

@@ -10,8 +10,10 @@ use crate::ctypes::IobEntry;
 use crate::fd::Fd;
 use crate::outcome::Stop;
 use crate::sys::mem;
+use crate::sys::spare::Spare;
 use crate::xfer::window::Window;
-use std::ptr;
+use nix::errno::Errno;
+use std::ptr::{self, NonNull};
 
 /// The clean-up function of a file entry that does not own its descriptor.
 ///
@@ -21,15 +23,55 @@ pub(crate) unsafe extern "C-unwind" fn drop_window(e: *mut IobEntry) {
     // SAFETY: the caller vouches for the entry; `buf` is NULL or what `offer` left, and is taken once.
     unsafe {
         let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
-        if !kept.is_null() {
-            drop(Box::from_raw(kept));
+        if let Some(kept) = NonNull::new(kept) {
+            give_up(kept);
         }
+    }
+}
+
+/// The last window that was given up, with its memory, for the next file.
+static SPARE: Spare = Spare::new();
+
+/// # Safety
+/// A window that nobody uses any more.
+unsafe fn give_up(window: NonNull<Window>) {
+    // SAFETY: it is the caller's.
+    unsafe { (*window.as_ptr()).forget() };
+    if let Some(superfluous) = SPARE.leave(window.cast()) {
+        // SAFETY: it came from `new`, and nobody else has it.
+        drop(unsafe { Box::from_raw(superfluous.cast::<Window>().as_ptr()) });
+    }
+}
+
+fn new() -> Result<NonNull<Window>, Errno> {
+    match SPARE.take() {
+        Some(p) => Ok(p.cast()),
+        None => mem::boxed(Window::default()).map(|new| NonNull::from(Box::leak(new))),
+    }
+}
+
+/// Gives the spare window back.
+pub(super) fn shut_down() {
+    if let Some(p) = SPARE.take() {
+        // SAFETY: as in `give_up`.
+        drop(unsafe { Box::from_raw(p.cast::<Window>().as_ptr()) });
     }
 }
 
 /// Whether the entry is one of ours; `closing` is the clean-up function of those that own their descriptor.
 pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
+}
+
+/// [`offer`] of bytes that are there already; there are many of these to one that has to be read.
+///
+/// # Safety
+/// As for [`offer`].
+#[inline(always)]
+pub(crate) unsafe fn offer_held(e: *mut IobEntry, off: u64, n: u64) -> Option<(*const u8, u64)> {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    let window = unsafe { (*e).buf.cast::<Window>().as_ref() }?;
+    window.held(off, n).map(|bytes| (bytes.as_ptr(), bytes.len() as u64))
 }
 
 /// Where the file's next bytes are, and how many: at most `n` of `fd` from `off` on. They stay there until the entry is
@@ -42,7 +84,7 @@ pub(crate) unsafe fn offer(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Resul
     // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
     let window = unsafe {
         if (*e).buf.is_null() {
-            (*e).buf = Box::into_raw(mem::boxed(Window::default())?).cast_const().cast();
+            (*e).buf = new()?.as_ptr().cast_const().cast();
         }
         &mut *(*e).buf.cast_mut().cast::<Window>()
     };

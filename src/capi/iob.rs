@@ -2,17 +2,16 @@
 
 use crate::batch::item::{self, Cleanup};
 use crate::batch::window::drop_window;
-use crate::batch::{Batch, prefetch};
+use crate::batch::{Batch, block, prefetch};
 use crate::capi::guard::guard;
 use crate::capi::ret;
 use crate::ctypes::{IoBatch, IobEntry};
 use crate::fd::Fd;
 use crate::reactor::{self, quick};
-use crate::sys::mem;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::size_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Room is got in advance for this many entries at most, however many the program hints at.
 const HINT_MAX: u32 = 1024;
@@ -38,8 +37,7 @@ unsafe fn init(b: *mut IoBatch, autofree: bool, hint: u32) -> Result<(), Errno> 
 /// Callers built for 0.32 pass an `int`, so the upper half of the register is not theirs.
 fn make(hint: usize, autofree: bool) -> *mut IoBatch {
     let hint = u32::try_from(hint as i32).unwrap_or(0);
-    // SAFETY: a new block. The rest of the function fills it.
-    match unsafe { mem::realloc(ptr::null_mut(), size_of::<WideBatch>()) } {
+    match block::batch(size_of::<WideBatch>()) {
         Ok(block) => {
             let b = block.as_ptr().cast();
             // SAFETY: the block has the size of the wider structure. Without room in advance the batch works
@@ -308,10 +306,10 @@ pub unsafe extern "C-unwind" fn iob_reset(b: *mut IoBatch) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn iob_free(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
-    if let Ok(batch) = unsafe { Batch::new(b) } {
+    if let (Ok(batch), Some(p)) = (unsafe { Batch::new(b) }, NonNull::new(b)) {
         batch.reset_for_good();
         // SAFETY: as above.
-        unsafe { mem::free(b.cast()) };
+        unsafe { block::free_batch(p.cast(), size_of::<WideBatch>()) };
     }
 }
 

@@ -42,13 +42,28 @@ impl Window {
         if !self.holds(off) && self.read(file, off, n)? == 0 {
             return Err(Stop::Failed(Errno::EIO));
         }
+        self.held(off, n).ok_or(Stop::Failed(Errno::EIO))
+    }
+
+    /// [`Window::at`], if they are held.
+    #[inline(always)]
+    pub(crate) fn held(&self, off: u64, n: u64) -> Option<&[u8]> {
+        let before = off.wrapping_sub(self.base);
+        if before >= self.len {
+            return None;
+        }
         let from = off % SPAN;
-        let held = self.len - (off - self.base);
-        let to = from + held.min(n).min(SPAN - from);
+        let to = from + (self.len - before).min(n).min(SPAN - from);
         let block = ((off / SPAN).wrapping_sub(self.base / SPAN)) as usize;
-        let room = self.blocks.get(block).and_then(Option::as_ref).ok_or(Errno::EIO)?;
+        let room = self.blocks.get(block)?.as_ref()?;
         // SAFETY: `read` has written what is held, each byte at the place in its block that it has in its span.
-        Ok(unsafe { room.written(from as usize, to as usize) })
+        Some(unsafe { room.written(from as usize, to as usize) })
+    }
+
+    /// Its bytes are those of no file any more; its memory stays for another one.
+    pub(crate) fn forget(&mut self) {
+        self.len = 0;
+        self.was_refused = false;
     }
 
     /// All that one read brings of the file's bytes from `off` on, at most `n`, goes into `list`; nothing: the file ends
