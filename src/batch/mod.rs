@@ -372,12 +372,20 @@ impl Batch {
     #[inline]
     fn release_range(self, from: usize, to: usize) {
         let mut i = from;
-        // Looked at afresh each time: a clean-up function may have added to the batch, sent or reset it. Whatever is gone
-        // then is to be let go of, too.
-        while i < to && i < self.next() {
-            let Some(e) = self.entry(i) else { return };
+        loop {
+            // Looked at afresh each time: a clean-up function may have added to the batch, sent or reset it. Whatever is
+            // gone then is to be let go of, too.
+            let end = to.min(self.next()).min(self.len());
+            let first = self.with_array(|b| b.p.cast::<IobEntry>());
+            // SAFETY: entries of the array; nothing else runs while they are looked at.
+            while i < end && unsafe { (*first.wrapping_add(i)).cleanup.is_none() } {
+                i += 1;
+            }
+            if i >= end {
+                return;
+            }
             // SAFETY: an entry of the array that is gone; each is released once.
-            unsafe { item::release(e) };
+            unsafe { item::release(first.wrapping_add(i)) };
             i += 1;
         }
     }
@@ -395,7 +403,27 @@ impl Batch {
     ///
     /// An entry stays in the batch, as one that is gone, until it is let go of: a clean-up function that never comes back
     /// leaves the others there for the next reset.
+    #[inline]
     pub(crate) fn reset(self) {
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
+        let b = unsafe { &mut *self.raw() };
+        let (mut e, mut end) = (b.b.p.cast::<IobEntry>(), ENTRY);
+        // Where no clean-up function runs nobody sees what is done in which order.
+        // SAFETY: entries of the array.
+        while end <= b.b.initialized && !e.is_null() && unsafe { (*e).cleanup.is_none() } {
+            e = e.wrapping_add(1);
+            end += ENTRY;
+        }
+        if (end <= b.b.initialized && !e.is_null()) || b.b.headroom & LOOKING != 0 {
+            return self.reset_in_order();
+        }
+        // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
+        unsafe { block::free(b.b.p.cast(), b.b.allocated) };
+        *b = empty(0);
+    }
+
+    #[inline(never)]
+    fn reset_in_order(self) {
         let len = self.len();
         // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
         let b = unsafe { &mut *self.raw() };

@@ -9,7 +9,7 @@ use crate::buf::Source;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::{Outcome, Readiness};
-use crate::sys::guard::guard;
+use crate::sys::guard::{guard, guard_state};
 use crate::sys::message::{self, Gather};
 use crate::sys::thread::single_threaded;
 use crate::xfer::{gather, sendfile};
@@ -23,7 +23,8 @@ struct Target {
 
 /// Sends what `fd` takes, see [`send::send`], registered or not.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
-    let (followed, without_copy) = guard((true, false), || {
+    // Nothing in here is a cancellation point.
+    let (followed, without_copy) = guard_state((true, false), || {
         let mut state = STATE.lock();
         // As in `transfer`.
         state.touch(fd);

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 /// Sends a list of buffers. `more`: the last segment may wait for the bytes that follow in the same call of
 /// the library. Whether it blocks is the descriptor's mode.
+#[inline(always)]
 pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     or_write(message::send(s, list, more), || message::write(s, list))
 }
