@@ -36,14 +36,14 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
         if batch.bytesleft() == 0 {
             break None;
         }
-        let Some(place) = batch.first_unsent() else {
+        let Some(mut place) = batch.first_unsent() else {
             // The fields contradict each other. Better an error than an endless 0.
             break Some(Stop::Failed(Errno::EINVAL));
         };
         let (asked, answer) = if place.kind != FROM_FILE {
             (place.n, filter.take(place.bytes, place.n))
         } else {
-            match offer_file(batch, &look, &place, closing, filter) {
+            match offer_file(batch, &look, &mut place, closing, filter, &mut total) {
                 Ok(offer) => offer,
                 Err(stop) => break Some(stop),
             }
@@ -71,16 +71,19 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
     }
 }
 
-/// Makes one offer from a file entry: how much it was, and the answer. Fails if there is nothing to offer.
+/// Offers a file entry, piece by piece, until one is not taken or is the last. How much that one was, and the answer; those
+/// before it are counted off the batch and added to `total`, and `place` is behind them. Fails if there is nothing to
+/// offer.
 #[inline(never)]
 fn offer_file(
     batch: Batch,
     look: &Look,
-    place: &Place,
+    place: &mut Place,
     closing: Cleanup,
     filter: &mut impl Filter,
+    total: &mut u64,
 ) -> Result<(u64, Outcome<u64>), Stop> {
-    let Some(e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
+    let Some(mut e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
     // SAFETY: an entry of the array, of which no reference exists.
     let (fd, is_ours) = unsafe { ((*e).fd, window::may_have_one(&*e, closing)) };
     if filter.takes_files() {
@@ -92,21 +95,29 @@ fn offer_file(
         let taken = file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n));
         return Ok((place.n, taken));
     }
-    // SAFETY: `may_have_one` says that it is an entry of `item::file`.
-    let (bytes, asked) = match unsafe { window::offer_held(e, place.offset, place.n) } {
-        Some(held) => held,
-        // SAFETY: as above.
-        None => guard(Err(A_BUG.0.into()), || unsafe { window::offer(e, fd, place.offset, place.n) })?,
-    };
-    let answer = filter.take(bytes, asked);
-    if answer == Ok(asked) && asked < place.n {
-        return Ok((asked, answer));
-    }
-    if let Some(e) = batch.still_there(look, place) {
+    loop {
+        // SAFETY: `may_have_one` says that it is an entry of `item::file`.
+        let (bytes, asked) = match unsafe { window::offer_held(e, place.offset, place.n) } {
+            Some(held) => held,
+            None => {
+                // SAFETY: as above.
+                let offer = || unsafe { window::offer(e, fd, place.offset, place.n) };
+                guard(Err(A_BUG.0.into()), offer)?
+            }
+        };
+        let answer = filter.take(bytes, asked);
+        let Some(now) = batch.still_there(look, place) else { return Ok((asked, answer)) };
+        if answer == Ok(asked) && asked < place.n && asked < batch.bytesleft() {
+            batch.consume(now, place, asked);
+            (place.offset, place.n) = (place.offset.wrapping_add(asked), place.n - asked);
+            *total = total.saturating_add(asked);
+            e = now;
+            continue;
+        }
         let done = answer.unwrap_or(0);
         let refused_at = (done < asked).then(|| place.offset.wrapping_add(done));
         // SAFETY: it is the entry of before, one of `item::file`.
-        guard((), || unsafe { window::settle(e, refused_at, place.n.saturating_sub(done)) });
+        guard((), || unsafe { window::settle(now, refused_at, place.n.saturating_sub(done)) });
+        return Ok((asked, answer));
     }
-    Ok((asked, answer))
 }
