@@ -145,8 +145,9 @@ pub(crate) fn shutdown() {
     drop(old);
     crews.into_iter().for_each(Crew::join);
     file::shut_down();
-    room::shut_down();
     block::shut_down();
+    // Last, because the others leave their rooms there.
+    room::shut_down();
 }
 
 /// Writes what is known of `fd`; false if it is not registered or `out` is full.
