@@ -31,6 +31,16 @@ impl<const ROOM: usize> Text<ROOM> {
         self.add_bytes(s.as_bytes());
     }
 
+    /// The end of a path, with a `?` for each byte that a terminal might obey.
+    pub(crate) fn add_path(&mut self, path: &[u8]) {
+        const SHOWN: usize = 160;
+        let cut = path.len().saturating_sub(SHOWN);
+        self.add(if cut > 0 { "..." } else { "" });
+        for byte in path.iter().skip(cut) {
+            self.add_bytes(&[if matches!(byte, b' '..=b'~') { *byte } else { b'?' }]);
+        }
+    }
+
     fn add_bytes(&mut self, s: &[u8]) {
         match self.bytes.get_mut(self.len..).and_then(|free| free.get_mut(..s.len())) {
             Some(place) => {
@@ -97,6 +107,16 @@ mod tests {
             text.add_padded(n, 6);
             assert_eq!(text.bytes(), Some(format!("{n} {n:x} {n:06}").as_bytes()));
         }
+    }
+
+    #[test]
+    fn a_path_is_cut_at_its_begin_and_obeyed_by_no_terminal() {
+        let mut text = Text::new();
+        text.add_path(b"/tmp/\x1b[31m\xc2\x9b\n~");
+        assert_eq!(text.bytes(), Some(&b"/tmp/?[31m???~"[..]));
+        let mut text = Text::new();
+        text.add_path(format!("{}end", "x".repeat(4000)).as_bytes());
+        assert!(text.bytes().is_some_and(|b| b.starts_with(b"...xx") && b.ends_with(b"xend")));
     }
 
     #[test]

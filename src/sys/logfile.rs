@@ -1,25 +1,25 @@
 //! A file that the library writes about itself, in a program that knows nothing of it.
 //!
-//! The program may close the descriptor behind our back, as daemons do with all of theirs, and then use the number: so
-//! what is open under it is looked at before each write. It may also be limited in what it can write, and a write beyond
-//! that limit would kill it (SIGXFSZ).
+//! The program may be limited in what it can write, and a write beyond that limit would kill it (SIGXFSZ). That it may
+//! close the descriptor is what [`Owned`] is for.
+//!
+//! # In folders of everybody
+//!
+//! A file in `/tmp` may have been put there by another user, to have root write to it, or through it into a third file.
+//! So a file that is there already is written only if it belongs to the user that the process runs as, or to root, and
+//! has this one name. No link is followed, and nothing is cut off before that is known.
 //!
 //! None of these calls is counted: they are not made for the program.
 
-use super::mode::{Identity, own_status};
-use super::own::{above_standard, owner};
+use super::own::owner;
+use super::owned::Owned;
 use super::system::{O_LARGEFILE, wide};
-use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_int, c_uint};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::OwnedFd;
 
-/// Never closed: what is under its number later may be the program's.
-pub(crate) struct LogFile {
-    fd: Fd,
-    file: Identity,
-}
+pub(crate) struct LogFile(Owned);
 
 /// Only the owner may read a file that tells what a server does.
 const MODE: c_uint = 0o600;
@@ -27,60 +27,76 @@ const MODE: c_uint = 0o600;
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
 
 impl LogFile {
-    /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file.
+    /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file. `EPERM`: it is another user's.
+    /// `EMLINK`: it has other names.
     pub(crate) fn open(path: &CStr, flags: c_int) -> Result<LogFile, Errno> {
-        let flags = flags | CAREFULLY | libc::O_WRONLY | libc::O_CREAT | O_LARGEFILE;
-        // SAFETY: a string, which is only read.
-        let opened = Errno::result(unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
-        // SAFETY: just opened.
-        let opened = above_standard(unsafe { owner(opened) }?)?;
-        let fd = Fd::new(opened.as_raw_fd().into())?;
-        let st = own_status(fd)?;
-        if st.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(Errno::EINVAL);
+        let flags = flags | CAREFULLY | libc::O_WRONLY | O_LARGEFILE;
+        match open(path, flags | libc::O_CREAT | libc::O_EXCL) {
+            Err(Errno::EEXIST) => {
+                let file = Owned::new(open(path, flags)?)?;
+                check(&file.status()?)?;
+                Ok(LogFile(file))
+            }
+            made => Ok(LogFile(Owned::new(made?)?)),
         }
-        let _ = opened.into_raw_fd();
-        Ok(LogFile { fd, file: (st.st_dev, st.st_ino) })
     }
 
     /// How long the file is; `EBADF` when the program has closed it.
     pub(crate) fn size(&self) -> Result<u64, Errno> {
-        let st = own_status(self.fd)?;
-        if (st.st_dev, st.st_ino) != self.file {
-            return Err(Errno::EBADF);
-        }
-        u64::try_from(st.st_size).map_err(|_| Errno::EINVAL)
+        u64::try_from(self.0.status()?.st_size).map_err(|_| Errno::EINVAL)
     }
 
     /// Writes to the end of a file that was opened to be appended to.
     pub(crate) fn append(&self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
-            // SAFETY: the bytes live through the call.
-            let n = unsafe { libc::write(self.fd.raw(), bytes.as_ptr().cast(), bytes.len()) };
-            bytes = rest(bytes, n)?;
+            bytes = rest(bytes, self.0.write(bytes))?;
         }
         Ok(())
     }
 
     /// Puts `bytes` in place of what the file has.
     pub(crate) fn replace(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let fd = self.0.confirmed()?;
         // SAFETY: the bytes live through the call.
-        let n = unsafe { wide::pwrite(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
-        if !rest(bytes, n)?.is_empty() {
+        let n = unsafe { wide::pwrite(fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
+        if !rest(bytes, Errno::result(n).map(|n| n as usize))?.is_empty() {
             return Err(Errno::ENOSPC);
         }
+        let fd = self.0.confirmed()?;
         // SAFETY: no pointer is passed.
-        Errno::result(unsafe { wide::ftruncate(self.fd.raw(), bytes.len() as wide::off_t) }).map(drop)
+        Errno::result(unsafe { wide::ftruncate(fd.raw(), bytes.len() as wide::off_t) }).map(drop)
     }
 }
 
+fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+    // SAFETY: a string, which is only read.
+    let opened = Errno::result(unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
+    // SAFETY: just opened.
+    unsafe { owner(opened) }
+}
+
+/// Whether a file that was there already may be written.
+fn check(st: &wide::stat) -> Result<(), Errno> {
+    match () {
+        () if st.st_mode & libc::S_IFMT != libc::S_IFREG => Err(Errno::EINVAL),
+        () if st.st_uid != own_user() && st.st_uid != 0 => Err(Errno::EPERM),
+        () if st.st_nlink > 1 => Err(Errno::EMLINK),
+        () => Ok(()),
+    }
+}
+
+fn own_user() -> libc::uid_t {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// What one write has left of `bytes`.
-fn rest(bytes: &[u8], written: isize) -> Result<&[u8], Errno> {
-    match usize::try_from(written) {
+fn rest(bytes: &[u8], written: Result<usize, Errno>) -> Result<&[u8], Errno> {
+    match written {
         Ok(0) => Err(Errno::ENOSPC),
         Ok(n) => Ok(bytes.get(n..).unwrap_or_default()),
-        Err(_) if Errno::last() == Errno::EINTR => Ok(bytes),
-        Err(_) => Err(Errno::last()),
+        Err(Errno::EINTR) => Ok(bytes),
+        Err(e) => Err(e),
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) mod message;
 pub(crate) mod mode;
 pub(crate) mod once;
 pub(crate) mod own;
+pub(crate) mod owned;
 pub(crate) mod pair;
 pub(crate) mod path;
 pub(crate) mod poll;
