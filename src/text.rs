@@ -1,8 +1,7 @@
 //! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
 //! prove to be free of panics.
 
-use crate::fd::Fd;
-use crate::sys::message::write_bytes;
+use crate::sys::standard_error;
 
 /// Enough for a line.
 pub(crate) const SHORT: usize = 256;
@@ -87,8 +86,7 @@ impl<const ROOM: usize> Text<ROOM> {
 
     /// On standard error. One that cannot take it changes nothing.
     pub(crate) fn say(&self) {
-        let _ = Fd::new(libc::STDERR_FILENO.into())
-            .and_then(|fd| write_bytes(fd, self.bytes().unwrap_or_default()));
+        standard_error::say(self.bytes().unwrap_or_default());
     }
 }
 

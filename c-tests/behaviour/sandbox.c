@@ -79,25 +79,25 @@ static const int epoll[] = {
 };
 
 /* poll takes over from epoll. */
-static void refuse_epoll(int error) {
-  CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
+static void refuse_epoll(int error, const char *name) {
+  t_start_with("OWFAT_IO_BACKEND", NULL, name);
   deny(epoll, sizeof epoll / sizeof *epoll, error);
   check_backend("poll");
   work();
 }
 
-TEST(T35_S3_13_no_epoll) { refuse_epoll(EPERM); }
+TEST(T35_S3_13_no_epoll) { refuse_epoll(EPERM, __func__); }
 
-TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS); }
+TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS, __func__); }
 
 /* On the lists of sandboxes that were made for libowfat stands the older of the two, where there are two. */
-static void refuse_epoll_create1(int error) {
+static void refuse_epoll_create1(int error, const char *name) {
   static const int newer[] = {SYS_epoll_create1};
   iomux_t mux;
 #ifndef __GLIBC__
   SKIP("the epoll_create of this C library is the same call");
 #endif
-  CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
+  t_start_with("OWFAT_IO_BACKEND", NULL, name);
   deny(newer, 1, error);
   t_need_epoll();
   check_backend("epoll");
@@ -106,9 +106,9 @@ static void refuse_epoll_create1(int error) {
   CHECK_INT(fcntl(mux.ctx, F_GETFD), FD_CLOEXEC);
 }
 
-TEST(T35_S3_12_epoll_create1_is_refused) { refuse_epoll_create1(EPERM); }
+TEST(T35_S3_12_epoll_create1_is_refused) { refuse_epoll_create1(EPERM, __func__); }
 
-TEST(T35_S3_12_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS); }
+TEST(T35_S3_12_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS, __func__); }
 
 /* A sandbox that is closed when the loop has begun, as careful programs do it. */
 TEST(T35_exotic_system_calls_are_refused_later) {
@@ -134,48 +134,6 @@ TEST(T35_M10_what_is_closed_after_that_is_closed) {
   io_waituntil2(10);
   l_until(d[0], POLLIN);
   CHECK_INT(read((int)d[0], &end, 1), 0);
-}
-
-/* Asked for io_uring, which is refused, the process uses another backend and says so once. */
-static void work_without_io_uring(const char *used) {
-  char line[4096], wanted[64];
-  int64 err[2];
-  ssize_t n;
-  int real = dup(2);
-  t_pipe(err);
-  CHECK_INT(setenv("OWFAT_IO_BACKEND", "io_uring", 1), 0);
-  CHECK_INT(dup2((int)err[1], 2), 2);
-  check_backend(used);
-  work();
-  io_finishandshutdown();
-  check_backend(used);
-  CHECK_INT(dup2(real, 2), 2);
-  close((int)err[1]);
-  n = read((int)err[0], line, sizeof line - 1);
-  CHECK(n > 0 && line[n - 1] == '\n');
-  CHECK(memchr(line, '\n', (size_t)n) == line + n - 1);
-  line[n] = 0;
-  snprintf(wanted, sizeof wanted, "this system refuses io_uring; using %s\n", used);
-  CHECK(strstr(line, wanted) != NULL);
-}
-
-static void refuse_io_uring(int call, int error) {
-  deny(&call, 1, error);
-  work_without_io_uring(t_no_epoll() ? "poll" : "epoll");
-}
-
-TEST(T35_io_uring_is_refused) { refuse_io_uring(SYS_io_uring_setup, EPERM); }
-
-TEST(T35_io_uring_does_not_exist) { refuse_io_uring(SYS_io_uring_setup, ENOSYS); }
-
-TEST(T35_io_uring_may_be_made_but_not_used) { refuse_io_uring(SYS_io_uring_enter, EPERM); }
-
-TEST(S3_13_no_memory_may_be_locked_for_io_uring) { refuse_io_uring(SYS_io_uring_setup, ENOMEM); }
-
-TEST(T35_S3_13_io_uring_and_epoll_are_refused) {
-  deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
-  deny(epoll, sizeof epoll / sizeof *epoll, EPERM);
-  work_without_io_uring("poll");
 }
 
 TEST(S3_13_no_free_descriptor) {

@@ -7,10 +7,7 @@ use crate::sys::shared::Shared;
 use crate::sys::{env, label};
 use crate::text::Text;
 use nix::errno::Errno;
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
 
 #[cfg(target_os = "linux")]
 mod texts {
@@ -52,7 +49,7 @@ pub(crate) fn open() -> Result<Opened, Errno> {
 }
 
 fn open_best() -> Result<Opened, Errno> {
-    let complaint = match env::with_secure(VARIABLE, choice) {
+    let complaint = match choice(Some(env::backend())) {
         Choice::Poll => return open_poll(),
         #[cfg(target_os = "linux")]
         Choice::Uring => match Uring::open() {

@@ -1,6 +1,7 @@
 //! What runs when the library is loaded and when the process ends.
 
 use super::guard::guard;
+use crate::sys::{env, standard_error};
 use crate::trace;
 
 /// Called by the dynamic linker, and in static programs by the start-up code.
@@ -16,7 +17,11 @@ static START: extern "C" fn() = start;
 static END: extern "C" fn() = end;
 
 extern "C" fn start() {
-    guard((), trace::begin);
+    guard((), || {
+        env::begin();
+        standard_error::begin();
+        trace::begin();
+    });
 }
 
 extern "C" fn end() {

@@ -49,6 +49,7 @@ pub(crate) mod rights;
 pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod spare;
+pub(crate) mod standard_error;
 pub(crate) mod sync;
 pub(crate) mod thread;
 #[cfg(target_os = "linux")]
