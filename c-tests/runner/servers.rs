@@ -17,6 +17,7 @@
 //! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
+//! | `distrust` | that it trusts no program that it looks at |
 //! | `watched` | a server that is watched, and what `owfat-io-trace` shows of traces |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
@@ -32,6 +33,8 @@ mod chat;
 mod check;
 #[path = "servers/cost.rs"]
 mod cost;
+#[path = "servers/distrust.rs"]
+mod distrust;
 #[path = "servers/echo.rs"]
 mod echo;
 #[path = "servers/files.rs"]
@@ -100,10 +103,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
     .chain(
-        [check::TRIALS, install::TRIALS, pool::TRIALS, watched::TRIALS]
-            .concat()
-            .into_iter()
-            .map(|(name, run)| trial(name.to_owned(), run)),
+        [
+            check::TRIALS,
+            distrust::TRIALS,
+            install::TRIALS,
+            pool::TRIALS,
+            watched::TRIALS,
+        ]
+        .concat()
+        .into_iter()
+        .map(|(name, run)| trial(name.to_owned(), run)),
     )
     .chain(hostile::trials())
     .chain(soak::trials())

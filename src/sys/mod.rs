@@ -54,6 +54,7 @@ pub(crate) mod sync;
 pub(crate) mod thread;
 #[cfg(target_os = "linux")]
 pub(crate) mod uring;
+mod version;
 
 #[cfg(not(target_os = "linux"))]
 #[path = "bsd/mod.rs"]
