@@ -21,6 +21,7 @@
 //! | `watched` | a server that is watched, and what `owfat-io-trace` shows of traces |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
+//! | `wrapper` | what `owfat-io-run` refuses, and the units that it writes |
 //! | `install` | what `make install` puts down, how it is found, and what `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]
@@ -77,6 +78,8 @@ mod victim;
 mod watched;
 #[path = "servers/web.rs"]
 mod web;
+#[path = "servers/wrapper.rs"]
+mod wrapper;
 
 use crate::behaviour::BACKENDS;
 use libtest_mimic::{Failed, Trial};
@@ -109,6 +112,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             install::TRIALS,
             pool::TRIALS,
             watched::TRIALS,
+            wrapper::TRIALS,
         ]
         .concat()
         .into_iter()

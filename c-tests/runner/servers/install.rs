@@ -218,7 +218,7 @@ fn wrapper_has_a_program_watched() -> Verdict {
     let say = ["sh", "-c", "echo $OWFAT_IO_TRACE $OWFAT_IO_STATS"];
     for (options, wanted) in [
         (&["--trace", "t", "--stats=a b"][..], "/usr/t /usr/a b\n"),
-        (&["--trace=/x/t", "--stats", "s/s", "--"], "/x/t /usr/s/s\n"),
+        (&["--trace=/tmp/t", "--stats", "lib/s", "--"], "/tmp/t /usr/lib/s\n"),
         (&[], "\n"),
     ] {
         let mut run = wrapper()?;
