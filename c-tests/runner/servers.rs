@@ -19,6 +19,7 @@
 //! | `check` | what `owfat-io-check` says of programs and processes |
 //! | `distrust` | that it trusts no program that it looks at |
 //! | `watched` | a server that is watched, and what `owfat-io-trace` shows of traces |
+//! | `pictures` | what it makes of long ones |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
 //! | `wrapper` | what `owfat-io-run` refuses, and the units that it writes |
@@ -50,6 +51,8 @@ mod http;
 mod install;
 #[path = "servers/loops.rs"]
 mod loops;
+#[path = "servers/pictures.rs"]
+mod pictures;
 #[path = "servers/pool.rs"]
 mod pool;
 #[path = "servers/prefork.rs"]
@@ -110,6 +113,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             check::TRIALS,
             distrust::TRIALS,
             install::TRIALS,
+            pictures::TRIALS,
             pool::TRIALS,
             watched::TRIALS,
             wrapper::TRIALS,
