@@ -228,6 +228,31 @@ TEST(trace_of_a_user_goes_to_a_file_of_root_that_it_may_write) {
   CHECK_INT(unlink(w_path), 0);
 }
 
+/* To a folder of root's, for instance. One of the user's own is a link that was meant. */
+static void go_through_a_link(uid_t owner, const char *why, const char *name) {
+  static char folder[64], way[64];
+  if (!getenv("OWFAT_IO_SESSION")) {
+    need_root();
+    w_name(folder);
+    w_name(way);
+    CHECK_INT(mkdir(folder, 0700), 0);
+    CHECK_INT(symlink(folder, way), 0);
+    CHECK_INT(lchown(way, owner, owner), 0);
+    strcpy(w_path, way);
+    strcat(w_path, "/trace");
+  }
+  if (w_session("OWFAT_IO_TRACE", w_path, name, NULL)) be_watched();
+  if (why) check_refused(why);
+  else w_ended_well();
+  CHECK_INT(unlink(w_path), why ? -1 : 0);
+  CHECK_INT(rmdir(folder), 0);
+  CHECK_INT(unlink(way), 0);
+}
+
+TEST(trace_goes_through_no_link_to_a_folder_that_another_user_made) { go_through_a_link(NOBODY, "ELOOP", __func__); }
+
+TEST(trace_goes_through_a_link_to_a_folder_that_its_user_made) { go_through_a_link(0, NULL, __func__); }
+
 /* A client has the number of the trace: nothing is written to it, nothing of it read, and it is not closed. */
 TEST(trace_never_touches_a_socket_that_has_its_number) {
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {

@@ -7,7 +7,8 @@
 //!
 //! A file in `/tmp` may have been put there by another user, to have root write to it, or through it into a third file.
 //! So a file that is there already is written only if it belongs to the user that the process runs as, or to root, and
-//! has this one name. No link is followed, and nothing is cut off before that is known.
+//! has this one name. No link is followed to it, none to a folder unless it is root's or that user's, and nothing is cut
+//! off before that is known.
 //!
 //! None of these calls is counted: they are not made for the program.
 
@@ -17,7 +18,7 @@ use super::system::{O_LARGEFILE, wide};
 use nix::errno::Errno;
 use std::ffi::{CStr, c_int, c_uint};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 pub(crate) struct LogFile(Owned);
 
@@ -25,6 +26,15 @@ pub(crate) struct LogFile(Owned);
 const MODE: c_uint = 0o600;
 /// A FIFO must not hold the program up, and no link lead elsewhere.
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
+
+/// A step on the way to the file.
+const FOLDER: c_int = PATH_ONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+#[cfg(target_os = "linux")]
+const PATH_ONLY: c_int = libc::O_PATH;
+#[cfg(not(target_os = "linux"))]
+const PATH_ONLY: c_int = libc::O_RDONLY;
+/// `NAME_MAX`: the kernel takes no longer one.
+const NAME: usize = 255;
 
 impl LogFile {
     /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file. `EPERM`: it is another user's.
@@ -69,8 +79,52 @@ impl LogFile {
 }
 
 fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+    let bytes = path.to_bytes_with_nul();
+    let Some(slash) = bytes.iter().rposition(|b| *b == b'/') else {
+        return open_at(libc::AT_FDCWD, path, flags);
+    };
+    let (folders, name) = bytes.split_at_checked(slash + 1).ok_or(Errno::EINVAL)?;
+    let mut folder = open_at(libc::AT_FDCWD, if bytes.first() == Some(&b'/') { c"/" } else { c"." }, FOLDER)?;
+    for part in folders.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
+        folder = enter(&folder, part)?;
+    }
+    open_at(folder.as_raw_fd(), CStr::from_bytes_with_nul(name).map_err(|_| Errno::EINVAL)?, flags)
+}
+
+/// Follows a link to a folder only if it is root's or our own.
+fn enter(folder: &OwnedFd, part: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut name = [0; NAME + 1];
+    name.get_mut(..part.len())
+        .filter(|_| part.len() <= NAME)
+        .ok_or(Errno::ENAMETOOLONG)?
+        .copy_from_slice(part);
+    let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::EINVAL)?;
+    match open_at(folder.as_raw_fd(), name, FOLDER | libc::O_NOFOLLOW) {
+        // What says that it is a link depends on the system.
+        Err(Errno::ENOTDIR | Errno::ELOOP | Errno::EMLINK) if is_trusted_link(folder, name)? => {
+            open_at(folder.as_raw_fd(), name, FOLDER)
+        }
+        entered => entered,
+    }
+}
+
+fn is_trusted_link(folder: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
+    let mut st = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the name is only read, and the kernel fills `st` or fails.
+    Errno::result(unsafe {
+        libc::fstatat(folder.as_raw_fd(), name.as_ptr(), st.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW)
+    })?;
+    // SAFETY: filled, because the call succeeded.
+    let st = unsafe { st.assume_init() };
+    if st.st_mode & libc::S_IFMT != libc::S_IFLNK {
+        return Ok(false);
+    }
+    if is_trusted(st.st_uid) { Ok(true) } else { Err(Errno::ELOOP) }
+}
+
+fn open_at(folder: c_int, name: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     // SAFETY: a string, which is only read.
-    let opened = Errno::result(unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
+    let opened = Errno::result(unsafe { libc::openat(folder, name.as_ptr(), flags, MODE) })?;
     // SAFETY: just opened.
     unsafe { owner(opened) }
 }
@@ -79,15 +133,15 @@ fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
 fn check(st: &wide::stat) -> Result<(), Errno> {
     match () {
         () if st.st_mode & libc::S_IFMT != libc::S_IFREG => Err(Errno::EINVAL),
-        () if st.st_uid != own_user() && st.st_uid != 0 => Err(Errno::EPERM),
+        () if !is_trusted(st.st_uid) => Err(Errno::EPERM),
         () if st.st_nlink > 1 => Err(Errno::EMLINK),
         () => Ok(()),
     }
 }
 
-fn own_user() -> libc::uid_t {
+fn is_trusted(owner: libc::uid_t) -> bool {
     // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() }
+    owner == 0 || owner == unsafe { libc::geteuid() }
 }
 
 /// What one write has left of `bytes`.
