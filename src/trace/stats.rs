@@ -47,7 +47,7 @@ static BATCHES: Counter = Counter::new();
 static LARGEST_BYTES: Counter = Counter::new();
 static LARGEST_ENTRIES: Counter = Counter::new();
 
-const NAMED: [(&str, &Counter); 8] = [
+static NAMED: [(&str, &Counter); 8] = [
     ("events", &EVENTS),
     ("reports.read", &READABLE),
     ("reports.write", &WRITABLE),
