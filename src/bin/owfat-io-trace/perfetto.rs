@@ -16,16 +16,17 @@ struct Output<'a> {
     begin: i64,
     end: i64,
     process: u32,
+    threads: usize,
     is_first: bool,
 }
 
 /// Times in it are microseconds from the begin of the story.
 pub(crate) fn write(story: &Story, to: &mut dyn Write) -> io::Result<()> {
     let (begin, end) = story.span();
-    let mut output = Output { to, begin, end, process: 0, is_first: true };
+    let mut output = Output { to, begin, end, process: 0, threads: 0, is_first: true };
     writeln!(output.to, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
     for (number, process) in &story.processes {
-        output.process = *number;
+        (output.process, output.threads) = (*number, process.threads.len());
         output.process(process)?;
     }
     writeln!(output.to, "\n]}}")
@@ -72,8 +73,11 @@ impl Output<'_> {
     }
 
     fn mark(&mut self, track: i64, h: &Happening) -> io::Result<()> {
-        let fields = json!({"s": "t", "ts": h.at - self.begin,
-            "args": {"what": h.words, "thread": h.thread, "bytes": h.bytes}});
+        let mut details = json!({"what": h.words});
+        if self.threads > 1 {
+            details["thread"] = h.thread.into();
+        }
+        let fields = json!({"s": "t", "ts": h.at - self.begin, "args": details});
         self.event("i", track, words(h.kind), fields)
     }
 
