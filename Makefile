@@ -62,7 +62,7 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 	-e 's|@soname@|$(SONAME)|'
 
 .NOTPARALLEL:
-.PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
+.PHONY: all toolchain headers abi man install uninstall clean demo demo-tools libowfat-034 \
 	check check-tools check-format check-lint check-unit check-c \
 	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
 	hostile soak stress fuzz fuzz-corpus \
@@ -157,6 +157,10 @@ check-tools:
 		|| { echo "make $@: needs 'cargo $$t' (rustup component add rustfmt clippy;" \
 			"Debian: rustfmt-web rust-web-clippy)" >&2; exit 1; }; done
 
+# The second reference of the tests, unpacked from Debian sid beside the installed one; a line says if it cannot be had.
+libowfat-034:
+	@sh c-tests/libowfat_034.sh build/libowfat-0.34
+
 demo: demo-tools all
 	@$(MAKE) -s install DESTDIR= prefix=$(STAGE)
 	@bash c-tests/demo.sh $(STAGE)
@@ -175,7 +179,7 @@ check-unit:
 	$(CARGO) test --locked --manifest-path fuzz/library/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # Built for release, as the library that the C programs link and the servers preload.
-check-c: all
+check-c: all libowfat-034
 	$(CARGO) test --release $(BUILD) --test c
 
 # A page with pictures from servers/files.c. Some hundred megabytes to install, so it stands apart.
