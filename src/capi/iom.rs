@@ -32,10 +32,10 @@ pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
     r
 }
 
-/// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add is
-/// called again for the next one. Adding a descriptor that still waits for its event replaces `events`.
+/// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add or
+/// iom_requeue is called for the next one. Adding a descriptor that still waits for its event replaces `events`.
 /// Closing the last duplicate of a descriptor withdraws it, also if its event has come and was not taken.
-/// Whoever is told of the event has the descriptor to itself until the next iom_add. Before you close one that
+/// Whoever is told of the event has the descriptor to itself until it is armed again. Before you close one that
 /// is armed, make sure that no other thread is just being told of it.
 ///
 /// `events`: the sum of IOM_READ and IOM_WRITE. With neither, only errors and hang-ups are reported, which
@@ -55,6 +55,26 @@ pub unsafe extern "C" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int
         or_minus_one(added.map(|()| 0))
     });
     seen::count("iom_add", s, r, &[("events", events.into())]) as c_int
+}
+
+/// Asks for one more event on descriptor `s`, which iom_add was given before: its event was taken, or it still
+/// waits for it, and then `events` replaces what was asked for. All else is as with iom_add, but that a descriptor
+/// which is new is an error: so is one whose number was closed and belongs to another file now.
+///
+/// Returns 0, or -1 with errno: ENOENT (s was not added), EFAULT (c is NULL), EINVAL (c was not initialised, or s
+/// is c->ctx), EBADF (s or c->ctx is not open), EPERM (a file or directory), ENOMEM.
+/// Any thread may call it, also while others are in iom_wait. (libowfat 0.34)
+///
+/// # Safety
+/// `c` is NULL or points to an `iomux_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iom_requeue(c: *mut IoMux, s: i64, events: c_uint) -> c_int {
+    let r = guard(-1, || {
+        // SAFETY: the caller's promise is the one that `Mux::new` asks for.
+        let armed = unsafe { Mux::new(c) }.and_then(|mux| mux.requeue(Fd::new(s)?, events));
+        or_minus_one(armed.map(|()| 0))
+    });
+    seen::count("iom_requeue", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
