@@ -65,6 +65,12 @@ enum {
   IOM_ERROR = 4
 };
 
+/* Some functions have (), as in libowfat: before C23 a program may pass what it likes. */
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -340,7 +346,7 @@ int64 io_mmapwritefile(int64 s, int64 fd, uint64 off, uint64 bytes, io_write_cal
 
  Any thread may call it, also several at once.
  */
-void io_wait(void);
+void io_wait();
 
 /*
  Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
@@ -360,7 +366,7 @@ int64 io_waituntil2(int64 milliseconds);
 /*
  Looks for events without waiting; else as `io_wait`.
  */
-void io_check(void);
+void io_check();
 
 /*
  Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
@@ -432,12 +438,12 @@ void io_eagain_write(int64 d);
  of arrival, or -1 when there is none left. Each is returned once for a wait call; the number is at most
  INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
  */
-int64 io_canread(void);
+int64 io_canread();
 
 /*
  Returns the next writable descriptor; else as `io_canread`.
  */
-int64 io_canwrite(void);
+int64 io_canwrite();
 
 /*
  Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
@@ -459,7 +465,7 @@ int io_queueforwrite(int64 d);
  that has not been taken. The call after -1 begins the next sweep, which names again what was neither
  closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
  */
-int64 io_timeouted(void);
+int64 io_timeouted();
 
 /*
  Returns 1 if `d` has a deadline and it has passed, 0 otherwise. Any thread may call it.
@@ -547,6 +553,10 @@ int iom_wait(iomux_t *c, int64 *s, unsigned int *revents, unsigned long timeout)
  Requires: `c` is NULL or points to an `iomux_t`.
  */
 int iom_abort(iomux_t *c);
+
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }  // extern "C"

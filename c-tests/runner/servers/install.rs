@@ -51,7 +51,7 @@ fn files() -> Verdict {
     for name in ["libowfat_io.so", "libowfat_io.so.0", &format!("libowfat_io.so.{VERSION}")] {
         wanted.insert(format!("usr/lib/here/{name}"));
     }
-    for header in ["array.h", "io.h", "iob.h", "tai.h", "taia.h", "uint32.h", "uint64.h"] {
+    for header in ["array.h", "io.h", "iob.h", "tai.h", "taia.h", "uint16.h", "uint32.h", "uint64.h"] {
         wanted.insert(format!("usr/include/owfat_io/{header}"));
         wanted.insert(format!("usr/include/owfat_io/libowfat/{header}"));
     }
