@@ -36,7 +36,7 @@ io_batch *iob_new(size_t hint_entries);
 
 /*
  As `iob_new`; the batch lets go of each entry (frees, unmaps, closes) as soon as it is completely sent,
- not when all are. (libowfat 0.34)
+ not when all are. After `iob_reset` it is a batch like any other. (libowfat 0.34)
  */
 io_batch *iob_new_autofree(size_t hint_entries);
 
@@ -52,8 +52,8 @@ io_batch *iob_new_autofree(size_t hint_entries);
 int iob_init(io_batch *b, size_t hint_entries);
 
 /*
- As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark survives
- `iob_reset`. (libowfat 0.34)
+ As `iob_init`; the batch lets go of each entry as soon as it is completely sent. After `iob_reset` it is
+ a batch like any other. (libowfat 0.34)
 
  Requires: `b` is NULL or points to 72 writable bytes.
  */

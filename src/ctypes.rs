@@ -41,7 +41,7 @@ pub struct Array {
 }
 
 /// An I/O batch as programs embed it: the 64 bytes of libowfat 0.32. A caller built against 0.34 has eight
-/// more; they are never touched unless the caller passed the structure to an `iob_init` function.
+/// more ([`WideBatch`]); they are never touched unless the caller passed the structure to an `iob_init` function.
 #[repr(C)]
 #[derive(Debug)]
 pub struct IoBatch {
@@ -55,6 +55,17 @@ pub struct IoBatch {
     pub bufs: c_long,
     /// File entries added since the last reset.
     pub files: c_long,
+}
+
+/// An `io_batch` as 0.34's header declares it. Only batches that the library made itself, or that came through an
+/// `iob_init` function, are known to have the second part.
+#[repr(C)]
+#[derive(Debug)]
+pub struct WideBatch {
+    /// What every batch has.
+    pub batch: IoBatch,
+    /// 1: entries are released as soon as they are sent. For the program to read; the library does not.
+    pub autofree: c_int,
 }
 
 /// One entry of a batch; libowfat installs its layout in `iob_internal.h`.

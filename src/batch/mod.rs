@@ -18,16 +18,16 @@ pub(crate) mod window;
 use crate::array;
 use crate::batch::pin::Pin;
 use crate::buf::Source;
-use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
+use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry, WideBatch};
 use nix::errno::Errno;
 use std::ffi::c_long;
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-/// In `headroom` of the array: release entries as soon as they are sent. The field is 0 in every batch that
-/// was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which lies
-/// behind the 64 bytes that an older program has.
+/// In `headroom` of the array: release entries as soon as they are sent, until `iob_reset`. The field is 0 in
+/// every batch that was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which
+/// lies behind the 64 bytes that an older program has.
 const AUTOFREE: usize = 0x6f77_6661;
 
 /// There as well while the program may do anything to the batch: a filter looks at an entry, or a clean-up function
@@ -223,7 +223,7 @@ impl Batch {
     #[inline]
     fn advance(self, sent: usize) {
         if sent as u64 >= self.bytesleft() {
-            return self.reset();
+            return self.emptied();
         }
         self.advance_some(sent);
     }
@@ -265,7 +265,7 @@ impl Batch {
     fn passed(self, from: usize, next: usize, bytes: u64) {
         let left = self.bytesleft().saturating_sub(bytes);
         if left == 0 {
-            return self.reset();
+            return self.emptied();
         }
         self.set_next(next);
         self.set_bytesleft(left);
@@ -287,18 +287,30 @@ impl Batch {
         }
     }
 
-    /// Whether nothing was ever queued since the last reset.
+    /// Whether nothing was ever queued since the last reset, nor is the batch marked: a reset changes nothing.
     #[inline(always)]
     pub(crate) fn is_pristine(self) -> bool {
         // SAFETY: `new` requires a valid structure.
         let b = unsafe { &*self.raw() };
-        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0
+        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0 && b.b.headroom == 0
     }
 
-    /// Lets go of everything, in the order in which it was added, and leaves an empty batch that keeps its
-    /// autofree marker.
+    /// Lets go of everything, in the order in which it was added, and leaves an empty batch. It is one without
+    /// autofree, as with libowfat 0.34.
     pub(crate) fn reset(self) {
-        let headroom = if self.autofree() { AUTOFREE } else { 0 };
+        if self.autofree() {
+            // SAFETY: only a batch that has this part gets the marker.
+            unsafe { (&raw mut (*self.raw().cast::<WideBatch>()).autofree).write(0) };
+        }
+        self.let_go(0);
+    }
+
+    /// All is sent. Autofree goes on: a program that fills the batch again may never empty it again.
+    fn emptied(self) {
+        self.let_go(if self.autofree() { AUTOFREE } else { 0 });
+    }
+
+    fn let_go(self, headroom: usize) {
         let (first, allocated) = self.with_array(|b| (b.p.cast::<IobEntry>(), b.allocated));
         let len = self.len();
         // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.

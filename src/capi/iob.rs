@@ -5,7 +5,7 @@ use crate::batch::window::drop_window;
 use crate::batch::{Batch, prefetch};
 use crate::capi::guard::guard;
 use crate::capi::ret;
-use crate::ctypes::{IoBatch, IobEntry};
+use crate::ctypes::{IoBatch, IobEntry, WideBatch};
 use crate::fd::Fd;
 use crate::reactor::{self, quick};
 use crate::sys::mem;
@@ -16,14 +16,6 @@ use std::ptr;
 
 /// Room is got in advance for this many entries at most, however many the program hints at.
 const HINT_MAX: u32 = 1024;
-
-/// An `io_batch` as 0.34's header declares it. Only batches that the library made itself, or that came through
-/// an `iob_init` function, are known to have the second part.
-#[repr(C)]
-struct WideBatch {
-    batch: IoBatch,
-    autofree: c_int,
-}
 
 /// # Safety
 /// `b` is NULL or can be written as a 72-byte `io_batch`.
@@ -134,7 +126,7 @@ pub extern "C" fn iob_new(hint_entries: usize) -> *mut IoBatch {
 }
 
 /// As `iob_new`; the batch lets go of each entry (frees, unmaps, closes) as soon as it is completely sent,
-/// not when all are. (libowfat 0.34)
+/// not when all are. After `iob_reset` it is a batch like any other. (libowfat 0.34)
 #[unsafe(no_mangle)]
 pub extern "C" fn iob_new_autofree(hint_entries: usize) -> *mut IoBatch {
     guard(ptr::null_mut(), || make(hint_entries, true))
@@ -154,8 +146,8 @@ pub unsafe extern "C" fn iob_init(b: *mut IoBatch, hint_entries: usize) -> c_int
     guard(-1, || unsafe { init_result(b, false, hint_entries) })
 }
 
-/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark survives
-/// `iob_reset`. (libowfat 0.34)
+/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. After `iob_reset` it is
+/// a batch like any other. (libowfat 0.34)
 ///
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.

@@ -54,10 +54,17 @@ pub(in crate::batch) struct Embedded {
 }
 
 pub(in crate::batch) const BEHIND: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+/// The same after a batch with autofree was reset: its first half is the member `autofree`.
+const BEHIND_AUTOFREE: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0x5a, 0x5a, 0x5a, 0x5a]);
 
 impl Embedded {
     pub(in crate::batch) fn new() -> Box<Embedded> {
         Box::new(Embedded { batch: empty(0), behind: BEHIND })
+    }
+
+    /// Whether nothing was written behind the batch that is not its own, after a reset.
+    pub(super) fn is_whole(&self, autofree: bool) -> bool {
+        self.behind == if autofree { BEHIND_AUTOFREE } else { BEHIND }
     }
 
     pub(in crate::batch) fn view(&mut self) -> Batch {
