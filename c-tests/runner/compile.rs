@@ -14,7 +14,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum With {
     Ours,
+    /// The installed 0.32.
     Debian,
+    /// The unpacked 0.34.
+    Later,
 }
 
 /// A program to be: cloned freely, compiled once.
@@ -77,7 +80,11 @@ pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>,
 
 fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let kind = source.parent().map(place::stem).unwrap_or_default();
-    let owner = if with == With::Ours { "ours" } else { "debian" };
+    let owner = match with {
+        With::Ours => "ours",
+        With::Debian => "debian",
+        With::Later => "0.34",
+    };
     let directory = place::output().join(owner).join(kind);
     fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let program = directory.join(place::stem(source));
@@ -91,6 +98,11 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
         }
         With::Debian => {
             cc.arg(source).arg("-lowfat");
+        }
+        With::Later => {
+            let directory = place::libowfat_034().ok_or("no libowfat 0.34: make libowfat-034")?;
+            cc.arg("-isystem").arg(directory.join("include")).arg(source);
+            cc.arg("-L").arg(directory).arg("-lowfat");
         }
     }
     let end = child::run(&mut cc, LIMIT)?;
