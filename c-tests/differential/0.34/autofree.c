@@ -27,7 +27,8 @@ static void fill(const char *what, io_batch *b) {
     io_nonblock(d[0]);
     file = open("/etc/hostname", O_RDONLY);
     printf("%s: autofree %d\n", what, b->autofree);
-    printf("  add %d %d\n", iob_addfile_close(b, file, 0, 3), iob_addbuf(b, big, sizeof big));
+    printf("  add %d", iob_addfile_close(b, file, 0, 3));
+    printf(" %d\n", iob_addbuf(b, big, sizeof big));
     r = iob_send(d[0], b);
     printf("  sent more than the file: %d, autofree %d, file open: %d\n", r > 3, b->autofree, is_open(file));
     iob_reset(b);
@@ -38,7 +39,8 @@ static void fill(const char *what, io_batch *b) {
 
 static void filter(const char *what, io_batch *b) {
     int file = open("/etc/hostname", O_RDONLY), i;
-    printf("%s: add %d %d\n", what, iob_addfile_close(b, file, 0, 1), iob_adds(b, "ab"));
+    printf("%s: add %d", what, iob_addfile_close(b, file, 0, 1));
+    printf(" %d\n", iob_adds(b, "ab"));
     for (i = 0; i < 2; i++) {
         int64 r = iob_write(1, b, one);
         printf("  %d, left %d, file open: %d\n", (int)r, (int)iob_bytesleft(b), is_open(file));
