@@ -53,13 +53,6 @@ T_HELPER int64 l_idle(void) {
   return d[0];
 }
 
-/* Ends a case that needs the backend that was asked for. */
-T_HELPER void l_need_backend(void) {
-  char text[256];
-  CHECK(io_debugstring(l_idle(), text, sizeof text) > 0);
-  if (strcmp(t_backend(), "io_uring") == 0 && strstr(text, "backend epoll")) SKIP("this system refuses io_uring");
-}
-
 T_HELPER void l_put(int64 d, const char *s) { CHECK_INT(write((int)d, s, strlen(s)), strlen(s)); }
 
 /* Waits until d polls as asked: what a peer does over loopback arrives within moments, but not at once. */

@@ -98,9 +98,6 @@ pub(crate) enum Trigger {
     /// As long as it is ready.
     #[default]
     Level,
-    /// As `Level`; but of several sets that watch the same file, one is told (a listening socket shared by
-    /// processes). A backend that cannot do it takes it for `Level`.
-    Exclusive,
     /// When something has changed, and then with every direction that is ready. Only for a backend that
     /// has edges.
     Edge,

@@ -120,27 +120,6 @@ TEST(D6_sending_much_causes_no_false_read_events) {
   l_check_asleep();
 }
 
-TEST(D6_RULE1_notices_in_the_error_queue_are_no_events) {
-  static char block[20000];
-  int64 d[2], got = 0, n;
-  int on = 1;
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  if (setsockopt((int)d[0], SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) != 0) SKIP("this kernel has no MSG_ZEROCOPY");
-  l_read_event(d[0]);
-  n = send((int)d[0], block, sizeof block, MSG_ZEROCOPY);
-  CHECK(n > 0);
-  while (got < n) {
-    int64 r = read((int)d[1], block, sizeof block);
-    CHECK(r > 0);
-    got += r;
-  }
-  l_until(d[0], POLLERR);
-  l_check_asleep();
-  l_put(d[1], "x");
-  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
-}
-
 TEST(D7_RULE3_unwanted_hangup_of_a_pipe_does_not_spin) {
   int64 d[2];
   l_idle();

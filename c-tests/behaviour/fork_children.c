@@ -186,7 +186,6 @@ static void *fork_beside_the_sleeper(void *knock) {
 TEST(RULE9_RULE10_fork_by_a_thread_while_another_sleeps_in_io_wait) {
   pthread_t thread;
   int waits = 0;
-  t_skip_where_a_wait_holds_up_all();
   many_pipes();
   l_pipe(door, 1);
   CHECK_INT(pthread_create(&thread, NULL, fork_beside_the_sleeper, &door[1]), 0);

@@ -7,14 +7,7 @@
 static int64 source, peer;
 static uint64 received;
 
-/* Sends without a copy that failed. */
-static long without_copy;
-
-static int64 sends(io_batch *b) {
-  int64 r = iob_send(source, b);
-  without_copy += fault.zero_copy;
-  return r;
-}
+static int64 sends(io_batch *b) { return iob_send(source, b); }
 
 /* Reads all that has been sent, and finds no more than that. */
 static void arrives(uint64 sent) {
@@ -133,7 +126,6 @@ TEST(S3_11_faults_more_pieces_than_one_call_takes) {
   everywhere(pieces);
 }
 
-/* Large enough for zero-copy, should the library use it. */
 TEST(S3_11_faults_large_pieces) {
   static const struct piece pieces[] = {{BORROWED, 300, 0, 0},       {FREED, 65536, 0, 0},  {MAPPED, 65536, 0, 0},
                                         {FILE_CLOSED, 120000, 9, 0}, {FREED, 65000, 0, 0}, {0}};
@@ -160,32 +152,4 @@ TEST(S3_11_faults_of_the_first_send) {
   t_tcp_pair(pair);
   one_pair(pieces, pair, 0);
   REACHED(FAULT_SENDMSG, FAULT_SEND);
-}
-
-static void starts_late(void) {
-  int64 pair[2];
-  t_tcp_pair(pair);
-  take(pair, 0);
-}
-
-/* With the socket all of its memory is released. */
-static void ends_late(void) {
-  give();
-  received = 0;
-}
-
-TEST(S3_11_faults_of_sends_without_a_copy) {
-  static const struct piece pieces[] = {
-      {MAPPED, 65536, 0, 0}, {BORROWED, 300, 0, 0}, {FILE_CLOSED, 3000, 9, 0}, {FREED, 80000, 0, 0}, {0}};
-  static const struct way late = {starts_late, sends, arrives, ends_late};
-  int autofree, i;
-  CHECK_INT(setenv("OWFAT_IO_ZEROCOPY", "1", 1), 0);
-  d.late = 1;
-  /* What the library keeps to register descriptors grows a few times, and is no leak. */
-  for (i = 0; i < 100; i++) {
-    starts_late();
-    give();
-  }
-  for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, &late);
-  CHECK(without_copy > 0);
 }

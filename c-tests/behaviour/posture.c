@@ -61,9 +61,6 @@ static void *use_memory(void *unused) {
 
 /* All that the program, and the C library for its threads, has to open. */
 static void prepare(void) {
-  if (t_under_valgrind() && !strcmp(t_backend(), "io_uring")) {
-    SKIP("valgrind runs no other thread during io_uring_enter");
-  }
   show_state();
   th_join(th_start(use_memory, NULL));
   t_pipe(d);
@@ -196,7 +193,6 @@ TEST(nothing_is_read_from_or_written_to_the_standard_descriptors) {
   CHECK_INT(dup2((int)out[1], 2), 2);
   work(file);
   for (i = 0; i < 3; i++) dup2(COPIES + i, i);
-  l_need_backend(); /* or there is a line that says so */
   CHECK_INT(fcntl((int)out[0], F_SETFL, O_NONBLOCK), 0);
   CHECK_INT(read((int)out[0], &c, 1), -1);
   CHECK_ERRNO(EAGAIN);

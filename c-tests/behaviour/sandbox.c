@@ -121,7 +121,6 @@ TEST(T35_exotic_system_calls_are_refused_later) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-/* A ring holds what it watches, also after the process may not use it any more. */
 TEST(T35_M10_what_is_closed_after_that_is_closed) {
   int64 d[2];
   char end;
@@ -134,48 +133,6 @@ TEST(T35_M10_what_is_closed_after_that_is_closed) {
   io_waituntil2(10);
   l_until(d[0], POLLIN);
   CHECK_INT(read((int)d[0], &end, 1), 0);
-}
-
-/* Asked for io_uring, which is refused, the process uses another backend and says so once. */
-static void work_without_io_uring(const char *used) {
-  char line[4096], wanted[64];
-  int64 err[2];
-  ssize_t n;
-  int real = dup(2);
-  t_pipe(err);
-  CHECK_INT(setenv("OWFAT_IO_BACKEND", "io_uring", 1), 0);
-  CHECK_INT(dup2((int)err[1], 2), 2);
-  check_backend(used);
-  work();
-  io_finishandshutdown();
-  check_backend(used);
-  CHECK_INT(dup2(real, 2), 2);
-  close((int)err[1]);
-  n = read((int)err[0], line, sizeof line - 1);
-  CHECK(n > 0 && line[n - 1] == '\n');
-  CHECK(memchr(line, '\n', (size_t)n) == line + n - 1);
-  line[n] = 0;
-  snprintf(wanted, sizeof wanted, "this system refuses io_uring; using %s\n", used);
-  CHECK(strstr(line, wanted) != NULL);
-}
-
-static void refuse_io_uring(int call, int error) {
-  deny(&call, 1, error);
-  work_without_io_uring(t_no_epoll() ? "poll" : "epoll");
-}
-
-TEST(T35_io_uring_is_refused) { refuse_io_uring(SYS_io_uring_setup, EPERM); }
-
-TEST(T35_io_uring_does_not_exist) { refuse_io_uring(SYS_io_uring_setup, ENOSYS); }
-
-TEST(T35_io_uring_may_be_made_but_not_used) { refuse_io_uring(SYS_io_uring_enter, EPERM); }
-
-TEST(S3_13_no_memory_may_be_locked_for_io_uring) { refuse_io_uring(SYS_io_uring_setup, ENOMEM); }
-
-TEST(T35_S3_13_io_uring_and_epoll_are_refused) {
-  deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
-  deny(epoll, sizeof epoll / sizeof *epoll, EPERM);
-  work_without_io_uring("poll");
 }
 
 TEST(S3_13_no_free_descriptor) {

@@ -17,7 +17,6 @@ typedef void scene(void);
 static scene *const clients[] = {tcp, local, tcp_that_can_write, loop_that_ends, NULL};
 static scene *const no_clients[] = {pipes, passes_descriptors, files, mux, NULL};
 static scene *const thread[] = {loop_with_a_thread, NULL};
-static scene *const no_copies[] = {tcp, NULL};
 
 /* The numbers of open descriptors; the pipe that iom keeps for good (close-on-exec, and always the same) is none. */
 static uint64 open_descriptors(void) {
@@ -142,21 +141,10 @@ static const struct faults of_the_loop[] = {
     OF(EPOLL_CTL, ENOENT, EEXIST, ENOMEM, ENOSPC, EPERM, EBADF),
     OF(EPOLL_WAIT, EINTR, ENOMEM),
     OF(EVENTFD, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM),
-    OF(RING_SETUP, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM),
-    OF(RING_ENTER, EINTR, EAGAIN, EBUSY, ENOMEM, EPERM, ENOSYS),
     OF(THREAD, EAGAIN),
     {0}};
 
-static const struct faults of_memory[] = {OF(ALLOC, ENOMEM), OF(MMAP, ENOMEM, EACCES), OF(MUNMAP, ENOMEM), {0}};
-
-static const struct faults of_sends_without_a_copy[] = {
-    OF(SENDMSG, EAGAIN, EPIPE, ENOMEM, ENOBUFS, FAULT_HALF, FAULT_ONE),
-    OF(RECVMSG, EAGAIN, EINTR, ENOMEM),
-    OF(SETSOCKOPT, ENOBUFS, EPERM),
-    OF(GETSOCKOPT, ENOBUFS, EPERM),
-    OF(ALLOC, ENOMEM),
-    OF(MUNMAP, ENOMEM),
-    {0}};
+static const struct faults of_memory[] = {OF(ALLOC, ENOMEM), OF(MUNMAP, ENOMEM), {0}};
 
 static const struct faults *const all_faults[] = {of_sends,       of_batches,  of_reads_and_writes,
                                                   of_descriptors, of_the_loop, of_memory};
@@ -225,9 +213,7 @@ static void walk(scene *const *scenes, const struct faults *faults) {
 /* Whether the backend in use makes such calls in what was walked. */
 static int is_made(enum fault_kind kind) {
   switch (kind) {
-  case FAULT_MMAP:
-  case FAULT_RING_SETUP:
-  case FAULT_RING_ENTER: return strstr(shared->state, "backend io_uring") != NULL;
+  case FAULT_GETSOCKOPT: return strstr(shared->state, "backend epoll") != NULL;
   case FAULT_EPOLL_CTL:
   case FAULT_EPOLL_WAIT: return !t_no_epoll();
   case FAULT_EVENTFD: return strstr(shared->state, "backend poll") != NULL;
@@ -287,15 +273,6 @@ TEST(S3_1_session_faults_of_memory) {
   walk(no_clients, of_memory);
   walk(thread, of_memory);
   end(of_memory);
-}
-
-TEST(S3_11_session_faults_of_sends_without_a_copy) {
-  if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
-  CHECK_INT(setenv("OWFAT_IO_ZEROCOPY", "1", 1), 0);
-  server.large = 70000;
-  begin();
-  walk(no_copies, of_sends_without_a_copy);
-  end(of_sends_without_a_copy);
 }
 
 /* Of the generator: splitmix64, so that the pairs are the same everywhere. */

@@ -25,10 +25,6 @@ static int64 looks(const char *text, const char *prefix) {
   return value(text, name);
 }
 
-static void skip_without_io_uring(const char *text) {
-  if (strcmp(t_backend(), "io_uring") == 0 && value(text, "waits.epoll") > 0) SKIP("this system refuses io_uring");
-}
-
 static void be_told(int64 d, int64 peer, int times) {
   char c;
   while (times-- > 0) {
@@ -82,7 +78,6 @@ TEST(stats_count_what_there_was) {
   w_ended_well();
   CHECK_INT(strlen(w_said), 0);
   text = w_take(path_of(w_child));
-  skip_without_io_uring(text);
   CHECK_INT(value(text, "process"), w_child);
   CHECK_INT(value(text, "reports.read"), 7);
   CHECK_INT(value(text, "reports.write"), 1);
@@ -139,9 +134,9 @@ static int64 traced(const char *summary, const char *call) {
 
 /* Of all that the program and the C library make no calls of. */
 TEST(stats_count_system_calls_as_strace_does) {
-  static const char *const calls[] = {"epoll_create1", "epoll_ctl", "epoll_wait",     "poll",           "recvfrom",
-                                      "sendto",        "sendmsg",   "socketpair",     "ioctl",          "getsockopt",
-                                      "fcntl",         "eventfd2",  "io_uring_setup", "io_uring_enter", "rt_sigaction"};
+  static const char *const calls[] = {"epoll_create1", "epoll_ctl",  "epoll_wait", "poll",       "recvfrom", "sendto",
+                                      "sendmsg",       "socketpair", "ioctl",      "getsockopt", "fcntl",    "eventfd2",
+                                      "rt_sigaction"};
   static char summary_path[64];
   static const char *const strace[] = {"strace", "-f", "-qq", "-c", "-o", summary_path, NULL};
   char *text, *summary;
@@ -170,7 +165,6 @@ TEST(stats_count_system_calls_as_strace_does) {
   i = (size_t)atoi(text);
   free(text);
   text = w_take(path_of((pid_t)i));
-  skip_without_io_uring(text);
   for (i = 0; i < sizeof calls / sizeof *calls; i++) {
     char name[64];
     snprintf(name, sizeof name, "call.%s", calls[i]);

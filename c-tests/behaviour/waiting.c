@@ -98,7 +98,6 @@ TEST(S3_4_negative_limit_is_none) {
 
 TEST(D24_far_limit_is_not_truncated) {
   int64 start;
-  t_skip_where_a_wait_holds_up_all();
   l_idle();
   start = t_now_ms();
   alarm_in(150, 0);
@@ -114,7 +113,6 @@ TEST(D24_far_limit_is_not_truncated) {
 TEST(D24_far_label_is_not_truncated) {
   tai6464 end_of_time = {{UINT64_MAX}, 999999999, 999999999};
   int64 start;
-  t_skip_where_a_wait_holds_up_all();
   l_idle();
   start = t_now_ms();
   alarm_in(1000, 0);
@@ -142,7 +140,6 @@ TEST(D25_never_returns_before_its_label) {
 
 TEST(Q2_RULE8_T2_T3_signal_ends_a_wait) {
   int flags;
-  t_skip_where_a_wait_holds_up_all();
   l_idle();
   for (flags = 0; flags < 2; flags++) {
     alarm_in(50, flags ? SA_RESTART : 0);

@@ -101,21 +101,6 @@ int pthread_create(pthread_t *id, const pthread_attr_t *how, void *(*run)(void *
   return error;
 }
 
-/* io_uring has no functions of its own in the C library. */
-long syscall(long number, ...) {
-  long a[6];
-  size_t whole = 1;
-  enum fault_kind kind = number == SYS_io_uring_setup   ? FAULT_RING_SETUP
-                         : number == SYS_io_uring_enter ? FAULT_RING_ENTER
-                                                        : FAULT_NO_KIND;
-  va_list rest;
-  va_start(rest, number);
-  for (int i = 0; i < 6; i++) a[i] = va_arg(rest, long);
-  va_end(rest);
-  if (fault_due(kind, &whole) < 0) return -1;
-  return fault_ended(FAULT_REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]));
-}
-
 /* As on Linux the number is free whatever close says. */
 int close(int fd) {
   size_t whole = 1;

@@ -9,10 +9,9 @@
  * and EPOLL_CREATE whatever their names end in. CALLBACK and FILE_CALLBACK are functions of the test, which ask fault_due. */
 #define FAULT_KIND_LIST(X)                                                                     \
   X(SENDMSG) X(SEND) X(WRITEV) X(WRITE) X(SENDFILE) X(PREAD) X(READ) X(RECV) X(RECVMSG)        \
-  X(ALLOC) X(MMAP) X(MUNMAP) X(FADVISE) X(OPEN) X(PIPE) X(SOCKETPAIR) X(ACCEPT)                \
-  X(CLOSE) X(FSTAT) X(FCNTL) X(IOCTL) X(GETSOCKOPT) X(SETSOCKOPT) X(POLL) X(EPOLL_CREATE)      \
-  X(EPOLL_CTL) X(EPOLL_WAIT) X(EVENTFD) X(RING_SETUP) X(RING_ENTER) X(THREAD) X(CALLBACK)      \
-  X(FILE_CALLBACK)
+  X(ALLOC) X(MUNMAP) X(FADVISE) X(OPEN) X(PIPE) X(SOCKETPAIR) X(ACCEPT) X(CLOSE) X(FSTAT)      \
+  X(FCNTL) X(IOCTL) X(GETSOCKOPT) X(SETSOCKOPT) X(POLL) X(EPOLL_CREATE) X(EPOLL_CTL)           \
+  X(EPOLL_WAIT) X(EVENTFD) X(THREAD) X(CALLBACK) X(FILE_CALLBACK)
 #define FAULT_KIND(name) FAULT_##name,
 enum fault_kind { FAULT_NO_KIND, FAULT_KIND_LIST(FAULT_KIND) FAULT_KINDS, FAULT_FREE };
 
@@ -42,7 +41,6 @@ static struct {
 
   long calls[FAULT_KINDS];
   int hit, last; /* calls that the rule hit, and what became of the last one */
-  int zero_copy; /* it hit a send without a copy */
   unsigned char seen[256]; /* errnos that armed calls ended with; EIO also for an end of file */
   int64 out;               /* the descriptor whose bytes are counted */
   uint64 moved;
@@ -119,7 +117,7 @@ T_HELPER void fault_rule(enum fault_kind kind, long nth, int what, int then, int
   fault.then = then;
   fault.for_ever = for_ever;
   fault.second.kind = FAULT_NO_KIND;
-  fault.hit = fault.last = fault.zero_copy = 0;
+  fault.hit = fault.last = 0;
   fault.moved = 0;
   memset(fault.calls, 0, sizeof fault.calls);
 }

@@ -15,8 +15,7 @@
 /* Due for a send of n bytes. A kernel that has no room for the rest does not wait for it either. */
 T_HELPER int fault_send_due(enum fault_kind kind, size_t *n, int *flags) {
   size_t all = *n;
-  int hit = fault.hit, due = fault_due(kind, n);
-  if (fault.hit > hit && (*flags & MSG_ZEROCOPY)) fault.zero_copy = 1;
+  int due = fault_due(kind, n);
   if (*n < all) *flags &= ~MSG_MORE;
   return due;
 }

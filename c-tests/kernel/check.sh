@@ -4,7 +4,7 @@
 # which the profiles of older containers answer). Linked servers run too where several are refused. See runner/kernel.rs.
 set -eu
 cargo=$1 out=build/kernels
-singly="accept4 close_range epoll_create1 epoll_pwait2 eventfd2 io_uring_setup preadv2 pwritev2"
+singly="accept4 close_range epoll_create1 epoll_pwait2 eventfd2 preadv2 pwritev2"
 mkdir -p build
 : >$out.txt
 
@@ -32,7 +32,7 @@ trials() {
 
 # What the programs need themselves (accept4), that has other trials beside it, or is looked at from outside.
 servers() {
-  trials "$1" servers:: --skip ::io_uring --skip ::poll --skip gzip:: --skip pool:: --skip hostile:: --skip soak:: \
+  trials "$1" servers:: --skip ::poll --skip gzip:: --skip pool:: --skip hostile:: --skip soak:: \
     --skip tracker:: --skip swarm:: --skip check:: --skip install:: --skip trace:: --skip cost:: --skip wake_ups \
     --skip browser::
 }

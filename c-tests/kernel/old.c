@@ -11,7 +11,7 @@ static const struct {
   int number;
 } calls[] = {
     CALL(accept4),       CALL(close_range),    CALL(epoll_create1),      CALL(epoll_pwait2), CALL(eventfd2),
-    CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register), CALL(preadv2),      CALL(pwritev2),
+    CALL(preadv2),       CALL(pwritev2),
 #ifdef SYS_epoll_create
     CALL(epoll_create),
 #else

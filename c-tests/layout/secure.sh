@@ -38,12 +38,12 @@ expect() {
 }
 
 [ "$(as_nobody secure | cut -d ' ' -f 1-2)" = "secure 1" ] || skip "the set-user-ID bit has no effect in $dir"
-expect "secure 0 zero-copy 0 backend epoll" plain
-expect "secure 0 zero-copy 1 backend poll" plain OWFAT_IO_BACKEND=poll OWFAT_IO_ZEROCOPY=1
-expect "secure 1 zero-copy 0 backend epoll" secure
-expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=poll OWFAT_IO_ZEROCOPY=1
+expect "secure 0 backend epoll" plain
+expect "secure 0 backend poll" plain OWFAT_IO_BACKEND=poll
+expect "secure 1 backend epoll" secure
+expect "secure 1 backend epoll" secure OWFAT_IO_BACKEND=poll
 # A name that is none gets a line on standard error, where it counts.
-expect "secure 1 zero-copy 0 backend epoll" secure OWFAT_IO_BACKEND=nonsense
+expect "secure 1 backend epoll" secure OWFAT_IO_BACKEND=nonsense
 
 # The files of a program that is watched: made by the plain one only.
 mkdir "$dir/watched" && chmod 777 "$dir/watched" || exit 2
@@ -54,5 +54,5 @@ made=$(ls "$dir/watched" | sed 's/[0-9]*$//' | tr '\n' ' ')
 
 # These are all: whatever else the library looked up would be a name in it, or a call of getenv.
 names=$(grep -aoE 'OWFAT_[A-Z]+_[A-Z_]+' "$1" | sort -u | tr '\n' ' ')
-[ "$names" = "OWFAT_IO_BACKEND OWFAT_IO_STATS OWFAT_IO_TRACE OWFAT_IO_ZEROCOPY " ] || { echo "FAILED: variables of the library: $names"; failed=1; }
+[ "$names" = "OWFAT_IO_BACKEND OWFAT_IO_STATS OWFAT_IO_TRACE " ] || { echo "FAILED: variables of the library: $names"; failed=1; }
 [ $failed = 0 ] && echo "${names}are obeyed in a plain program, ignored in a set-user-ID one"

@@ -8,9 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Where the system refuses io_uring, epoll stands in, and the trial `backend_is_the_one_that_the_environment_names`
-/// is ignored with that reason.
-pub(crate) const BACKENDS: [&str; 3] = ["epoll", "io_uring", "poll"];
+pub(crate) const BACKENDS: [&str; 2] = ["epoll", "poll"];
 const LIMIT: Duration = Duration::from_secs(20);
 /// Programs run some fifty times slower under valgrind, and several times slower with sanitizers.
 const LIMIT_WHEN_CHECKED: Duration = Duration::from_secs(300);
@@ -54,13 +52,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             for setting in settings() {
                 let (program, case) = (program.clone(), case.clone());
                 let name = format!("behaviour::{file}::{case}::{}", setting.name());
-                let stuck = file.starts_with("threads") && setting.name() == "io_uring" && under_valgrind();
-                trials.push(Trial::ignorable_test(name, move || match stuck {
-                    true => {
-                        Ok(Completion::ignored_with("valgrind runs no other thread during io_uring_enter"))
-                    }
-                    false => run(&program, &case, &setting),
-                }));
+                trials.push(Trial::ignorable_test(name, move || run(&program, &case, &setting)));
             }
         }
         trials.push(Trial::test(format!("behaviour::{file}::list"), move || list(&program, &cases)));
@@ -110,13 +102,9 @@ fn limit() -> Duration {
 
 /// Whether valgrind, a sanitizer or an emulator looks on.
 fn is_checked() -> bool {
-    under_valgrind()
+    std::env::var_os("VALGRIND").is_some()
         || std::env::var_os("EMULATOR").is_some()
         || std::env::var("CC").is_ok_and(|cc| cc.contains("-fsanitize"))
-}
-
-fn under_valgrind() -> bool {
-    std::env::var_os("VALGRIND").is_some()
 }
 
 /// A case or script that ends with 77 says in its output why it cannot run here.

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 /// All calls that older kernels lack. They had epoll_create.
 pub(crate) const OLD: &str = "accept4=ENOSYS,close_range=ENOSYS,epoll_create1=ENOSYS,epoll_pwait2=ENOSYS,\
-    eventfd2=ENOSYS,io_uring_setup=ENOSYS,preadv2=ENOSYS,pwritev2=ENOSYS";
+    eventfd2=ENOSYS,preadv2=ENOSYS,pwritev2=ENOSYS";
 
 /// What the environment asks for, in place of everything else.
 pub(crate) fn asked() -> Option<String> {

@@ -193,7 +193,7 @@ impl Play {
 
 /// Holds a run of ours against that of 0.32 and against that of the first backend.
 fn judge(original: &Run, first: &Run, ours: &Run, backend: &str) -> Findings {
-    let mut findings = compare::compare(original, ours, backend);
+    let mut findings = compare::compare(original, ours);
     if findings.failure.is_none() {
         findings.failure = compare::backends(first, ours, backend);
     }

@@ -132,14 +132,14 @@ static void fill(struct connection *c, io_batch *b, int64 *owned) {
   if (DO(iob_addfile, (b, server.file, 7, 3000))) next_file_bytes(c, 7, 3000);
   *owned = dup((int)server.file);
   if (DO(iob_addfile_close, (b, *owned, 100, 5000))) next_file_bytes(c, 100, 5000);
-  page = mmap(NULL, server.large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  page = mmap(NULL, OWNED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(page != MAP_FAILED);
-  memcpy(page, next_bytes(c, server.large), server.large);
-  if (!DO(iob_addbuf_munmap, (b, page, server.large))) c->total -= server.large;
-  text = malloc(server.large);
+  memcpy(page, next_bytes(c, OWNED), OWNED);
+  if (!DO(iob_addbuf_munmap, (b, page, OWNED))) c->total -= OWNED;
+  text = malloc(OWNED);
   CHECK(text);
-  memcpy(text, next_bytes(c, server.large), server.large);
-  if (!DO(iob_addbuf_free, (b, text, server.large))) c->total -= server.large;
+  memcpy(text, next_bytes(c, OWNED), OWNED);
+  if (!DO(iob_addbuf_free, (b, text, OWNED))) c->total -= OWNED;
   CHECK_INT(DO(iob_bytesleft, (b)), c->total - c->sent);
   JUST(iob_prefetch, (b, 4000));
 }

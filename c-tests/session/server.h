@@ -8,6 +8,8 @@
 
 #define MOST_CONNECTIONS 16
 #define MOST_BYTES (384 << 10)
+/* Bytes of each piece of memory that an answer owns. */
+#define OWNED 900
 
 /* `image` is what the client must get; of that the library has said it has sent `sent`, and `got` has arrived. */
 struct connection {
@@ -23,8 +25,7 @@ static struct {
   int given_up; /* connections that ended early */
   int64 file;   /* a t_tmpfile */
   int edges;    /* the backend may watch for edges */
-  size_t large; /* of the memory that answers own */
-} server = {.file = -1, .large = 900};
+} server = {.file = -1};
 
 #define FILE_BYTES 20000
 

@@ -41,5 +41,5 @@ for source in "$here"/../behaviour/threads*.c "$here"/../behaviour/iom_threads.c
   done
 done
 build "$here/../stress/torture.c"
-for backend in epoll io_uring poll; do OWFAT_IO_BACKEND=$backend run 0 "$out/torture" 5; done
+for backend in epoll poll; do OWFAT_IO_BACKEND=$backend run 0 "$out/torture" 5; done
 echo "ThreadSanitizer: $n cases and the torture test, nothing reported; the race on purpose was"

@@ -5,9 +5,7 @@
 
 #[cfg(any(test, fuzzing))]
 use super::fake::Fake;
-#[cfg(target_os = "linux")]
-use super::uring::Uring;
-use super::{Asked, Backend, Events, Native, Token, poll::Poll};
+use super::{Asked, Backend, Events, Token, epoll::Epoll, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Watch;
 use crate::sys::shared::Shared;
@@ -18,9 +16,7 @@ use std::time::Duration;
 pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
-    Native(Native),
-    #[cfg(target_os = "linux")]
-    Uring(Uring),
+    Epoll(Epoll),
     Poll(Poll),
     #[cfg(any(test, fuzzing))]
     Fake(std::sync::Arc<Fake>),
@@ -30,9 +26,7 @@ pub(crate) enum AnyBackend {
 macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
-            AnyBackend::Native($b) => $call,
-            #[cfg(target_os = "linux")]
-            AnyBackend::Uring($b) => $call,
+            AnyBackend::Epoll($b) => $call,
             AnyBackend::Poll($b) => $call,
             #[cfg(any(test, fuzzing))]
             AnyBackend::Fake($b) => $call,

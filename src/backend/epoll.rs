@@ -7,10 +7,10 @@ use crate::fd::Fd;
 use crate::grow::take_out;
 use crate::interest::{Interest, Trigger, Watch};
 use crate::sys::epoll::{Op, append, create, ctl};
+use crate::sys::mode::is_tcp;
 use crate::sys::mode::{close, status};
 use crate::sys::once::Once;
 use crate::sys::poll::flags;
-use crate::sys::sockets::is_tcp;
 use crate::time::timeout_ms;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,6 @@ use std::time::Duration;
 
 /// With what [`Event::has_more`](super::Event::has_more) needs.
 const EDGE: u32 = libc::EPOLLET as u32 | libc::EPOLLRDHUP as u32 | libc::EPOLLPRI as u32;
-const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
 pub(crate) struct Epoll {
     set: Fd,
@@ -75,7 +74,6 @@ fn mask(watch: Watch) -> u32 {
     flags(watch.interest)
         | match watch.trigger {
             Trigger::Level => 0,
-            Trigger::Exclusive => EXCLUSIVE,
             Trigger::Edge => EDGE,
         }
 }
@@ -108,11 +106,6 @@ impl Backend for Epoll {
         };
         match ctl(self.set, first, token.fd, mask, data) {
             Err(e) if e == unless => ctl(self.set, otherwise, token.fd, mask, data),
-            // What was added as exclusive cannot be modified, nor anything be made so (epoll_ctl(2), EINVAL).
-            Err(Errno::EINVAL) if first == Op::Modify => {
-                let _ = ctl(self.set, Op::Delete, token.fd, 0, data);
-                ctl(self.set, Op::Add, token.fd, mask, data)
-            }
             r => r,
         }
     }
@@ -130,11 +123,8 @@ impl Backend for Epoll {
     fn same_file(&self, token: Token, watched: Watch) -> bool {
         // A registration belongs to number and file together (epoll(7), Q6), so that another file under
         // the number has none.
-        let exclusive = watched.trigger == Trigger::Exclusive;
-        let mask = if exclusive { flags(watched.interest) } else { mask(watched) };
-        match ctl(self.set, Op::Modify, token.fd, mask, token.to_data()) {
-            // One that is exclusive is looked for and found, but not modified (EINVAL).
-            Ok(()) => !exclusive,
+        match ctl(self.set, Op::Modify, token.fd, mask(watched), token.to_data()) {
+            Ok(()) => true,
             Err(Errno::ENOENT | Errno::EBADF) => false,
             // So epoll_ctl(2) refuses what cannot be watched, and so was not; but a sandbox may refuse anything.
             Err(Errno::EPERM) => !is_stored(token.fd),

@@ -4,17 +4,8 @@ use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::sys::poll::{ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, ready};
-#[cfg(target_os = "linux")]
-use libc::epoll_event as Report;
+use libc::epoll_event;
 use nix::errno::Errno;
-
-/// What epoll writes, where there is epoll.
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-pub(super) struct Report {
-    events: u32,
-    u64: u64,
-}
 
 /// Names one registration of a descriptor number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,14 +22,13 @@ impl Token {
     }
 
     /// Data of a registration that the backend makes for itself.
-    #[cfg(target_os = "linux")]
     pub(super) const NOBODY: u64 = u64::MAX;
 }
 
 /// One ready descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Event {
-    /// As poll(2) reports, in bits that epoll and io_uring share.
+    /// As poll(2) reports, in bits that epoll shares.
     flags: u32,
     /// As [`Token::to_data`] makes it.
     data: u64,
@@ -68,7 +58,7 @@ impl Event {
         ready(self.flags)
     }
 
-    /// An error or a notice in the error queue is there.
+    /// An error condition: a pending error, or something in the error queue of a socket.
     #[inline]
     pub(crate) fn is_error(self) -> bool {
         self.flags & ERR != 0
@@ -106,7 +96,7 @@ pub(crate) const EVENTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Events {
     /// In the form of epoll, which is the default and then writes here itself.
-    pub(super) list: Vec<Report>,
+    pub(super) list: Vec<epoll_event>,
     /// How many may come.
     pub(super) room: usize,
     pub(super) polled: Vec<libc::pollfd>,
@@ -146,25 +136,10 @@ impl Events {
         self.list.len() >= self.room
     }
 
-    /// How many more may come.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn room_left(&self) -> usize {
-        self.room.saturating_sub(self.list.len())
-    }
-
-    /// Adds what `event` says to the event at `place`, if that is one of the same registration.
-    #[cfg(any(test, not(target_os = "linux")))]
-    pub(super) fn merge(&mut self, place: usize, event: Event) -> bool {
-        let same = self.list.get_mut(place).filter(|raw| raw.u64 == event.data);
-        let found = same.is_some();
-        same.into_iter().for_each(|raw| raw.events |= event.flags);
-        found
-    }
-
     /// Adds an event; the backend has checked for room.
     pub(super) fn push(&mut self, event: Event) {
         debug_assert!(!self.is_full());
-        self.list.put(Report { events: event.flags, u64: event.data });
+        self.list.put(epoll_event { events: event.flags, u64: event.data });
     }
 
     #[inline]

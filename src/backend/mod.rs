@@ -8,7 +8,7 @@
 //! * **No false report.** An event was true inside the call that returned it.
 //!   A registration with [`Edge`](crate::interest::Trigger::Edge) is the exception: see there.
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not
-//!   block; [`Event::is_error`] tells them from data, so that the reactor can look closer.
+//!   block; [`Event::is_error`] tells an error from data in a trace.
 //! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can
 //!   outlive its descriptor (`dup`, `fork`); the reactor tells its events by the generation in the token.
 //! * **Asked descriptors.** A wait also looks at `asked`, descriptors that are not watched (yet), and
@@ -21,26 +21,15 @@
 //! A backend knows no table and no queue: interest changes go in, events come out.
 
 mod any;
-#[cfg(target_os = "linux")]
 mod epoll;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
-#[cfg(any(test, not(target_os = "linux")))]
-mod kqueue;
 mod numbers;
 mod pick;
 mod poll;
 mod shut;
-#[cfg(target_os = "linux")]
-mod uring;
 mod waker;
-
-/// What a program gets that asks for nothing else.
-#[cfg(target_os = "linux")]
-use epoll::Epoll as Native;
-#[cfg(not(target_os = "linux"))]
-use kqueue::Kqueue as Native;
 
 pub(crate) use any::{AnyBackend, Opened};
 pub(crate) use event::{Asked, EVENTS, Event, Events, Token};

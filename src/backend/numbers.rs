@@ -38,13 +38,6 @@ impl<T: Copy + Default> ByNumber<T> {
         };
         Ok(&mut page[i])
     }
-
-    /// All places that were made.
-    #[cfg(target_os = "linux")]
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let pages = self.pages.iter_mut().enumerate().filter_map(|(p, page)| Some((p, page.as_mut()?)));
-        pages.flat_map(|(p, page)| page.iter_mut().enumerate().map(move |(i, x)| ((p * PAGE + i) as u32, x)))
-    }
 }
 
 #[cfg(test)]
@@ -57,7 +50,6 @@ mod tests {
         *by_number.get_or_new(Fd::from_index(1_000_000)).unwrap() = 7;
         assert_eq!(by_number.get(1_000_000), 7);
         assert_eq!((by_number.get(3), by_number.get_mut(3)), (0, None));
-        assert_eq!(by_number.iter_mut().count(), PAGE);
-        assert!(by_number.iter_mut().any(|(number, x)| number == 1_000_000 && *x == 7));
+        assert_eq!(by_number.pages.iter().flatten().count(), 1);
     }
 }

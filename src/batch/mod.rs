@@ -9,15 +9,12 @@ pub(crate) mod filter;
 pub(crate) mod item;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
-pub(crate) mod pin;
 pub(crate) mod plan;
 pub(crate) mod prefetch;
 pub(crate) mod send;
 pub(crate) mod window;
 
 use crate::array;
-use crate::batch::pin::Pin;
-use crate::buf::Source;
 use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry, WideBatch};
 use nix::errno::Errno;
 use std::ffi::c_long;
@@ -132,17 +129,6 @@ impl Batch {
         let first = self.with_array(|b| b.p.cast::<IobEntry>().wrapping_add(next));
         // SAFETY: the array holds `len` initialised entries, and `f` leaves the batch alone.
         f(unsafe { slice::from_raw_parts_mut(first, len - next) })
-    }
-
-    /// A share in the memory of the first unsent entry but `skipped`, and the next `n` bytes of it.
-    fn pin(self, skipped: usize, n: usize) -> Option<(Pin, Source)> {
-        let e = self.entry(self.next() + skipped)?;
-        // SAFETY: `entry` points into the array; no reference to it exists. The plan asks only for what may be pinned,
-        // and memory that is pinned stays unchanged.
-        unsafe {
-            let piece = Source::new((*e).buf.cast::<u8>().wrapping_add((*e).offset as usize), n);
-            Some((Pin::of(e).ok()?, piece))
-        }
     }
 
     /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.

@@ -1,10 +1,8 @@
 //! What to hand to the kernel next.
 
-use crate::batch::pin;
 use crate::buf::Source;
 use crate::ctypes::{FROM_FILE, IobEntry};
-use crate::sys::mem;
-use crate::sys::message::{Gather, TRANSFER_MAX};
+use crate::sys::message::Gather;
 use crate::xfer::gather::SMALL_FILE;
 
 /// One send's worth.
@@ -17,12 +15,8 @@ pub(crate) enum Step {
     Buffers { more: bool },
     /// The same with a small piece of a file, for which the list has a gap.
     Around { small: Small, more: bool },
-    /// `n` bytes of the first unsent entry but `skipped`, without a copy.
-    Pinned { skipped: usize, n: usize, more: bool },
     /// A piece of a file.
     File(Piece),
-    /// The buffers in the list, and behind them a piece of a file.
-    Headed(Piece),
 }
 
 /// `n` bytes of a file from `off` on.
@@ -31,15 +25,6 @@ pub(crate) struct Piece {
     pub(crate) fd: i64,
     pub(crate) off: u64,
     pub(crate) n: u64,
-}
-
-/// What the descriptor and the system can do.
-#[derive(Clone, Copy)]
-pub(crate) struct Ways {
-    /// Large memory of the batch need not be copied.
-    pub(crate) without_copy: bool,
-    /// A piece of a file takes the buffers before it along in the same call ([`Step::Headed`]).
-    pub(crate) headed: bool,
 }
 
 /// A piece of a file that fills a gap between buffers.
@@ -55,23 +40,22 @@ pub(crate) struct Small {
 /// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
 /// is too large, or one too many, to be sent with them.
 #[inline(always)]
-pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather, ways: Ways) -> Step {
-    let gathered = if ways.without_copy { list.start(&[], as_buffer) } else { list.start(unsent, as_buffer) };
+pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
+    let gathered = list.start(unsent, as_buffer);
     match unsent.get(gathered) {
         None if !list.is_empty() => return Step::Buffers { more: false },
-        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return in_one_call(e, list, ways),
+        Some(e) if e.kind == FROM_FILE && e.n > SMALL_FILE as u64 => return in_one_call(e, list),
         _ => {}
     }
-    after_buffers(unsent, gathered, list, ways)
+    after_buffers(unsent, gathered, list)
 }
 
 /// A file piece that is not copied, and what is in the list before it.
 #[inline(always)]
-fn in_one_call(e: &IobEntry, list: &Gather, ways: Ways) -> Step {
+fn in_one_call(e: &IobEntry, list: &Gather) -> Step {
     let piece = Piece { fd: e.fd, off: e.offset, n: e.n };
     match list.is_empty() {
         true => Step::File(piece),
-        false if ways.headed => Step::Headed(piece),
         false => Step::Buffers { more: true },
     }
 }
@@ -84,33 +68,21 @@ fn as_buffer(e: &IobEntry) -> Option<Source> {
 
 /// [`next_step`] when the first `gathered` entries are in the list and something else follows.
 #[inline(never)]
-fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, ways: Ways) -> Step {
+fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather) -> Step {
     let mut small = None;
     let send = |small, more| match small {
         Some(small) => Step::Around { small, more },
         None => Step::Buffers { more },
     };
-    for (skipped, e) in unsent.iter().enumerate().skip(gathered).filter(|(_, e)| e.n > 0) {
+    for e in unsent.iter().skip(gathered).filter(|e| e.n > 0) {
         if e.kind != FROM_FILE {
-            if ways.without_copy
-                && let Some((before, n)) = pages_of(e)
-            {
-                if before > 0 {
-                    list.push(source(e).part(0, before));
-                }
-                if !list.is_empty() {
-                    return send(small, true);
-                }
-                let more = n as u64 != e.n || unsent.iter().skip(skipped + 1).any(|e| e.n > 0);
-                return Step::Pinned { skipped, n, more };
-            }
             if !list.push(source(e)) {
                 return send(small, true);
             }
             continue;
         }
-        if list.is_empty() || ways.headed {
-            return in_one_call(e, list, ways);
+        if list.is_empty() {
+            return in_one_call(e, list);
         }
         let (gap, n) = (list.len(), usize::try_from(e.n).unwrap_or(usize::MAX));
         if small.is_some() || n > SMALL_FILE || !list.push_gap(n) {
@@ -119,23 +91,6 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather, ways: 
         small = Some(Small { gap, fd: e.fd, off: e.offset, n });
     }
     if list.is_empty() { Step::Nothing } else { send(small, false) }
-}
-
-/// Memory below this size is copied. By the kernel's documentation (msg_zerocopy) a copy of some 10 KiB costs as much as
-/// doing without; here the ends of the memory may take two more sends besides.
-const PINNED_MIN: usize = 64 << 10;
-
-/// What is unsent of an entry that may be pinned: bytes before the first whole page of its memory, and bytes in whole
-/// pages. Only these can be sent without a copy: what else lies in the others is not the batch's.
-fn pages_of(e: &IobEntry) -> Option<(usize, usize)> {
-    let (sent, n) = (usize::try_from(e.offset).ok()?, usize::try_from(e.n).ok()?);
-    if n < PINNED_MIN || !pin::may_be_pinned(e) {
-        return None;
-    }
-    let (start, len) = mem::whole_pages(e.buf.cast(), sent.checked_add(n)?);
-    let (before, sent) = (start.saturating_sub(sent), sent.saturating_sub(start));
-    let pages = len.saturating_sub(sent).min(TRANSFER_MAX);
-    (pages >= PINNED_MIN).then_some((before, pages))
 }
 
 fn source(e: &IobEntry) -> Source {
@@ -149,7 +104,7 @@ mod tests {
     use super::*;
     use crate::batch::item;
     use crate::batch::window::drop_window;
-    use crate::sys::message::GATHER_MAX;
+    use crate::sys::message::{GATHER_MAX, TRANSFER_MAX};
     use std::ptr;
 
     fn buf(n: u64) -> IobEntry {
@@ -162,12 +117,8 @@ mod tests {
 
     /// The step, and the bytes that its list has.
     fn step(unsent: &[IobEntry]) -> (Step, usize) {
-        step_by(unsent, Ways { without_copy: true, headed: false })
-    }
-
-    fn step_by(unsent: &[IobEntry], ways: Ways) -> (Step, usize) {
         let mut list = Gather::new();
-        let step = next_step(unsent, &mut list, ways);
+        let step = next_step(unsent, &mut list);
         (step, list.bytes())
     }
 
@@ -207,25 +158,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_takes_its_header_along_where_it_can() {
-        let headed = |unsent: &[IobEntry]| step_by(unsent, Ways { without_copy: true, headed: true });
-        for n in [3, BIG] {
-            assert_eq!(headed(&[buf(5), buf(0), buf(6), file(n), buf(7)]), (Step::Headed(piece(n)), 11));
-            assert_eq!(headed(&[file(n), buf(7)]), (Step::File(piece(n)), 0));
-        }
-        assert_eq!(headed(&[buf(5), file(0), buf(7)]), (LAST, 12), "nothing to head");
-        let huge = buf(TRANSFER_MAX as u64 + 1);
-        assert_eq!(
-            headed(&[buf(5), huge, file(3)]),
-            (MORE, TRANSFER_MAX),
-            "the header is not all in the list"
-        );
-        let many: Vec<_> = (0..=GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
-        assert_eq!(headed(&many), (MORE, 3 * GATHER_MAX));
-        assert_eq!(headed(&many[1..]), (Step::Headed(piece(1)), 3 * GATHER_MAX));
-    }
-
-    #[test]
     fn the_kernels_limits_cut_the_list() {
         let many: Vec<_> = (0..=GATHER_MAX).map(|_| buf(3)).collect();
         assert_eq!(step(&many), (MORE, 3 * GATHER_MAX));
@@ -238,48 +170,5 @@ mod tests {
         );
         let full: Vec<_> = (0..GATHER_MAX).map(|_| buf(3)).chain([file(1)]).collect();
         assert_eq!(step(&full), (MORE, 3 * GATHER_MAX));
-    }
-
-    /// Memory of the batch, `into` bytes into a page, of which `sent` bytes have gone. It is never looked at.
-    fn owned(into: usize, sent: u64, n: u64) -> IobEntry {
-        let page = 16 << 20;
-        let buf = ptr::without_provenance(page + into);
-        IobEntry { offset: sent, ..item::buffer(buf, n, Some(item::free_buffer)) }
-    }
-
-    const LARGE: u64 = 1 << 20;
-
-    fn pinned(skipped: usize, n: u64, more: bool) -> Step {
-        Step::Pinned { skipped, n: n as usize, more }
-    }
-
-    #[test]
-    fn whole_pages_of_large_memory_of_the_batch_are_pinned() {
-        assert_eq!(step(&[owned(0, 0, LARGE)]), (pinned(0, LARGE, false), 0));
-        assert_eq!(step(&[buf(0), owned(0, 0, LARGE), buf(1)]), (pinned(1, LARGE, true), 0));
-        assert_eq!(step(&[buf(5), owned(0, 0, LARGE)]), (MORE, 5), "the header goes first");
-        assert_eq!(step(&[buf(5), file(3), owned(0, 0, LARGE)]), (around(1, 3, true), 8));
-        // Its first page begins before it, its last one ends behind it.
-        assert_eq!(step(&[buf(5), owned(4095, 0, LARGE)]), (MORE, 6));
-        assert_eq!(step(&[owned(4095, 1, LARGE - 1)]), (pinned(0, LARGE - 4096, true), 0));
-        assert_eq!(step(&[owned(4095, LARGE - 4095, 4095)]), (LAST, 4095));
-        // A short send may end within a page.
-        assert_eq!(step(&[owned(0, 10_000, LARGE - 10_000)]), (pinned(0, LARGE - 10_000, false), 0));
-    }
-
-    #[cfg(target_pointer_width = "64")]
-    #[test]
-    fn no_more_is_pinned_than_one_call_moves() {
-        let huge = owned(0, 0, 8 << 30);
-        assert_eq!(step(&[huge]), (pinned(0, TRANSFER_MAX as u64, true), 0));
-    }
-
-    #[test]
-    fn other_memory_is_copied() {
-        assert_eq!(step(&[buf(LARGE)]), (LAST, LARGE as usize), "borrowed");
-        assert_eq!(step(&[owned(0, 0, PINNED_MIN as u64 - 1)]), (LAST, PINNED_MIN - 1), "small");
-        assert_eq!(step(&[owned(1, 0, PINNED_MIN as u64)]), (LAST, PINNED_MIN), "too few whole pages");
-        let copies = Ways { without_copy: false, headed: false };
-        assert_eq!(step_by(&[owned(0, 0, LARGE)], copies).0, LAST);
     }
 }

@@ -1,9 +1,7 @@
 //! Sending a batch to a descriptor.
 
 use crate::batch::Batch;
-use crate::batch::pin::Pin;
-use crate::batch::plan::{Piece, Small, Step, Ways, next_step};
-use crate::buf::Source;
+use crate::batch::plan::{Piece, Small, Step, next_step};
 use crate::outcome::{Outcome, Readiness, Stop};
 use crate::sys::message::Gather;
 use crate::xfer::sendfile;
@@ -23,13 +21,6 @@ pub(crate) trait Carrier {
     /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
     fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
     fn file(&mut self, piece: Piece) -> Outcome;
-    /// Buffers and a piece of a file behind them; `None` if they have to be sent by themselves.
-    fn headed(&mut self, list: &Gather, piece: Piece) -> Option<Outcome>;
-    /// Whether [`Carrier::pinned`] and [`Carrier::headed`] may be tried.
-    fn ways(&self) -> Ways;
-    /// Sends memory that stays as it is until the share in it is given back. `None`: it has to be copied, and so has
-    /// what follows in this call.
-    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>>;
     /// What was allowed to wait for more leaves now, because no more comes.
     fn push_held(&mut self);
 }
@@ -41,15 +32,12 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut list = Gather::new();
     let mut total = 0;
     let mut held = false;
-    let mut copies_only = false;
     let (stop, readiness) = loop {
         if batch.bytesleft() == 0 {
             break (None, Readiness::Stands);
         }
-        let mut ways = to.ways();
-        ways.without_copy &= !copies_only;
         let mut from_file = false;
-        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list, ways)) {
+        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list)) {
             // The fields contradict each other. Better an error than an endless 0.
             Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
             Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
@@ -60,15 +48,6 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
                     (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
                 }
             },
-            Step::Pinned { skipped, n, more } => {
-                match batch.pin(skipped, n).and_then(|(pin, piece)| to.pinned(pin, piece, more)) {
-                    Some(moved) => (n, moved.map_err(Stop::from), more),
-                    None => {
-                        copies_only = true;
-                        continue;
-                    }
-                }
-            }
             Step::File(piece) => {
                 let moved = to.file(piece);
                 if moved == Ok(0) {
@@ -79,13 +58,6 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
                 from_file = true;
                 (sendfile::part(piece.n), moved, false)
             }
-            Step::Headed(piece) => match to.headed(&list, piece) {
-                Some(moved) => {
-                    from_file = true;
-                    (list.bytes() + sendfile::part(piece.n), moved, false)
-                }
-                None => (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true),
-            },
         };
         let readiness = match from_file {
             true => Readiness::after_file(moved, asked),

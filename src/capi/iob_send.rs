@@ -26,11 +26,6 @@ fn send_registered(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
 /// that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
 /// are closed, and the next call returns 0.
 ///
-/// With `OWFAT_IO_ZEROCOPY=1` in the environment large memory that belongs to the batch (`iob_addbuf_free`,
-/// `iob_adds_free`, `iob_addbuf_munmap`) is sent over TCP without a copy where the kernel can do that. It is then
-/// released when the kernel is done with it, which may be later than said there: in a later call of `io_wait`, or of
-/// `iob_send` or `io_close` for `s`. (MSG_ZEROCOPY in the kernel's documentation)
-///
 /// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
 /// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is bad, or `s` is not
 /// registered), `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is

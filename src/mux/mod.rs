@@ -13,11 +13,6 @@
 mod bell;
 mod bits;
 mod crowd;
-#[cfg(target_os = "linux")]
-#[path = "queue/epoll.rs"]
-mod queue;
-#[cfg(not(target_os = "linux"))]
-#[path = "queue/kqueue.rs"]
 mod queue;
 
 use crate::ctypes::IoMux;

@@ -10,10 +10,7 @@
 
 use super::Reactor;
 use crate::backend::{Backend, Event, Events, Token};
-use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger};
-use crate::sys::poll::ready_now;
-use crate::sys::sockets::has_error_queue;
 use crate::table::Rhythm;
 use nix::errno::Errno;
 
@@ -96,7 +93,7 @@ impl Reactor {
             self.ghost = true;
             return;
         };
-        if event.is_error() || event.is_closed() || e.trigger == Trigger::Edge {
+        if event.is_closed() || e.trigger == Trigger::Edge {
             self.apply_with_care(event, token);
             return;
         }
@@ -137,8 +134,7 @@ impl Reactor {
         if self.loops.are_running() && self.loops.is_old_news(self.table.listed(number)) {
             return;
         }
-        let ready =
-            if event.is_error() { self.after_notices(token.fd, event.ready()) } else { event.ready() };
+        let ready = event.ready();
         for dir in [Direction::Read, Direction::Write] {
             let e = self.table.listed(number);
             if self.loops.are_running() && ready.has(dir) && e.pending.has(dir) {
@@ -207,12 +203,5 @@ impl Reactor {
             // An error means that the kernel has forgotten the descriptor: then no event comes again either.
             let _ = backend.set(token, old, new);
         }
-    }
-
-    /// An error can be a mere notice in a socket's error queue (time stamps, sends without a copy). Reported as
-    /// readiness, it would be false; left there, it would end every wait at once. What is taken away here no read or
-    /// write would have shown.
-    fn after_notices(&mut self, fd: Fd, ready: Interest) -> Interest {
-        if has_error_queue(fd) && self.zerocopy.take_notices(fd) > 0 { ready_now(fd) } else { ready }
     }
 }

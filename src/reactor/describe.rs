@@ -34,7 +34,6 @@ impl Reactor {
                 _ if watched.is_none() => "",
                 Trigger::Level => " (level)",
                 Trigger::Edge => " (edge)",
-                Trigger::Exclusive => " (exclusive)",
             },
             ", pending ",
             letters(e.pending),

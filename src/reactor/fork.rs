@@ -25,10 +25,8 @@ impl Reactor {
     fn forked_child(&mut self) {
         self.forked();
         self.stale = self.backend.is_some();
-        self.set_up = false;
         // The other threads are not in this process.
         self.sleepers.forget_all();
-        self.zerocopy.inherit();
         self.lose_loops();
     }
 }

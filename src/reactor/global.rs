@@ -49,9 +49,7 @@ pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     let mut state = state();
     state.unregister(fd);
     state.just_set = None;
-    let done = state.zerocopy.take_done();
     drop(state);
-    drop(done);
     file::forget(fd);
     crate::sys::mode::close(fd)
 }

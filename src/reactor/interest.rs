@@ -74,14 +74,10 @@ impl Reactor {
             return;
         }
         e.want -= dir.into();
-        let (queued, exclusive) = (e.queued.has(dir), e.trigger == Trigger::Exclusive);
+        let queued = e.queued.has(dir);
         self.wanted -= 1;
         if !queued {
             self.withdraw(dir, fd.index() as u32);
-        }
-        if exclusive {
-            // Or it would be told of connections in place of a process that wants them.
-            self.list_if_unsettled(fd.index() as u32);
         }
         self.dismiss_sleepers();
     }

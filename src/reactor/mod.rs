@@ -70,7 +70,6 @@ mod tests;
 mod transfer;
 mod wait;
 mod watched;
-mod zerocopy;
 
 pub(crate) use global::{
     close, cookie, describe, dont_want, eagain, eagain_wanted, expired, forget, is_expired, passed_on,
@@ -98,7 +97,6 @@ use crate::timer::Timer;
 use loops::Loops;
 use nix::errno::Errno;
 use sleepers::Sleepers;
-use zerocopy::ZeroCopy;
 
 /// How a descriptor is registered.
 #[derive(Clone, Copy, Default, Debug)]
@@ -128,8 +126,6 @@ pub(crate) struct Reactor {
     epoch: u32,
     /// Counts wait calls; never 0.
     cycle: u32,
-    /// A wait call has been made: the program has set itself up.
-    set_up: bool,
     /// Forks of this process so far.
     forks: u32,
     /// Some pending events are marked unconfirmed.
@@ -151,7 +147,6 @@ pub(crate) struct Reactor {
     ghost_looks: u32,
     /// The backend must not be used any more: the next wait makes another.
     stale: bool,
-    zerocopy: ZeroCopy,
     loops: Loops,
     /// Not in use by a wait call at present.
     spare: Option<Box<Scratch>>,
@@ -186,7 +181,6 @@ impl Reactor {
             sleepers: Sleepers::new(),
             epoch: 0,
             cycle: 1,
-            set_up: false,
             forks: 0,
             doubts: false,
             just_set: None,
@@ -198,7 +192,6 @@ impl Reactor {
             ghost: false,
             ghost_looks: 0,
             stale: false,
-            zerocopy: ZeroCopy::new(),
             loops: Loops::new(),
             spare: None,
         }

@@ -150,7 +150,7 @@ impl Reactor {
         }
         let e = self.table.get_near(d as u64)?;
         // What is not wanted may also be not registered.
-        if !e.want.has(dir) || e.pending.has(dir) || e.trigger == Trigger::Exclusive {
+        if !e.want.has(dir) || e.pending.has(dir) {
             return None;
         }
         e.want -= dir.into();

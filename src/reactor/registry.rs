@@ -7,7 +7,7 @@ use crate::backend::{Backend, Token};
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest, Trigger, Watch};
 use crate::mode::{FileKind, Mode};
-use crate::sys::mode::{is_listening, is_nonblocking};
+use crate::sys::mode::is_nonblocking;
 use crate::table::Arrival;
 use nix::errno::Errno;
 
@@ -74,7 +74,6 @@ impl Reactor {
         hot::forget();
         self.touch(fd);
         let forks = self.forks;
-        self.zerocopy.forget(fd);
         let Some(e) = self.table.get(fd) else { return };
         let token = Token { fd, generation: e.generation };
         let (want, watch, shared) = (e.want, e.watch(), e.shared || e.forks != forks);
@@ -125,11 +124,9 @@ impl Reactor {
         // Room for every registered descriptor, so that stating interest never needs memory.
         self.unsettled.try_reserve(self.registered + 1).map_err(|_| Errno::ENOMEM)?;
         let forks = self.forks;
-        // Asked only of what a program begins with: later ones are nearly all connections.
-        let shared_out = !self.set_up && is_listening(fd);
         let e = self.table.slot_or_new(fd)?;
         e.register(forks);
-        e.trigger = if shared_out { Trigger::Exclusive } else { Trigger::Level };
+        e.trigger = Trigger::Level;
         self.registered += 1;
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! Sending a batch to a registered descriptor.
 
-use super::{STATE, zerocopy};
+use super::STATE;
 use crate::batch::Batch;
-use crate::batch::pin::Pin;
-use crate::batch::plan::{Piece, Small, Ways};
+use crate::batch::plan::{Piece, Small};
 use crate::batch::send::{self, Carrier};
-use crate::buf::Source;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::{Outcome, Readiness};
@@ -17,7 +15,6 @@ use nix::errno::Errno;
 /// One registered descriptor as the target of one call.
 struct Target {
     fd: Fd,
-    without_copy: bool,
 }
 
 /// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
@@ -27,11 +24,10 @@ pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
     state.touch(fd);
     let Some(e) = state.table.get(fd) else { return Err(Errno::EBADF.into()) };
     let followed = e.follows(Direction::Write);
-    let without_copy = zerocopy::is_asked_for() && state.zerocopy.look(fd);
     drop(state);
-    let sent = send::send(&mut Target { fd, without_copy }, batch);
+    let sent = send::send(&mut Target { fd }, batch);
     // Another thread may have made an event pending meanwhile.
-    if followed || without_copy || !single_threaded() {
+    if followed || !single_threaded() {
         note(fd, sent.readiness);
     }
     sent.outcome
@@ -40,11 +36,7 @@ pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
 /// Has the reactor know what came of a send.
 #[cold]
 fn note(fd: Fd, readiness: Readiness) {
-    let mut state = STATE.lock();
-    state.moved(fd, Direction::Write, readiness);
-    let done = state.zerocopy.take_done();
-    drop(state);
-    drop(done);
+    STATE.lock().moved(fd, Direction::Write, readiness);
 }
 
 impl Carrier for Target {
@@ -59,28 +51,6 @@ impl Carrier for Target {
 
     fn file(&mut self, Piece { fd, off, n }: Piece) -> Outcome {
         sendfile::send(self.fd, Fd::new(fd)?, off, n)
-    }
-
-    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
-        sendfile::send_headed(self.fd, list, Fd::new(fd).ok()?, off, n)
-    }
-
-    #[inline(always)]
-    fn ways(&self) -> Ways {
-        Ways { without_copy: self.without_copy, headed: message::SENDFILE_HAS_HEADERS }
-    }
-
-    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {
-        let ticket = STATE.lock().zerocopy.begin(self.fd, pin);
-        let sent = ticket.map(|ticket| {
-            let sent = message::send_without_copy(self.fd, piece, more);
-            STATE.lock().zerocopy.end(ticket, sent.is_ok());
-            sent
-        });
-        // ENOBUFS: no more memory of this process may be locked, or no notice can be made (msg_zerocopy).
-        let sent = sent.filter(|sent| *sent != Err(Errno::ENOBUFS));
-        self.without_copy = sent.is_some();
-        sent
     }
 
     fn push_held(&mut self) {

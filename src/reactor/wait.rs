@@ -152,9 +152,7 @@ pub(super) fn wait_on(lock: &ForkLock<Reactor>, limit: Limit, waiter: Waiter) ->
     if state.backend.is_some() {
         state.spare = Some(scratch);
     }
-    let done = state.zerocopy.take_done();
     drop(state);
-    drop(done);
     result
 }
 
@@ -172,7 +170,6 @@ impl Reactor {
             self.list_unused_edges();
         }
         self.cycle = self.cycle.checked_add(1).unwrap_or(1);
-        self.set_up = true;
         self.just_set = None;
     }
 

@@ -3,7 +3,7 @@
 //! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`); nothing here follows them.
 
 use super::count::{Call, count};
-use super::system::moving::{self, QUIET, keep_quiet};
+use super::moving::{self, QUIET};
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use nix::errno::Errno;
@@ -46,7 +46,6 @@ pub(crate) fn send_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
 /// [`send_nowait`] in a way that is closed while calls are counted.
 #[inline(always)]
 pub(crate) fn send_hot(fd: Fd, s: Source) -> Result<usize, Errno> {
-    keep_quiet(fd);
     let flags = libc::MSG_DONTWAIT | QUIET;
     // SAFETY: the kernel only reads, and checks the address.
     moved(unsafe { libc::send(fd.raw(), s.ptr().cast(), s.len(), flags) })

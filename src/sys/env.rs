@@ -1,6 +1,6 @@
 //! The environment, as far as a set-user-ID program may trust it.
 
-use super::system::secure_variable;
+use super::linux::secure_variable;
 use std::ffi::CStr;
 
 /// Calls `f` with the variable's value, or `None` if it is unset or the process runs with raised privilege.

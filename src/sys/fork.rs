@@ -25,9 +25,3 @@ pub(crate) fn at_fork(
         e => Err(Errno::from_raw(e)),
     }
 }
-
-/// The number of this process.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn process() -> u32 {
-    std::process::id()
-}

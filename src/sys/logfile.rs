@@ -8,7 +8,7 @@
 
 use super::mode::{Identity, own_status};
 use super::own::{above_standard, owner};
-use super::system::{O_LARGEFILE, wide};
+use super::{O_LARGEFILE, wide};
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_int, c_uint};

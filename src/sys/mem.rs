@@ -1,7 +1,7 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use super::count::{Call, count};
-use super::system::errno_location;
+use super::linux::errno_location;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
@@ -92,34 +92,9 @@ pub(crate) unsafe fn unmap(p: *mut u8, n: usize) {
     }
 }
 
-/// The memory that lies in whole pages of `n` bytes at `p`: how far away it begins, and its length.
-pub(crate) fn whole_pages(p: *const u8, n: usize) -> (usize, usize) {
-    // SAFETY: takes no pointer. The page size is a power of two.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-    let skipped = p.addr().wrapping_neg() & (page - 1);
-    (skipped, n.saturating_sub(skipped) & !(page - 1))
-}
-
-/// Gives up the whole pages in a `malloc` block: whatever else still reads them keeps them, and the block has other
-/// ones from now on. Their contents are lost.
-///
-/// # Safety
-/// The `n` bytes at `p` belong to the caller, who needs their contents no more.
-pub(crate) unsafe fn part_with_pages(p: *mut u8, n: usize) -> Result<(), Errno> {
-    let (skipped, len) = whole_pages(p, n);
-    if len == 0 {
-        return Ok(());
-    }
-    count(Call::Madvise);
-    // SAFETY: the pages lie within the block, so nobody else has anything in them.
-    Errno::result(unsafe { libc::madvise(p.wrapping_add(skipped).cast(), len, libc::MADV_DONTNEED) })
-        .map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ptr;
 
     #[test]
     fn boxes_hold_what_they_were_given() {
@@ -127,16 +102,5 @@ mod tests {
         assert_eq!(*boxed_array::<u16, 300>().unwrap(), [0; 300]);
         #[cfg(target_pointer_width = "64")]
         assert_eq!(boxed_array::<u8, { 1 << 46 }>(), Err(Errno::ENOMEM));
-    }
-
-    #[test]
-    fn whole_pages_leave_out_both_ends() {
-        let page = whole_pages(ptr::without_provenance(1), 0).0 + 1;
-        let at = |addr, n| whole_pages(ptr::without_provenance(addr), n);
-        assert_eq!(at(page, 2 * page), (0, 2 * page));
-        assert_eq!(at(page + 16, 2 * page), (page - 16, page));
-        assert_eq!(at(page, 2 * page - 1), (0, page));
-        assert_eq!(at(page + 1, page), (page - 1, 0));
-        assert_eq!(at(page + 1, page - 2).1, 0);
     }
 }

@@ -4,9 +4,9 @@
 //! worst; nothing here dereferences a caller's pointer.
 
 use super::count::{Call, count};
-use super::system::moving::{self, MORE, QUIET, keep_quiet};
-pub(crate) use super::system::moving::{SENDFILE_HAS_HEADERS, push_held, read_ahead};
-use super::system::wide;
+use super::moving::{self, MORE, QUIET};
+pub(crate) use super::moving::{push_held, read_ahead};
+use super::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
@@ -131,12 +131,6 @@ pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     send_list(s, list.list(), more)
 }
 
-/// `send` without SIGPIPE and without a copy: the memory must not change until the kernel says that it is done with
-/// it (see [`notices`](crate::sys::notices)).
-pub(crate) fn send_without_copy(s: Fd, piece: Source, more: bool) -> Result<usize, Errno> {
-    moved(moving::send_without_copy(s, piece, QUIET | if more { MORE } else { 0 }))
-}
-
 /// `writev`, for what is no socket.
 pub(crate) fn write(d: Fd, list: &Gather) -> Result<usize, Errno> {
     write_list(d, list.list())
@@ -157,7 +151,6 @@ fn iovec(bytes: &[u8]) -> libc::iovec {
 }
 
 fn send_list(s: Fd, list: &[libc::iovec], more: bool) -> Result<usize, Errno> {
-    keep_quiet(s);
     let flags = QUIET | if more { MORE } else { 0 };
     // SAFETY: all-zero is a message without address, data and control part.
     let mut message: libc::msghdr = unsafe { zeroed() };
@@ -180,12 +173,6 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
 /// kernel as a negative one, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
     moving::sendfile(out, file, off as wide::off_t, n)
-}
-
-/// [`sendfile`] of the list and then of the file, where [`SENDFILE_HAS_HEADERS`]; bytes of both are counted. An error
-/// means that none has moved.
-pub(crate) fn sendfile_headed(out: Fd, list: &Gather, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
-    moving::sendfile_headed(out, list.list(), file, off as wide::off_t, n)
 }
 
 /// `pread`: bytes at the front of `room` that were read from a position of the file.

@@ -1,7 +1,7 @@
 //! Whether a descriptor waits, and what it is.
 
 use super::count::{Call, count};
-use super::system::wide;
+use super::wide;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
@@ -36,11 +36,6 @@ fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
 
-/// Whether `fd` is a socket that takes connections.
-pub(crate) fn is_listening(fd: Fd) -> bool {
-    socket_option(fd, libc::SO_ACCEPTCONN).is_some_and(|on| on != 0)
-}
-
 /// An option of socket(7); `None` if there is no such thing, as for a file.
 pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
     count(Call::Getsockopt);
@@ -67,12 +62,6 @@ pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     Ok(unsafe { st.assume_init() })
 }
 
-/// Whether it is a file that is always ready, so that epoll would refuse to watch it.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn never_waits(fd: Fd) -> Result<bool, Errno> {
-    Ok(matches!(status(fd)?.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK))
-}
-
 /// Device and inode: which open file, pipe or socket a number stands for.
 pub(crate) type Identity = (libc::dev_t, u64);
 
@@ -83,6 +72,11 @@ pub(crate) fn identity(fd: Fd) -> Result<Identity, Errno> {
 /// Whether the number stands for `file` as it did; yes, if the kernel has no memory to tell.
 pub(crate) fn is_still(fd: Fd, file: Identity) -> bool {
     identity(fd).map_or_else(|e| e != Errno::EBADF, |now| now == file)
+}
+
+/// Whether `fd` is a TCP connection or socket.
+pub(crate) fn is_tcp(fd: Fd) -> bool {
+    socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
 /// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again

@@ -2,8 +2,8 @@
 //! panic, or do not exist everywhere.
 
 use super::count::{Call, count};
+use super::linux::pipe2;
 use super::own::owner;
-use super::system::pipe2;
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::os::fd::OwnedFd;

@@ -1,7 +1,7 @@
 //! poll(2) on descriptors that belong to the program: numbers, not owned or borrowed objects.
 
 use super::count::{Call, count};
-use super::system::POLL_RDHUP;
+use super::linux::POLL_RDHUP;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use libc::pollfd;
@@ -48,12 +48,6 @@ pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
 /// The directions in which `fd` is ready at this moment.
 pub(crate) fn ready_now(fd: Fd) -> Interest {
     look(fd, IN | OUT, 0).map_or(Interest::NONE, ready)
-}
-
-/// What poll(2) says at this moment to a question for `events`; nothing if it fails.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn ready_flags(fd: Fd, events: u32) -> u32 {
-    look(fd, events, 0).unwrap_or(0)
 }
 
 /// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut: whether it is the latter.

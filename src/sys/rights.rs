@@ -2,9 +2,9 @@
 //! that was cut short.
 
 use super::count::{Call, count};
+use super::linux::carries_descriptors;
+use super::moving::QUIET;
 use super::own::owner;
-use super::system::carries_descriptors;
-use super::system::moving::{QUIET, keep_quiet};
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint};
@@ -46,7 +46,6 @@ pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
             (*header).cmsg_len = len as _;
             libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(fd.raw());
         }
-        keep_quiet(sock);
         count(Call::Sendmsg);
         // SAFETY: the message points to live locals of the stated sizes.
         Errno::result(unsafe { libc::sendmsg(sock.raw(), message, QUIET) }).map(drop)

@@ -1,7 +1,9 @@
 //! What the protocols between threads are built on. The models in `tests/models/` put another module in its place, which
 //! tries every order in which threads can run.
 
-use super::system::futex;
+use super::count::{Call, count};
+use std::ptr;
+
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 
@@ -11,7 +13,7 @@ pub(super) const LOOKS: u32 = 100;
 /// Sleeps until [`wake_one`] is called for `word`, unless it is not `value` any more.
 #[cold]
 pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
-    futex::wait(word, value);
+    futex(word, libc::FUTEX_WAIT, value);
 }
 
 /// Wakes one of those who sleep over `word`.
@@ -22,5 +24,13 @@ pub(super) fn wake_one(word: &AtomicU32) {
 
 /// Wakes up to `threads` of those who sleep over `word`.
 pub(super) fn wake(word: &AtomicU32, threads: u32) {
-    futex::wake(word, threads);
+    futex(word, libc::FUTEX_WAKE, threads);
+}
+
+/// futex(2), within the process. An error is as good as a wake-up: the caller looks at the word again.
+fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    count(Call::Futex);
+    // SAFETY: the word lives through the call; without a timeout no other address is used.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
 }

@@ -4,10 +4,9 @@
 //! thread ends the process when it meets a Rust frame. So no call of this library is one: a cancelled thread
 //! ends at its next cancellation point outside.
 
-use super::system::threads::{self, CANCEL_DISABLE, single_threaded_byte};
 use nix::errno::Errno;
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -16,6 +15,9 @@ unsafe extern "C" {
     // POSIX; missing from the libc crate.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
 }
+
+/// For `pthread_setcancelstate`.
+const CANCEL_DISABLE: c_int = 1;
 
 /// Cancellation is put off while this lives.
 pub(crate) struct Uncancelled {
@@ -46,8 +48,6 @@ impl Drop for Uncancelled {
         }
     }
 }
-
-pub(crate) use threads::set_name;
 
 /// A thread of our own.
 pub(crate) struct Thread(libc::pthread_t);
@@ -121,7 +121,7 @@ thread_local! {
 pub(crate) fn number() -> u32 {
     let ask = |known: &Cell<u32>| {
         if known.get() == 0 {
-            known.set(threads::number());
+            known.set(kernel_number());
         }
         known.get()
     };
@@ -138,6 +138,36 @@ pub(crate) fn forget_number() {
 pub(crate) fn this_thread() -> usize {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::pthread_self() as usize }
+}
+
+/// The byte that is not 0 while the C library knows of one thread only. It changes while only one runs, or atomically.
+#[cfg(target_env = "gnu")]
+#[inline(always)]
+const fn single_threaded_byte() -> *mut c_char {
+    unsafe extern "C" {
+        // glibc 2.32; never written by us.
+        static __libc_single_threaded: c_char;
+    }
+    (&raw const __libc_single_threaded).cast_mut()
+}
+
+/// See above: musl does not tell, so there may be any number of threads.
+#[cfg(not(target_env = "gnu"))]
+const fn single_threaded_byte() -> *mut c_char {
+    static MANY: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+    MANY.as_ptr().cast()
+}
+
+/// Names the calling thread, as `top -H` shows it; at most 15 bytes.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
+}
+
+/// The kernel's number of the calling thread; never 0.
+fn kernel_number() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
 #[cfg(test)]

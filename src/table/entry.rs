@@ -225,7 +225,7 @@ impl Entry {
     pub(crate) fn unknown_with(&self, want: Interest) -> Interest {
         match self.trigger {
             Trigger::Edge => want & self.open,
-            Trigger::Level | Trigger::Exclusive => want - self.watched - self.parked,
+            Trigger::Level => want - self.watched - self.parked,
         }
     }
 
@@ -233,7 +233,6 @@ impl Entry {
     #[inline]
     pub(crate) fn is_unsettled(&self) -> bool {
         !self.unknown().is_none()
-            || (self.trigger == Trigger::Exclusive && !(self.watched - self.want).is_none())
     }
 
     /// Whether the last word on writing is that it can be done: the program's, or the kernel's in wait call

@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// Each process writes a file of its own, of what it did itself.
 const FLAGS: c_int = libc::O_TRUNC;
 
-const BACKENDS: [&str; 3] = ["epoll", "io_uring", "poll"];
+const BACKENDS: [&str; 2] = ["epoll", "poll"];
 
 struct Counter(AtomicU64);
 

@@ -1,8 +1,8 @@
 //! One try at sending a piece of a file.
 
 use crate::fd::Fd;
-use crate::outcome::{Outcome, Stop};
-use crate::sys::message::{self, Gather, TRANSFER_MAX};
+use crate::outcome::Outcome;
+use crate::sys::message::{self, TRANSFER_MAX};
 use crate::xfer::room::{self, Room};
 use crate::xfer::{gather, sigpipe};
 use nix::errno::Errno;
@@ -23,17 +23,6 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
         // Files that cannot splice (on older kernels those of /proc), and such targets (append mode, some ttys).
         Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
         r => Ok(r?),
-    }
-}
-
-/// [`send`] with buffers before the piece, and counted with it, in the one call of systems that have it
-/// (`message::SENDFILE_HAS_HEADERS`). `None`, and nothing is sent: whatever stands in the way shows when they are sent
-/// by themselves.
-pub(crate) fn send_headed(out: Fd, list: &Gather, file: Fd, off: u64, n: u64) -> Option<Outcome> {
-    sigpipe::arrange();
-    match message::sendfile_headed(out, list, file, off, part(n)).map_err(Stop::from) {
-        Err(Stop::Failed(_)) => None,
-        moved => Some(moved),
     }
 }
 

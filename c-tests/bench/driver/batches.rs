@@ -8,9 +8,6 @@ const BATCH: Program = Program::batches("batch");
 const FILTER: Program = BATCH.with(&["-DFILTER"]);
 const PREFETCH: Program = Program::batches("prefetch");
 
-/// It has no library under it.
-const ZERO_COPY: Program = Program::plain("zerocopy");
-
 const ALL: &[Loop] = &[Loop::Epoll, Loop::Libevent, Loop::Original, Loop::Ours];
 /// 0.32 holds buffers that no file follows back for 200 ms, or until more come. Here more do come, so that it
 /// sends fewer and larger segments than everybody else; nobody's answer could wait for that.
@@ -59,10 +56,6 @@ const fn cold(what: &'static str, arguments: &'static str, key: &'static str) ->
     figure("prefetch", what, PREFETCH, How::Timed { arguments, key }).only(READS_AHEAD)
 }
 
-const fn without_copy(what: &'static str, arguments: &'static str, key: &'static str) -> Figure {
-    figure("zerocopy", what, ZERO_COPY, How::Timed { arguments, key }).only(&[Loop::Epoll])
-}
-
 pub(crate) const BATCHES: &[Figure] = &[
     instructions("header, 1 KiB buffer: instructions", BATCH, counted!("200 1024"), 2).only(ALL),
     calls("header, 1 KiB buffer: system calls", BATCH, counted!("200 1024")).only(ALL),
@@ -98,20 +91,4 @@ pub(crate) const BATCHES: &[Figure] = &[
     cold("the same, 1 MiB asked for ahead", "256 1048576", "milliseconds"),
     cold("256 MiB that are not in the cache: ms spent in sending", "256 0", "sending_milliseconds"),
     cold("the same, 1 MiB asked for ahead: ms spent in sending", "256 1048576", "sending_milliseconds"),
-    without_copy(
-        "MSG_ZEROCOPY, 16 KiB a send over loopback: speed, of that with a copy",
-        "16384 loopback",
-        "ratio",
-    ),
-    without_copy("64 KiB", "65536 loopback", "ratio"),
-    without_copy("1 MiB", "1048576 loopback", "ratio"),
-    without_copy("16 KiB between two network namespaces", "16384 veth", "ratio"),
-    without_copy("64 KiB", "65536 veth", "ratio"),
-    without_copy("1 MiB", "1048576 veth", "ratio"),
-    without_copy(
-        "1 MiB over loopback: part that the kernel copied all the same",
-        "1048576 loopback",
-        "copied",
-    ),
-    without_copy("1 MiB between two network namespaces: the same", "1048576 veth", "copied"),
 ];

@@ -109,10 +109,10 @@ impl Astray {
 }
 
 /// Compares one run of ours with that of 0.32.
-pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
+pub(crate) fn compare(original: &Run, ours: &Run) -> Findings {
     let mut findings = Findings::default();
     let mut astray = Astray::default();
-    if let Some(failure) = faults(ours, backend) {
+    if let Some(failure) = faults(ours) {
         findings.failure = Some(failure);
         return findings;
     }
@@ -134,10 +134,6 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
         };
         astray.behind |= closed_behind(mine);
         astray.meet(mine);
-        if closed_behind(mine) && backend == "io_uring" {
-            // The ring holds the file until the number is used again; README says so.
-            astray.ends.extend(mine.mate());
-        }
         if astray.covers(mine) {
             if theirs.said != mine.said {
                 astray.spreads(mine);
@@ -173,10 +169,9 @@ pub(crate) fn compare(original: &Run, ours: &Run, backend: &str) -> Findings {
 }
 
 /// What is wrong with a run of ours on its own.
-fn faults(ours: &Run, backend: &str) -> Option<Failure> {
+fn faults(ours: &Run) -> Option<Failure> {
     for (step, line) in ours.lines.iter().enumerate() {
-        let late = |word: &str| backend == "io_uring" && is_kept_open(&ours.lines[..step], word);
-        let counts = |word: &&str| !of_a_reused_number(ours, step, word) && !late(word);
+        let counts = |word: &&str| !of_a_reused_number(ours, step, word);
         let mut words = line.said.split(' ').filter(counts);
         if let Some(fault) = words.find_map(|word| FAULTS.iter().find(|fault| word.contains(*fault))) {
             let what = format!("{} {}: we say `{}` ({fault})", line.call, shown(line), line.said);
@@ -193,13 +188,6 @@ fn faults(ours: &Run, backend: &str) -> Option<Failure> {
 
 fn closed_behind(line: &Line) -> bool {
     line.call == "plain_close" && line.a.is_some() && !line.is("unregistered") && !line.aside.is_empty()
-}
-
-/// A ring keeps the file of a number open that was closed behind the library while it was wanted (README), so that the
-/// other end hears of the end one wait later.
-fn is_kept_open(before: &[Line], word: &str) -> bool {
-    let end = words::end_of(word);
-    word.starts_with("lost-r") && end.is_some() && before.iter().any(|l| closed_behind(l) && l.mate() == end)
 }
 
 /// A number that was closed behind the library is noticed at its next io_fd where that can be (contract, 3.2). Where

@@ -279,14 +279,12 @@ fn running_process() -> Verdict {
 }
 
 fn backend_of_a_process() -> Verdict {
-    for backend in ["epoll", "poll", "io_uring"] {
+    for backend in ["epoll", "poll"] {
         let server = Server::start(&mut Command::new(stage::program("echo", &[])?), backend)?;
         let answer = running(server.pid(), true)?;
         let text = stage::succeed(command()?.args(["--running", &server.pid().to_string()]), LIMIT)?;
         let found = answer.json["backend"].as_str().unwrap_or_default();
-        // Where the system refuses io_uring, epoll stands in.
-        let is_right = found == backend || (backend == "io_uring" && found == "epoll");
-        if !is_right || !text.contains(&format!("It waits with {found}.")) {
+        if found != backend || !text.contains(&format!("It waits with {found}.")) {
             return Err(format!("{backend}: {:#}\n{text}", answer.json).into());
         }
     }

@@ -22,15 +22,13 @@ const REQUESTS: u64 = 300;
 const SLACK: u64 = 10;
 
 fn system_calls_of_an_announce(backend: &str) -> Verdict {
-    // Each client waits for its answer, so the server sleeps, and with io_uring a sleep is followed by a question.
-    let limit = if backend == "io_uring" { 13 } else { 12 };
     let tracker = Tracker::start(backend, &TORRENT)?;
     let address = tracker.server.address;
     let counts = tracker.server.system_calls(|| {
         (0..REQUESTS).try_for_each(|n| announce::over_http(address, &TORRENT, 1 + n as u16))
     })?;
     let (all, epoll_ctl) = (counts.values().sum::<u64>(), calls(&counts, "epoll_ctl"));
-    if all > limit * REQUESTS + SLACK || epoll_ctl > REQUESTS + SLACK {
+    if all > 12 * REQUESTS + SLACK || epoll_ctl > REQUESTS + SLACK {
         return Err(per_request(&counts).into());
     }
     Ok(())

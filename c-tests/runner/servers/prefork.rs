@@ -166,11 +166,9 @@ fn wake_ups_of_a_connection_early(backend: &str) -> Verdict {
 }
 
 /// One connection after the other, each of which finds all workers asleep. Two wake-ups do the work, one to
-/// accept and one to read; the rest is workers that wake for a client who is gone when they look. Only epoll can
-/// be told to wake one (`EPOLLEXCLUSIVE`).
+/// accept and one to read; the rest is workers that wake for a client who is gone when they look.
 fn count_wake_ups(backend: &str, how: &[&str]) -> Verdict {
     const CONNECTIONS: u32 = 200;
-    let limit = if backend == "epoll" { 2.5 } else { 5.5 };
     let server = Prefork::start(backend, how)?;
     let before = server.workers()?;
     let woken = || before.iter().map(|w| wake_ups(w.pid)).sum::<Result<u64, _>>();
@@ -182,7 +180,7 @@ fn count_wake_ups(backend: &str, how: &[&str]) -> Verdict {
     let woken = (woken()? - woken_before) as f64 / f64::from(CONNECTIONS);
     let after = server.workers()?;
     let missed: u64 = after.iter().zip(&before).map(|(a, b)| a.missed - b.missed).sum();
-    if !(1.0..=limit).contains(&woken) {
+    if !(1.0..=WORKERS as f64 + 1.5).contains(&woken) {
         return Err(format!("{woken:.2} wake-ups a connection, {missed} accepts that found nobody").into());
     }
     Ok(())

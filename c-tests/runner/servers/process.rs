@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -96,9 +96,7 @@ impl Server {
 
     fn end(&mut self) -> Result<ExitStatus, Box<dyn Error>> {
         signal(&self.child, Signal::SIGTERM)?;
-        let under_valgrind = self.is_under_valgrind();
         let deadline = Instant::now() + PATIENCE;
-        let mut again = Instant::now() + Duration::from_secs(1);
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
@@ -106,18 +104,8 @@ impl Server {
             if Instant::now() > deadline {
                 return Err("the server ignores SIGTERM".into());
             }
-            // It holds signals back during io_uring_enter: a client ends that.
-            if under_valgrind && Instant::now() > again {
-                let _ = TcpStream::connect(self.address);
-                again += Duration::from_secs(1);
-            }
             thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    fn is_under_valgrind(&self) -> bool {
-        let program = fs::read_link(format!("/proc/{}/exe", self.pid()));
-        program.is_ok_and(|path| path.to_string_lossy().contains("valgrind"))
     }
 
     /// [`Server::terminate`], and an error if it does not exit with 0.

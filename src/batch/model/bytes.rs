@@ -82,8 +82,7 @@ fn run_with(stock: &Stock, setting: Setting, codes: &[Code]) {
     let mut e = Embedded::new();
     let batch = e.view();
     batch.init(setting.autofree, 0).unwrap();
-    let Setting { cold, headed, refuses, .. } = setting;
-    let script = Script { cold, headed, refuses, ..Script::default() };
+    let script = Script { cold: setting.cold, ..Script::default() };
     let mut run =
         Run { stock, batch, script, stream: VecDeque::new(), owners: Owners::new(setting.autofree) };
     codes.iter().copied().map(Step::decode).for_each(|step| run.step(step));

@@ -3,14 +3,11 @@
 use super::script::{Answer, Embedded, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
 use crate::batch::filter::{self, Filter};
-use crate::batch::pin::Pin;
-use crate::batch::plan::{Piece, Small, Ways};
+use crate::batch::plan::{Piece, Small};
 use crate::batch::send::{Carrier, send};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, item};
-use crate::buf::Source;
 use crate::outcome::Outcome;
-use crate::sys::mem;
 use crate::sys::message::{Gather, TRANSFER_MAX};
 use crate::xfer::gather::SMALL_FILE;
 use crate::xfer::sendfile::part;
@@ -22,24 +19,14 @@ use std::ptr;
 const PATIENCE: usize = 40;
 /// More than one send can have.
 const ENTRIES_MAX: usize = 2_500;
-/// Bytes of real memory in one entry.
-const REAL_MAX: usize = 1 << 18;
-/// A divisor of every page size.
-const PAGE: usize = 4096;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Add {
-        kind: Kind,
-        owned: bool,
-        n: u64,
-    },
+    Add { kind: Kind, owned: bool, n: u64 },
     AddMany(usize),
     Answer(Answer),
     Send,
     Filter,
-    /// The kernel is done with some of what it was given without a copy.
-    LetGo(usize),
     Reset,
 }
 
@@ -47,8 +34,6 @@ enum Step {
 enum Kind {
     Buffer,
     File,
-    /// Memory that exists, and may be sent without a copy.
-    Real,
 }
 
 impl Step {
@@ -65,14 +50,12 @@ impl Step {
         };
         let owned = size & 64 != 0;
         match kind % 16 {
-            0..3 => Step::Add { kind: Kind::Buffer, owned, n },
+            0..3 | 5 => Step::Add { kind: Kind::Buffer, owned, n },
             3..5 => Step::Add { kind: Kind::File, owned, n: n / 4 },
-            5 => Step::Add { kind: Kind::Real, owned: false, n: n % REAL_MAX as u64 },
             6 => Step::AddMany(usize::from(size) * 5),
             7..11 => Step::Answer(Answer::decode(a)),
-            11 | 12 => Step::Send,
+            11 | 12 | 14 => Step::Send,
             13 => Step::Filter,
-            14 => Step::LetGo(usize::from(a)),
             _ => Step::Reset,
         }
     }
@@ -98,7 +81,6 @@ struct Ledger {
     held: bool,
     /// It took less than it was given in this call of the library, and is not asked again.
     full: bool,
-    kept: Vec<(Pin, Source)>,
 }
 
 impl Ledger {
@@ -176,32 +158,6 @@ impl Carrier for Ledger {
         Ok(self.take(part(n) as u64, false)?)
     }
 
-    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
-        self.check(list, None);
-        let header: u64 = self.parts.iter().take(list.len()).map(|part| part.n).sum();
-        assert_eq!(header, list.bytes() as u64, "the file overtakes its header");
-        assert_eq!(self.parts.get(list.len()), Some(&Part { fd: Some(fd), at: off, n }));
-        (!self.setting.refuses).then(|| Ok(self.take(header + part(n) as u64, false)?))
-    }
-
-    fn ways(&self) -> Ways {
-        let Setting { without_copy, headed, .. } = self.setting;
-        Ways { without_copy, headed }
-    }
-
-    fn pinned(&mut self, pin: Pin, piece: Source, more: bool) -> Option<Result<usize, Errno>> {
-        let first = self.first();
-        assert_eq!((first.fd, first.at), (None, piece.ptr().addr() as u64));
-        // It may begin within a page of the batch's own, where an earlier send came up short.
-        assert!(piece.len() as u64 <= first.n && (piece.ptr().addr() + piece.len()) % PAGE == 0);
-        assert_eq!(more, self.follows(piece.len()));
-        if self.setting.refuses {
-            return None;
-        }
-        self.kept.push((pin, piece));
-        Some(self.take(piece.len() as u64, more))
-    }
-
     fn push_held(&mut self) {
         self.held = false;
     }
@@ -248,13 +204,11 @@ pub(crate) fn run(setting: Setting, codes: &[Code]) {
         calls: 0,
         held: false,
         full: false,
-        kept: Vec::new(),
     };
     let mut run = Run { batch, ledger, owners: Owners::new(setting.autofree), added: 0 };
     codes.iter().copied().map(Step::decode).for_each(|step| run.step(step));
     run.step(Step::Send);
     run.step(Step::Reset);
-    run.step(Step::LetGo(usize::MAX));
     assert!(e.is_whole(setting.autofree));
 }
 
@@ -266,13 +220,6 @@ impl Run {
             Step::Answer(answer) => self.ledger.answers.push_back(answer),
             Step::Send => self.call(|ledger, batch| send(ledger, batch).outcome),
             Step::Filter => self.call(|ledger, batch| filter::write(batch, note_file, ledger)),
-            Step::LetGo(k) => {
-                let kept = &mut self.ledger.kept;
-                for (_, piece) in kept.drain(..k.min(kept.len())) {
-                    // SAFETY: the share keeps the memory alive; a sanitizer sees if it does not.
-                    assert_eq!(unsafe { piece.ptr().read_volatile() }, FILLING);
-                }
-            }
             Step::Reset => {
                 self.batch.reset();
                 self.owners.reset();
@@ -288,7 +235,7 @@ impl Run {
     }
 
     fn add(&mut self, kind: Kind, owned: bool, n: u64) {
-        if self.added == ENTRIES_MAX || (kind == Kind::Real && n == 0) {
+        if self.added == ENTRIES_MAX {
             return;
         }
         self.added += 1;
@@ -303,10 +250,6 @@ impl Run {
                 let (fd, off) = (100 + id as i64 % 3, id << 20);
                 let cleanup = if owned { note_file } else { drop_window };
                 (item::file(fd, off, n, cleanup), off, Some(fd))
-            }
-            Kind::Real => {
-                let p = filled(n as usize);
-                (item::buffer(p.cast(), n, Some(item::free_buffer)), p.addr() as u64, None)
             }
         };
         let note = owned.then(|| if fd.is_some() { at + n } else { n });
@@ -328,17 +271,5 @@ impl Run {
         assert_eq!(result.unwrap_or(0) as u128, self.ledger.moved);
         assert!(!self.ledger.held, "the call ended with bytes that wait for more");
         self.owners.moved(self.ledger.moved);
-    }
-}
-
-const FILLING: u8 = 0x5a;
-
-/// A `malloc` block.
-fn filled(n: usize) -> *const u8 {
-    // SAFETY: a new block, which is filled to its end.
-    unsafe {
-        let p = mem::realloc(ptr::null_mut(), n).unwrap();
-        p.write_bytes(FILLING, n);
-        p.as_ptr()
     }
 }

@@ -21,18 +21,12 @@ pub(crate) struct Setting {
     pub(crate) autofree: bool,
     /// Files cannot be read without waiting.
     pub(crate) cold: bool,
-    /// The descriptor can send without a copy.
-    pub(crate) without_copy: bool,
-    /// A file takes its header along.
-    pub(crate) headed: bool,
-    /// The descriptor refuses these two when it comes to it.
-    pub(crate) refuses: bool,
 }
 
 impl Setting {
     pub(crate) fn decode(n: u8) -> Setting {
         let bit = |i: u8| n >> i & 1 != 0;
-        Setting { autofree: bit(0), cold: bit(1), without_copy: bit(2), refuses: bit(3), headed: bit(4) }
+        Setting { autofree: bit(0), cold: bit(1) }
     }
 }
 

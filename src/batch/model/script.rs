@@ -1,14 +1,12 @@
 //! What models and tests of batches share: batches as programs have them, and a descriptor that follows a script.
 
 use super::super::filter::Filter;
-use super::super::plan::{Piece, Small, Ways};
+use super::super::plan::{Piece, Small};
 use super::super::send::Carrier;
 use super::super::window::drop_window;
 use super::super::{Batch, empty};
-use crate::batch::pin::Pin;
-use crate::buf::Source;
 use crate::ctypes::{IoBatch, IobEntry};
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::Outcome;
 use crate::sys::message::Gather;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -103,9 +101,6 @@ pub(in crate::batch) struct Script {
     pub(in crate::batch) calls: usize,
     /// Files cannot be read without waiting.
     pub(in crate::batch) cold: bool,
-    /// A file takes its header along, unless that is refused.
-    pub(in crate::batch) headed: bool,
-    pub(in crate::batch) refuses: bool,
 }
 
 impl Script {
@@ -157,23 +152,6 @@ impl Carrier for Script {
         let n = self.take(&bytes)?;
         self.held = false;
         Ok(n)
-    }
-
-    fn headed(&mut self, list: &Gather, Piece { fd, off, n }: Piece) -> Option<Outcome> {
-        if self.refuses {
-            return None;
-        }
-        let moved = self.take(&[list.contents(), Script::read(fd, off, n)].concat());
-        self.held &= moved.is_err();
-        Some(moved.map_err(Stop::from))
-    }
-
-    fn ways(&self) -> Ways {
-        Ways { without_copy: false, headed: self.headed }
-    }
-
-    fn pinned(&mut self, _: Pin, _: Source, _: bool) -> Option<Result<usize, Errno>> {
-        None
     }
 
     fn push_held(&mut self) {

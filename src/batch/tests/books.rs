@@ -62,25 +62,6 @@ fn header_file_and_footer_leave_in_one_send() {
 }
 
 #[test]
-fn a_file_takes_its_header_along_if_the_descriptor_lets_it() {
-    let (_f, fd) = file_of(b"-file-");
-    // The second send has the end of the header, and the beginning of the file if they go as one.
-    for (refuses, outcomes) in [(false, &[2, 5, 7][..]), (true, &[2, 12])] {
-        let mut e = Embedded::new();
-        let b = e.view();
-        let mut s = Script { headed: true, refuses, ..script(&[Answer::Some(2), Answer::Some(5)]) };
-        b.add(item::buffer(c"head".as_ptr(), 4, None)).unwrap();
-        b.add(item::file(fd, 0, 6, note_file)).unwrap();
-        b.add(item::buffer(c"foot".as_ptr(), 4, None)).unwrap();
-        for n in outcomes {
-            assert_eq!(send(&mut s, b).outcome, Ok(*n), "{refuses}");
-        }
-        assert_eq!((&s.got[..], s.held), (&b"head-file-foot"[..], false));
-        assert_eq!(released(), [6]);
-    }
-}
-
-#[test]
 fn a_batch_that_is_never_empty_does_not_grow() {
     for autofree in [true, false] {
         let mut e = Embedded::new();
@@ -110,30 +91,28 @@ fn a_batch_that_is_never_empty_does_not_grow() {
 
 #[test]
 fn a_file_that_ends_early_is_an_error_after_everything_before_the_gap() {
-    for headed in [false, true] {
-        let mut e = Embedded::new();
-        let b = e.view();
-        let (_f, fd) = file_of(&[7; 1000]);
-        let mut s = Script { headed, ..Script::default() };
-        for e in [
-            item::buffer(c"head".as_ptr(), 4, None),
-            item::file(fd, 0, 5000, note_file),
-            item::buffer(c"tail".as_ptr(), 4, None),
-        ] {
-            b.add(e).unwrap();
-        }
-        assert_eq!(send(&mut s, b).outcome, Ok(1004));
-        let rest: Seen = (4004, 1, 2, 1, vec![[0, 4], [1000, 4000], [0, 4]]);
-        assert_eq!(seen(b), rest);
-        for _ in 0..2 {
-            assert_eq!(send(&mut s, b).outcome, Err(Stop::Failed(Errno::EIO)));
-            assert_eq!(filter::write(b, note_file, &mut s), Err(Stop::Failed(Errno::EIO)));
-            assert_eq!(seen(b), rest);
-        }
-        assert_eq!(released(), []);
-        b.reset();
-        assert_eq!(released(), [5000]);
+    let mut e = Embedded::new();
+    let b = e.view();
+    let (_f, fd) = file_of(&[7; 1000]);
+    let mut s = Script::default();
+    for e in [
+        item::buffer(c"head".as_ptr(), 4, None),
+        item::file(fd, 0, 5000, note_file),
+        item::buffer(c"tail".as_ptr(), 4, None),
+    ] {
+        b.add(e).unwrap();
     }
+    assert_eq!(send(&mut s, b).outcome, Ok(1004));
+    let rest: Seen = (4004, 1, 2, 1, vec![[0, 4], [1000, 4000], [0, 4]]);
+    assert_eq!(seen(b), rest);
+    for _ in 0..2 {
+        assert_eq!(send(&mut s, b).outcome, Err(Stop::Failed(Errno::EIO)));
+        assert_eq!(filter::write(b, note_file, &mut s), Err(Stop::Failed(Errno::EIO)));
+        assert_eq!(seen(b), rest);
+    }
+    assert_eq!(released(), []);
+    b.reset();
+    assert_eq!(released(), [5000]);
 }
 
 /// A filter that does something to its own batch and then takes what it is told to.

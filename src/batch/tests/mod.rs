@@ -2,14 +2,11 @@
 
 mod books;
 mod model;
-mod pin;
 
 use super::filter::Filter;
 use super::model::script::*;
-use super::plan::Small;
 use super::*;
 use crate::outcome::{Outcome, Stop};
-use crate::sys::message::Gather;
 use std::cell::RefCell;
 
 fn three(b: Batch) -> &'static [u8] {

@@ -70,7 +70,7 @@ fn ready(outcome: Outcome) -> &'static str {
         Outcome::Word("r") => "the kernel finds it readable",
         Outcome::Word("w") => "the kernel finds it writable",
         Outcome::Word("rw") => "the kernel finds it readable and writable",
-        Outcome::Word("error") => "the kernel finds an error or a notice",
+        Outcome::Word("error") => "the kernel finds an error condition",
         Outcome::Word("closed") => "the kernel finds it closed",
         _ => "the kernel finds it ready",
     }

@@ -1,12 +1,4 @@
-//! What Linux does in its own way. `sys/bsd` has the same names.
-
-pub(crate) mod notices;
-pub(crate) mod sockets;
-
-pub(super) mod futex;
-pub(super) mod moving;
-pub(super) mod threads;
-pub(super) mod wide;
+//! What Linux does in its own way.
 
 use super::count::{Call, count};
 use nix::errno::Errno;

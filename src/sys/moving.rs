@@ -1,4 +1,4 @@
-//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), without a copy, from a file.
+//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), from a file.
 
 use super::wide::{self, off_t};
 use crate::buf::{Source, Target};
@@ -13,10 +13,6 @@ use std::ptr;
 pub(in crate::sys) const MORE: c_int = libc::MSG_MORE;
 /// Of a send: it raises no SIGPIPE.
 pub(in crate::sys) const QUIET: c_int = libc::MSG_NOSIGNAL;
-
-/// Before each send, where [`QUIET`] is not enough.
-#[inline(always)]
-pub(in crate::sys) fn keep_quiet(_: Fd) {}
 
 /// `O_NONBLOCK` for one call; `EOPNOTSUPP` where the file cannot do it.
 const NOWAIT: c_int = libc::RWF_NOWAIT;
@@ -47,27 +43,12 @@ pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: o
     unsafe { wide::preadv2(file.raw(), &v, 1, off, NOWAIT) }
 }
 
-/// send(2) that leaves the memory where it is.
-pub(in crate::sys) fn send_without_copy(s: Fd, piece: Source, flags: c_int) -> isize {
-    count(Call::Send);
-    // SAFETY: the kernel reads the memory and checks it.
-    unsafe { libc::send(s.raw(), piece.ptr().cast(), piece.len(), flags | libc::MSG_ZEROCOPY) }
-}
-
 /// See `message::sendfile`.
 pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> Result<usize, Errno> {
     count(Call::Sendfile);
     // SAFETY: `off` lives through the call.
     let sent = unsafe { wide::sendfile(out.raw(), file.raw(), &mut off, n) };
     usize::try_from(sent).map_err(|_| Errno::last())
-}
-
-/// Whether [`sendfile_headed`] can be called. Here `MSG_MORE` has header and file share segments.
-pub(crate) const SENDFILE_HAS_HEADERS: bool = false;
-
-/// See `message::sendfile_headed`.
-pub(in crate::sys) fn sendfile_headed(_: Fd, _: &[iovec], _: Fd, _: off_t, _: usize) -> Result<usize, Errno> {
-    Err(Errno::ENOSYS)
 }
 
 /// Makes TCP send at once what [`MORE`] holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
