@@ -11,9 +11,11 @@ datarootdir = $(prefix)/share
 mandir = $(datarootdir)/man
 man1dir = $(mandir)/man1
 man3dir = $(mandir)/man3
+man7dir = $(mandir)/man7
 man1ext = .1
 # libowfat's own pages, which have the same names, may be in the same directory. man(1) counts these as section 3 too.
 man3ext = .3owfat
+man7ext = .7
 DESTDIR =
 
 CARGO = cargo
@@ -47,6 +49,7 @@ SHARED = libowfat_io.so.$(VERSION)
 HEADERS = $(notdir $(wildcard include/*.h))
 MAN1 = $(notdir $(basename $(wildcard man/*.1)))
 MAN3 = $(notdir $(basename $(wildcard man/*.3)))
+MAN7 = $(notdir $(basename $(wildcard man/*.7)))
 # Prints the names that a page lists, its own first; it is found under each.
 NAMES = sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p'
 RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
@@ -59,10 +62,10 @@ FIND_STATIC_LIBS = echo | $(RUSTC) --crate-type staticlib --print native-static-
 CMAKE_FILES = owfat_io-config.cmake owfat_io-config-version.cmake
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
 	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e "s|@static_libs@|$$(cat build/static-libs)|" \
-	-e 's|@soname@|$(SONAME)|'
+	-e 's|@soname@|$(SONAME)|' -e 's|@bindir@|$(bindir)|'
 
 .NOTPARALLEL:
-.PHONY: all toolchain headers abi man install uninstall clean demo demo-tools \
+.PHONY: all toolchain headers abi man install uninstall clean demo demo-tools libowfat-034 \
 	check check-tools check-format check-lint check-unit check-c \
 	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
 	hostile soak stress fuzz fuzz-corpus \
@@ -105,7 +108,7 @@ man:
 install:
 	@[ -f $(RELEASE)/libowfat_io.so ] || { echo "make $@: nothing is built yet: run make first" >&2; exit 1; }
 	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(bindir) \
-		$(DESTDIR)$(includedir)/owfat_io/libowfat $(DESTDIR)$(man1dir) $(DESTDIR)$(man3dir)
+		$(DESTDIR)$(includedir)/owfat_io/libowfat $(DESTDIR)$(man1dir) $(DESTDIR)$(man3dir) $(DESTDIR)$(man7dir)
 	$(INSTALL_DATA) $(RELEASE)/libowfat_io.so $(DESTDIR)$(libdir)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(libdir)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libowfat_io.so
@@ -120,6 +123,7 @@ install:
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
 	for p in $(MAN1); do $(INSTALL_DATA) man/$$p.1 $(DESTDIR)$(man1dir)/$$p$(man1ext) || exit 1; done
+	for p in $(MAN7); do $(INSTALL_DATA) man/$$p.7 $(DESTDIR)$(man7dir)/$$p$(man7ext) || exit 1; done
 	for p in $(MAN3); do \
 		$(INSTALL_DATA) man/$$p.3 $(DESTDIR)$(man3dir)/$$p$(man3ext) || exit 1; \
 		for n in $$($(NAMES) man/$$p.3 | tail -n +2); do \
@@ -130,7 +134,7 @@ uninstall:
 	rm -f $(CMAKE_FILES:%=$(DESTDIR)$(cmakedir)/%)
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libowfat_io.a libowfat_io.so $(SONAME) $(SHARED))
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
-	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext))
+	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext)) $(MAN7:%=$(DESTDIR)$(man7dir)/%$(man7ext))
 	for n in $$($(NAMES) man/*.3); do rm -f $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done
 	for d in $(includedir)/owfat_io/libowfat $(includedir)/owfat_io $(cmakedir); do \
 		if [ -d $(DESTDIR)$$d ]; then rmdir $(DESTDIR)$$d; fi; done
@@ -157,6 +161,10 @@ check-tools:
 		|| { echo "make $@: needs 'cargo $$t' (rustup component add rustfmt clippy;" \
 			"Debian: rustfmt-web rust-web-clippy)" >&2; exit 1; }; done
 
+# The second reference of the tests, unpacked from Debian sid beside the installed one; a line says if it cannot be had.
+libowfat-034:
+	@sh c-tests/libowfat_034.sh build/libowfat-0.34
+
 demo: demo-tools all
 	@$(MAKE) -s install DESTDIR= prefix=$(STAGE)
 	@bash c-tests/demo.sh $(STAGE)
@@ -175,7 +183,7 @@ check-unit:
 	$(CARGO) test --locked --manifest-path fuzz/library/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # Built for release, as the library that the C programs link and the servers preload.
-check-c: all
+check-c: all libowfat-034
 	$(CARGO) test --release $(BUILD) --test c
 
 # A page with pictures from servers/files.c. Some hundred megabytes to install, so it stands apart.

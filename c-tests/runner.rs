@@ -2,9 +2,9 @@
 //!
 //! | directory | a trial | proves |
 //! |---|---|---|
-//! | `behaviour/*.c` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
+//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
-//! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32 |
+//! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32, and as 0.34 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
 //! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
 //! | `bench/` | each figure that repeats exactly | what things cost |
@@ -16,8 +16,8 @@
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
-//! Two more trials look at the tests themselves: `original::defects` runs the regression tests of defects
-//! against Debian's libowfat, where they must fail; `coverage` holds the test names against the contract.
+//! More trials look at the tests themselves: `original::defects` runs the regression tests of defects
+//! against Debian's libowfat, where they must fail, and against 0.34; `coverage` holds the test names against the contract.
 //!
 //! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
 //! options, default `cc`), `VALGRIND` or `EMULATOR` (a command put before every program of `behaviour/`),

@@ -159,6 +159,31 @@ T_HELPER const char *t_backend(void) {
   return named ? named : t_no_epoll() ? "poll" : "epoll";
 }
 
+/* The case `name`, from the beginning, in the program as it is loaded anew. */
+T_HELPER void t_start_anew(const char *name) {
+  static char self[4096];
+  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+  execl(self, self, name, (char *)NULL);
+  CHECK_ERRNO(0);
+}
+
+/* The library looks at its environment when it is loaded, so the case `name` starts anew if a variable is not yet as
+ * wanted (NULL: unset). */
+#define T_START_WITH(variable, value) t_start_with(variable, value, __func__)
+
+T_HELPER void t_start_with(const char *variable, const char *value, const char *name) {
+  const char *now = getenv(variable);
+  if (value ? now && strcmp(now, value) == 0 : !now) return;
+  CHECK_INT(value ? setenv(variable, value, 1) : unsetenv(variable), 0);
+  t_start_anew(name);
+}
+
+/* For cases in which one thread sleeps in a wait until another, or a signal handler, has done something. */
+T_HELPER void t_skip_where_a_wait_holds_up_all(void) {
+  if (t_under_valgrind() && strcmp(t_backend(), "io_uring") == 0)
+    SKIP("valgrind runs no other thread and no signal handler during io_uring_enter");
+}
+
 T_HELPER int64 t_now_ms(void) {
   struct timespec now;
   CHECK_INT(clock_gettime(CLOCK_MONOTONIC, &now), 0);

@@ -101,6 +101,11 @@ T_HELPER void w_be_busy(int n) {
   while (n-- > 0) io_wantread(1000);
 }
 
+T_HELPER int w_is_regular(int fd) {
+  struct stat file;
+  return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
+}
+
 /* errno of a call that succeeds is what it was. */
 #define W_KEEPS(call)     \
   do {                    \

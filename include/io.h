@@ -65,6 +65,12 @@ enum {
   IOM_ERROR = 4
 };
 
+/* Some functions have (), as in libowfat: before C23 a program may pass what it likes. */
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -321,8 +327,10 @@ int64 io_sendfile(int64 s, int64 fd, uint64 off, uint64 n);
 
 /*
  Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
- passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
- offered; the next call for the same `s`, `fd` and position offers the untaken bytes at the same address.
+ passed on. Each piece offered ends at a multiple of 16 KiB or earlier, and can be read until `cb` returns or closes `s`
+ or `fd`. Stops when `cb` takes less than it is offered; the next call for the same `s`, `fd` and position offers the
+ untaken bytes at the same address. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`, which passes through
+ unchanged; the next call then begins as this one did.
 
  Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
  -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
@@ -340,7 +348,7 @@ int64 io_mmapwritefile(int64 s, int64 fd, uint64 off, uint64 bytes, io_write_cal
 
  Any thread may call it, also several at once.
  */
-void io_wait(void);
+void io_wait();
 
 /*
  Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
@@ -360,7 +368,7 @@ int64 io_waituntil2(int64 milliseconds);
 /*
  Looks for events without waiting; else as `io_wait`.
  */
-void io_check(void);
+void io_check();
 
 /*
  Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
@@ -432,12 +440,12 @@ void io_eagain_write(int64 d);
  of arrival, or -1 when there is none left. Each is returned once for a wait call; the number is at most
  INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
  */
-int64 io_canread(void);
+int64 io_canread();
 
 /*
  Returns the next writable descriptor; else as `io_canread`.
  */
-int64 io_canwrite(void);
+int64 io_canwrite();
 
 /*
  Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
@@ -459,7 +467,7 @@ int io_queueforwrite(int64 d);
  that has not been taken. The call after -1 begins the next sweep, which names again what was neither
  closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
  */
-int64 io_timeouted(void);
+int64 io_timeouted();
 
 /*
  Returns 1 if `d` has a deadline and it has passed, 0 otherwise. Any thread may call it.
@@ -489,10 +497,10 @@ void io_timeout(int64 d, tai6464 t);
 int iom_init(iomux_t *c);
 
 /*
- Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add is
- called again for the next one. Adding a descriptor that still waits for its event replaces `events`.
+ Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add or
+ iom_requeue is called for the next one. Adding a descriptor that still waits for its event replaces `events`.
  Closing the last duplicate of a descriptor withdraws it, also if its event has come and was not taken.
- Whoever is told of the event has the descriptor to itself until the next iom_add. Before you close one that
+ Whoever is told of the event has the descriptor to itself until it is armed again. Before you close one that
  is armed, make sure that no other thread is just being told of it.
 
  `events`: the sum of IOM_READ and IOM_WRITE. With neither, only errors and hang-ups are reported, which
@@ -505,6 +513,19 @@ int iom_init(iomux_t *c);
  Requires: `c` is NULL or points to an `iomux_t`.
  */
 int iom_add(iomux_t *c, int64 s, unsigned int events);
+
+/*
+ Asks for one more event on descriptor `s`, which iom_add was given before: its event was taken, or it still
+ waits for it, and then `events` replaces what was asked for. All else is as with iom_add, but that a descriptor
+ which is new is an error: so is one whose number was closed and belongs to another file now.
+
+ Returns 0, or -1 with errno: ENOENT (s was not added), EFAULT (c is NULL), EINVAL (c was not initialised, or s
+ is c->ctx), EBADF (s or c->ctx is not open), EPERM (a file or directory), ENOMEM.
+ Any thread may call it, also while others are in iom_wait. (libowfat 0.34)
+
+ Requires: `c` is NULL or points to an `iomux_t`.
+ */
+int iom_requeue(iomux_t *c, int64 s, unsigned int events);
 
 /*
  Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
@@ -534,6 +555,10 @@ int iom_wait(iomux_t *c, int64 *s, unsigned int *revents, unsigned long timeout)
  Requires: `c` is NULL or points to an `iomux_t`.
  */
 int iom_abort(iomux_t *c);
+
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -36,7 +36,7 @@ io_batch *iob_new(size_t hint_entries);
 
 /*
  As `iob_new`; the batch lets go of each entry (frees, unmaps, closes) as soon as it is completely sent,
- not when all are. (libowfat 0.34)
+ not when all are. After `iob_reset` it is a batch like any other. (libowfat 0.34)
  */
 io_batch *iob_new_autofree(size_t hint_entries);
 
@@ -52,8 +52,8 @@ io_batch *iob_new_autofree(size_t hint_entries);
 int iob_init(io_batch *b, size_t hint_entries);
 
 /*
- As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark survives
- `iob_reset`. (libowfat 0.34)
+ As `iob_init`; the batch lets go of each entry as soon as it is completely sent. After `iob_reset` it is
+ a batch like any other. (libowfat 0.34)
 
  Requires: `b` is NULL or points to 72 writable bytes.
  */
@@ -124,15 +124,17 @@ int iob_addfile_close(io_batch *b, int64 fd, uint64 off, uint64 n);
 
 /*
  Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
- can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
- allowed inside its clean-up functions. NULL: nothing.
+ can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there. What a
+ clean-up function adds to the batch meanwhile is queued in it. If a clean-up function leaves by an exception,
+ `pthread_exit` or `longjmp`, the next reset goes on behind it. NULL: nothing.
 
  Requires: `b` is NULL or a valid batch.
  */
 void iob_reset(io_batch *b);
 
 /*
- `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. NULL: nothing.
+ `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. What clean-up functions add
+ meanwhile is let go of, too. NULL: nothing.
 
  Requires: `b` is NULL or came from `iob_new` or `iob_new_autofree`, and is not used afterwards.
  */
@@ -154,15 +156,15 @@ void iob_prefetch(io_batch *b, uint64 bytes);
 uint64 iob_bytesleft(const io_batch *b);
 
 /*
- Sends what is queued in `b` to `s`: a socket, pipe, terminal or file that is registered with `io_fd`.
+ Sends what is queued in `b` to `s`: a socket, pipe, terminal or file, registered with `io_fd` or not.
 
  Goes on over all entries until everything is sent or `s` takes no more. On a descriptor in blocking mode
  that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
  are closed, and the next call returns 0.
 
  Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
- after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is bad, or `s` is not
- registered), `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
+ after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is not open),
+ `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
  NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
 
  Requires: `b` is NULL or a valid batch.
@@ -174,13 +176,14 @@ int64 iob_send(int64 s, io_batch *b);
  like `write`: bytes taken, 0 for end of file, -1 with errno. `s` is only passed on.
 
  `cb` is called until everything is taken or it takes less than it is offered, never with 0 bytes. A buffer is
- offered whole, a file in pieces of at most 64 KiB; what was not taken is offered again at the same address, as
+ offered whole, a file in pieces of at most 16 KiB; what was not taken is offered again at the same address, as
  TLS libraries require. When nothing is left the batch is reset.
 
  `cb` may call any function of the library, on `b` too, except `iob_free` on it; the structure itself must
  outlive the call. What `cb` adds to `b` is offered in the same call. If `cb` resets or sends `b`, the call ends
- with its answer, and `b` stays as `cb` left it: what it queued after that is not counted as taken. A buffer that
- the reset freed is not looked at any more; a piece of a file can be read until `cb` returns. `cb` may close `s`;
+ with its answer, and `b` stays as `cb` left it: what it queued after that is not counted as taken. What `cb` was
+ given is not to be looked at after such a reset. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`: that
+ passes through unchanged, and `b` is as if `cb` had not been called. `cb` may close `s`;
  a queued file that is not open any more is `EBADF`. If `cb` writes by other means than this library's (as TLS
  libraries do), a closed peer is a SIGPIPE that the program must ignore.
 

@@ -41,7 +41,7 @@ pub struct Array {
 }
 
 /// An I/O batch as programs embed it: the 64 bytes of libowfat 0.32. A caller built against 0.34 has eight
-/// more; they are never touched unless the caller passed the structure to an `iob_init` function.
+/// more ([`WideBatch`]); they are never touched unless the caller passed the structure to an `iob_init` function.
 #[repr(C)]
 #[derive(Debug)]
 pub struct IoBatch {
@@ -55,6 +55,17 @@ pub struct IoBatch {
     pub bufs: c_long,
     /// File entries added since the last reset.
     pub files: c_long,
+}
+
+/// An `io_batch` as 0.34's header declares it. Only batches that the library made itself, or that came through an
+/// `iob_init` function, are known to have the second part.
+#[repr(C)]
+#[derive(Debug)]
+pub struct WideBatch {
+    /// What every batch has.
+    pub batch: IoBatch,
+    /// 1: entries are released as soon as they are sent. For the program to read; the library does not.
+    pub autofree: c_int,
 }
 
 /// One entry of a batch; libowfat installs its layout in `iob_internal.h`.
@@ -72,7 +83,7 @@ pub struct IobEntry {
     /// Bytes not yet sent.
     pub n: u64,
     /// Called once with the entry's address when the batch lets go of it; may be NULL.
-    pub cleanup: Option<unsafe extern "C" fn(*mut IobEntry)>,
+    pub cleanup: Option<unsafe extern "C-unwind" fn(*mut IobEntry)>,
 }
 
 /// [`IobEntry::kind`] of memory.
@@ -117,11 +128,11 @@ pub struct IoMux {
 }
 
 /// A filter: takes up to `n` bytes and says how many it took, 0 for end of file, -1 with errno for errors.
-pub type WriteCallback = Option<unsafe extern "C" fn(s: i64, buf: *const c_void, n: u64) -> i64>;
+pub type WriteCallback = Option<unsafe extern "C-unwind" fn(s: i64, buf: *const c_void, n: u64) -> i64>;
 
 /// A filter for whole pieces of files, as `SSL_sendfile` is one.
 pub type SendfileCallback =
-    Option<unsafe extern "C" fn(s: i64, fd: i64, off: u64, n: u64, cb: WriteCallback) -> i64>;
+    Option<unsafe extern "C-unwind" fn(s: i64, fd: i64, off: u64, n: u64, cb: WriteCallback) -> i64>;
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {

@@ -1,8 +1,7 @@
 //! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
 //! prove to be free of panics.
 
-use crate::fd::Fd;
-use crate::sys::message::write_bytes;
+use crate::sys::standard_error;
 
 /// Enough for a line.
 pub(crate) const SHORT: usize = 256;
@@ -29,6 +28,16 @@ impl<const ROOM: usize> Text<ROOM> {
 
     pub(crate) fn add(&mut self, s: &str) {
         self.add_bytes(s.as_bytes());
+    }
+
+    /// The end of a path, with a `?` for each byte that a terminal might obey.
+    pub(crate) fn add_path(&mut self, path: &[u8]) {
+        const SHOWN: usize = 160;
+        let cut = path.len().saturating_sub(SHOWN);
+        self.add(if cut > 0 { "..." } else { "" });
+        for byte in path.iter().skip(cut) {
+            self.add_bytes(&[if matches!(byte, b' '..=b'~') { *byte } else { b'?' }]);
+        }
     }
 
     fn add_bytes(&mut self, s: &[u8]) {
@@ -77,8 +86,7 @@ impl<const ROOM: usize> Text<ROOM> {
 
     /// On standard error. One that cannot take it changes nothing.
     pub(crate) fn say(&self) {
-        let _ = Fd::new(libc::STDERR_FILENO.into())
-            .and_then(|fd| write_bytes(fd, self.bytes().unwrap_or_default()));
+        standard_error::say(self.bytes().unwrap_or_default());
     }
 }
 
@@ -97,6 +105,16 @@ mod tests {
             text.add_padded(n, 6);
             assert_eq!(text.bytes(), Some(format!("{n} {n:x} {n:06}").as_bytes()));
         }
+    }
+
+    #[test]
+    fn a_path_is_cut_at_its_begin_and_obeyed_by_no_terminal() {
+        let mut text = Text::new();
+        text.add_path(b"/tmp/\x1b[31m\xc2\x9b\n~");
+        assert_eq!(text.bytes(), Some(&b"/tmp/?[31m???~"[..]));
+        let mut text = Text::new();
+        text.add_path(format!("{}end", "x".repeat(4000)).as_bytes());
+        assert!(text.bytes().is_some_and(|b| b.starts_with(b"...xx") && b.ends_with(b"xend")));
     }
 
     #[test]

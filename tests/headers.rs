@@ -46,7 +46,34 @@ fn sources(prefixes: &[&str]) -> Vec<PathBuf> {
     files
 }
 
+/// Of these the arguments are unspecified, as in libowfat. cbindgen knows only `(void)`.
+const WITHOUT_PROTOTYPE: [&str; 5] = ["io_wait", "io_check", "io_canread", "io_canwrite", "io_timeouted"];
+
+/// Stand around the declarations where one has no prototype, so that no compiler complains of it to programs.
+const QUIET: &str = "\
+/* Some functions have (), as in libowfat: before C23 a program may pass what it likes. */
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored \"-Wstrict-prototypes\"
+#endif
+
+";
+const QUIET_ENDS: &str = "\
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
+
+";
+const BEGIN: &str = "#ifdef __cplusplus\nextern";
+const END: &str = "#ifdef __cplusplus\n}";
+
 /// Gives the text libowfat's integer names, and the reader of C no Rust heading.
 fn for_c(text: &str) -> String {
-    text.replace("int64_t", "int64").replace("# Safety\n ", "Requires: ")
+    let text = text.replace("int64_t", "int64").replace("# Safety\n ", "Requires: ");
+    let without = |text: String, name| text.replace(&format!("{name}(void);"), &format!("{name}();"));
+    let changed = WITHOUT_PROTOTYPE.iter().fold(text.clone(), without);
+    if changed == text {
+        return text;
+    }
+    changed.replace(BEGIN, &format!("{QUIET}{BEGIN}")).replace(END, &format!("{QUIET_ENDS}{END}"))
 }

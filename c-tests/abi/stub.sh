@@ -7,11 +7,13 @@ library=$2
 source=${library%.so}.c
 prototypes=${library%.so}.txt
 set -e
-printf '#define NO_UINT64_MACROS\n#define NO_UINT32_MACROS\n#include "io.h"\n#include "iob.h"\n' > "$source"
-gcc -std=gnu11 -I "$include" -fsyntax-only -aux-info "$prototypes" "$source"
+printf '#define NO_UINT%s_MACROS\n' 16 32 64 > "$source"
+printf '#include "%s.h"\n' io iob uint16 >> "$source"
+# libowfat 0.34 names its headers as libowfat/io.h and so on.
+gcc -std=gnu11 -I "$include" -I "$include/.." -fsyntax-only -aux-info "$prototypes" "$source"
 # A line is "/* FILE:LINE:NC */ extern PROTOTYPE;"; "()" is shown as a comment in the parentheses.
-for header in uint64 uint32 tai taia array io iob; do
-    sed -n "s|^/\* $include/$header\.h:[0-9]*:[NO]C \*/ extern \(.*\);.*|\1 { __builtin_trap(); }|p" "$prototypes"
+for header in uint16 uint64 uint32 tai taia array io iob; do
+    sed -n "s|^/\* [^ ]*/$header\.h:[0-9]*:[NO]C \*/ extern \(.*\);.*|\1 { __builtin_trap(); }|p" "$prototypes"
 done | sed 's|(/\* ??? \*/)|(void)|' >> "$source"
 # C23 lets a definition leave out the names of parameters.
-gcc -std=gnu2x -g -I "$include" -shared -fPIC -Wl,-soname,libowfat_io.so.0 -o "$library" "$source"
+gcc -std=gnu2x -g -I "$include" -I "$include/.." -shared -fPIC -Wl,-soname,libowfat_io.so.0 -o "$library" "$source"

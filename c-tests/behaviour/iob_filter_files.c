@@ -2,6 +2,8 @@
 #include "batch.h"
 #include "filter.h"
 
+#include <malloc.h>
+
 B_BATCH(b)
 
 static void never(struct iob_entry *e) { CHECK(!e); }
@@ -53,16 +55,16 @@ TEST(S3_11_a_filter_that_closes_the_file) {
     sum = 0;
     file = t_tmpfile(100000);
     CHECK_INT((owned ? iob_addfile_close : iob_addfile)(&b, file, 0, 100000), 1);
-    ANSWER(100, 65436);
+    ANSWER(100, 16284);
     inside = closes_the_file;
     inside_at = 0;
     CHECK_INT(iob_write(target, &b, acts), 100);
-    CHECK_INT(iob_write(target, &b, acts), 65436);
-    b_check_file(taken, 0, 65536);
+    CHECK_INT(iob_write(target, &b, acts), 16284);
+    b_check_file(taken, 0, 16384);
     CHECK_INT(iob_write(target, &b, acts), -3);
     CHECK_ERRNO(EBADF);
     CHECK_INT(calls, 2);
-    CHECK_INT(iob_bytesleft(&b), 100000 - 65536);
+    CHECK_INT(iob_bytesleft(&b), 100000 - 16384);
     iob_reset(&b);
   }
 }
@@ -95,4 +97,87 @@ TEST(Q6_S3_11_a_file_that_shrinks_between_pieces_and_within_one) {
     iob_reset(&b);
     CHECK(!b_open(file));
   }
+}
+
+enum { STALLED = 200, BLOCK = 16 << 10 };
+
+/* Bytes that malloc has given out. */
+static size_t in_use(void) {
+  struct mallinfo2 now = mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+static void check_each_holds_a_block(size_t before, int stalled) {
+  size_t each = (in_use() - before) / (size_t)stalled;
+  /* And what it takes to find it again. */
+  if (each > BLOCK + 2048) CHECK_INT(each, BLOCK);
+}
+
+/* Takes what `takes` has left, and then nothing. */
+static int64 takes;
+
+static int64 stalls(int64 s, const void *bytes, uint64 n) {
+  int64 k = takes < (int64)n ? takes : (int64)n;
+  CHECK(s >= target && bytes);
+  takes -= k;
+  errno = EAGAIN;
+  return k > 0 ? k : -1;
+}
+
+static const int64 taken_first[] = {0, 1, 100, 16384, 50000, 65536, 200000};
+enum { WAYS = sizeof taken_first / sizeof *taken_first };
+
+TEST(a_stalled_filter_of_a_large_file_holds_one_block) {
+  static io_batch batches[STALLED];
+  int64 f = t_tmpfile(300000);
+  int i, k;
+  if (t_memory_is_checked()) SKIP("a memory checker must have a malloc of its own");
+  for (k = 0; k < WAYS; k++) {
+    size_t before = in_use();
+    for (i = 0; i < STALLED; i++) {
+      CHECK_INT(iob_addfile(&batches[i], f, (uint64)i, 290000), 1);
+      takes = taken_first[k];
+      CHECK_INT(iob_write(target, &batches[i], stalls), taken_first[k] ? taken_first[k] : -1);
+      CHECK_INT(iob_write(target, &batches[i], stalls), -1);
+      CHECK_INT(iob_bytesleft(&batches[i]), 290000 - taken_first[k]);
+    }
+    check_each_holds_a_block(before, STALLED);
+    for (i = 0; i < STALLED; i++) iob_reset(&batches[i]);
+  }
+}
+
+TEST(a_stalled_filter_without_a_batch_holds_one_block) {
+  int64 f = t_tmpfile(300000);
+  int i, k;
+  if (t_memory_is_checked()) SKIP("a memory checker must have a malloc of its own");
+  for (k = 0; k < WAYS; k++) {
+    size_t before = in_use();
+    for (i = 0; i < STALLED; i++) {
+      takes = taken_first[k];
+      CHECK_INT(io_mmapwritefile(target + i, f, (uint64)i, 290000, stalls), taken_first[k] ? taken_first[k] : -1);
+      takes = 0;
+      CHECK_INT(io_mmapwritefile(target + i, f, (uint64)(i + taken_first[k]), 290000, stalls), -1);
+    }
+    check_each_holds_a_block(before, STALLED);
+    io_finishandshutdown();
+  }
+}
+
+TEST(a_filter_that_has_taken_a_file_holds_nothing_of_it) {
+  static io_batch batches[STALLED];
+  int64 f = t_tmpfile(100000);
+  size_t before, each;
+  int i;
+  if (t_memory_is_checked()) SKIP("a memory checker must have a malloc of its own");
+  before = in_use();
+  for (i = 0; i < STALLED; i++) {
+    CHECK_INT(iob_addfile(&batches[i], f, 0, 100000), 1);
+    CHECK_INT(iob_adds(&batches[i], "rest"), 1);
+    takes = 100001;
+    CHECK_INT(iob_write(target, &batches[i], stalls), 100001);
+    CHECK_INT(iob_bytesleft(&batches[i]), 3);
+  }
+  /* The entries, and some blocks for the next reader. */
+  each = (in_use() - before) / STALLED;
+  if (each > 2048) CHECK_INT(each, 2048);
 }

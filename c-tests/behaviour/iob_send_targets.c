@@ -38,11 +38,61 @@ TEST(S3_11_bad_descriptors) {
   B_CHECK(&b, 3, 0, 1, 0);
 }
 
-TEST(Q3_S3_11_an_unregistered_target_is_refused) {
+/* A header, a file and a trailer to a target that io_fd never saw. */
+static void send_unseen(int64 d) {
+  CHECK_INT(iob_adds(&b, "head"), 1);
+  CHECK_INT(iob_addfile_close(&b, t_tmpfile(20000), 0, 20000), 1);
+  CHECK_INT(iob_adds(&b, "tail"), 1);
+  CHECK_INT(iob_send(d, &b), 20008);
+  B_CHECK(&b, 0, 0, 0, 0);
+}
+
+static void expect_unseen(int64 d) {
+  b_expect(d, "head");
+  b_expect_file(d, 0, 20000);
+  b_expect(d, "tail");
+}
+
+TEST(sockets_that_were_never_registered_are_sent_to) {
   int64 d[2];
   t_tcp_pair(d);
+  send_unseen(d[0]);
+  expect_unseen(d[1]);
+  t_unix_pair(d);
+  send_unseen(d[0]);
+  expect_unseen(d[1]);
+}
+
+TEST(pipes_and_files_that_were_never_registered_are_sent_to) {
+  int64 d[2], f = t_tmpfile(0);
+  t_pipe(d);
+  send_unseen(d[1]);
+  expect_unseen(d[0]);
+  send_unseen(f);
+  CHECK_INT(lseek((int)f, 0, SEEK_SET), 0);
+  expect_unseen(f);
+}
+
+TEST(a_full_socket_that_was_never_registered_says_again) {
+  int64 d[2];
+  t_unix_pair(d);
+  t_fill(d[0]);
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d[0], &b), -1);
+  CHECK_ERRNO(EAGAIN);
+  B_CHECK(&b, 3, 0, 1, 0);
+}
+
+TEST(what_is_not_open_is_no_target_registered_or_not) {
+  int64 d[2];
+  t_pipe(d);
+  CHECK_INT(io_fd(d[1]), 1);
+  CHECK_INT(close((int)d[1]), 0);
+  CHECK_INT(close((int)d[0]), 0);
   CHECK_INT(iob_adds(&b, "abc"), 1);
   CHECK_INT(iob_send(d[0], &b), -3);
+  CHECK_ERRNO(EBADF);
+  CHECK_INT(iob_send(d[1], &b), -3);
   CHECK_ERRNO(EBADF);
   B_CHECK(&b, 3, 0, 1, 0);
 }

@@ -175,6 +175,7 @@ static void work(int64 file) {
   CHECK(io_debugstring(d[0], text, sizeof text) > 0);
   CHECK_INT(io_tryread(-1, buf, 1), -3);
   CHECK_INT(iom_add(&multiplexer, -1, IOM_READ), -1);
+  CHECK_INT(iom_requeue(&multiplexer, -1, IOM_READ), -1);
   io_finishandshutdown();
 }
 

@@ -79,25 +79,25 @@ static const int epoll[] = {
 };
 
 /* poll takes over from epoll. */
-static void refuse_epoll(int error) {
-  CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
+static void refuse_epoll(int error, const char *name) {
+  t_start_with("OWFAT_IO_BACKEND", NULL, name);
   deny(epoll, sizeof epoll / sizeof *epoll, error);
   check_backend("poll");
   work();
 }
 
-TEST(T35_S3_13_no_epoll) { refuse_epoll(EPERM); }
+TEST(T35_S3_13_no_epoll) { refuse_epoll(EPERM, __func__); }
 
-TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS); }
+TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS, __func__); }
 
 /* On the lists of sandboxes that were made for libowfat stands the older of the two, where there are two. */
-static void refuse_epoll_create1(int error) {
+static void refuse_epoll_create1(int error, const char *name) {
   static const int newer[] = {SYS_epoll_create1};
   iomux_t mux;
 #ifndef __GLIBC__
   SKIP("the epoll_create of this C library is the same call");
 #endif
-  CHECK_INT(unsetenv("OWFAT_IO_BACKEND"), 0);
+  t_start_with("OWFAT_IO_BACKEND", NULL, name);
   deny(newer, 1, error);
   t_need_epoll();
   check_backend("epoll");
@@ -106,9 +106,9 @@ static void refuse_epoll_create1(int error) {
   CHECK_INT(fcntl(mux.ctx, F_GETFD), FD_CLOEXEC);
 }
 
-TEST(T35_S3_12_epoll_create1_is_refused) { refuse_epoll_create1(EPERM); }
+TEST(T35_S3_12_epoll_create1_is_refused) { refuse_epoll_create1(EPERM, __func__); }
 
-TEST(T35_S3_12_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS); }
+TEST(T35_S3_12_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS, __func__); }
 
 /* A sandbox that is closed when the loop has begun, as careful programs do it. */
 TEST(T35_exotic_system_calls_are_refused_later) {

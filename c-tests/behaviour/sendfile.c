@@ -98,25 +98,25 @@ TEST(D21_S3_10_a_short_sendfile_leaves_other_descriptors_alone) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-TEST(S3_10_pieces_end_at_64_kib_boundaries) {
+TEST(pieces_end_at_16_kib_boundaries) {
   int64 f = t_tmpfile(200000);
   CHECK_INT(io_mmapwritefile(target, f, 10, 150000, filter), 150000);
-  CHECK_INT(calls, 3);
-  CHECK_INT(offers[0].n, 65526);
-  CHECK_INT(offers[1].n, 65536);
-  CHECK_INT(offers[2].n, 150000 - 65526 - 65536);
+  CHECK_INT(calls, 10);
+  CHECK_INT(offers[0].n, 16374);
+  CHECK_INT(offers[1].n, 16384);
+  CHECK_INT(offers[9].n, 150000 - 16374 - 8 * 16384);
   CHECK_INT(io_mmapwritefile(target, f, 10, 0, filter), 0);
-  CHECK_INT(calls, 3);
+  CHECK_INT(calls, 10);
 }
 
 TEST(S3_10_the_filters_answers) {
   int64 f = t_tmpfile(200000);
-  ANSWER(65536, 100);
-  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65636);
+  ANSWER(16384, 100);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 16484);
   ANSWER(0);
   CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 0);
-  ANSWER(65536, -1);
-  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 65536);
+  ANSWER(16384, -1);
+  CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 16384);
   ANSWER(-1);
   CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), -1);
   CHECK_ERRNO(EAGAIN);
@@ -145,16 +145,16 @@ static int64 turn(int64 f, uint64 off, uint64 n) {
 
 TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
-  ANSWER(65526, -1, -1, 5, -1);
-  CHECK_INT(turn(f, 10, 100000), 65526);
-  CHECK_INT(turn(f, 65536, 34474), -1);
-  CHECK_INT(turn(f, 65536, 34474), 5);
-  CHECK_INT(turn(f, 65541, 34469), -1);
+  ANSWER(16374, -1, -1, 5, -1);
+  CHECK_INT(turn(f, 10, 100000), 16374);
+  CHECK_INT(turn(f, 16384, 83626), -1);
+  CHECK_INT(turn(f, 16384, 83626), 5);
+  CHECK_INT(turn(f, 16389, 83621), -1);
   CHECK_INT(calls, 5);
   CHECK(offers[1].at == offers[2].at && offers[2].at == offers[3].at);
-  CHECK_INT(offers[1].n, 34474);
-  CHECK_INT(offers[2].n, 34474);
-  CHECK_INT(offers[3].n, 34474);
+  CHECK_INT(offers[1].n, 16384);
+  CHECK_INT(offers[2].n, 16384);
+  CHECK_INT(offers[3].n, 16384);
   CHECK(offers[4].at == offers[3].at + 5);
 }
 

@@ -115,3 +115,76 @@ TEST(Q10_S3_6_ignored_stays_ignored) {
   CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
   CHECK(action.sa_handler == SIG_IGN);
 }
+
+static int is_pending(void) {
+  sigset_t set;
+  CHECK_INT(sigpending(&set), 0);
+  return sigismember(&set, SIGPIPE);
+}
+
+/* Sends a byte in each way that the library has, and a file, to peers that are gone. */
+static void write_to_the_dead(void) {
+  int tcp;
+  io_batch b;
+  memset(&b, 0, sizeof b);
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(io_waitwrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_ERRNO(EPIPE);
+  CHECK_INT(iob_adds(&b, "x"), 1);
+  CHECK_INT(iob_send(pipe_without_reader(), &b), -3);
+  CHECK_ERRNO(EPIPE);
+  iob_reset(&b);
+  for (tcp = 0; tcp < 2; tcp++) {
+    CHECK_INT(io_waitwrite(half(tcp), "x", 1), -3);
+    CHECK_ERRNO(EPIPE);
+    CHECK_INT(io_sendfile(half(tcp), t_tmpfile(100), 0, 100), -3);
+    CHECK_ERRNO(EPIPE);
+    CHECK_INT(iob_addfile_close(&b, t_tmpfile(50000), 0, 50000), 1);
+    CHECK_INT(iob_send(half(tcp), &b), -3);
+    CHECK_ERRNO(EPIPE);
+    iob_reset(&b);
+  }
+}
+
+static void block_sigpipe(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  CHECK_INT(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+}
+
+TEST(a_blocked_signal_is_not_left_pending) {
+  block_sigpipe();
+  write_to_the_dead();
+  CHECK_INT(is_pending(), 0);
+}
+
+TEST(a_signal_that_was_pending_before_stays_so) {
+  int own;
+  for (own = 0; own < 2; own++) {
+    block_sigpipe();
+    if (own) {
+      CHECK_INT(write((int)pipe_without_reader(), "x", 1), -1); /* as the library's own would be */
+    } else {
+      CHECK_INT(kill(getpid(), SIGPIPE), 0);
+    }
+    CHECK_INT(is_pending(), 1);
+    write_to_the_dead();
+    CHECK_INT(is_pending(), 1);
+  }
+}
+
+TEST(a_blocked_signal_that_the_program_handles_is_not_left_pending) {
+  sigset_t set;
+  CHECK(signal(SIGPIPE, on_pipe) != SIG_ERR);
+  block_sigpipe();
+  write_to_the_dead();
+  CHECK_INT(is_pending(), 0);
+  sigemptyset(&set);
+  CHECK_INT(sigprocmask(SIG_SETMASK, &set, NULL), 0);
+  CHECK_INT(pipes, 0);
+  /* Where the program does not block it, its handler runs, as for every write to a pipe. */
+  CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
+  CHECK_INT(pipes, 1);
+}

@@ -159,6 +159,7 @@ static void use_what_is_rare(void) {
   CHECK_INT(iom_add(&m, d[0], IOM_READ), 0);
   CHECK_INT(iom_wait(&m, &s, &events, 0), 1);
   CHECK_INT(iom_wait(&m, &s, &events, 0), 0);
+  CHECK_INT(iom_requeue(&m, d[0], IOM_WRITE), 0);
   CHECK_INT(io_readfile(&file, "/dev/null"), 1);
   CHECK_INT(io_readfile(&s, "/nonexistent"), 0);
   CHECK_INT(io_sendfile(d[1], file, 0, 10), 0);
@@ -175,6 +176,7 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
       " io_eagain_write -",     " io_dontwantread -",     " io_queueforwrite 1",        " io_timeout - ms=-1",
       " io_timeouted ",         " - io_check ",           " - io_waituntil ",           " - io_waituntil2 ",
       " - iom_init 1",          " iom_add 0 events=1",    " iom_wait 1 events=1",       " - iom_wait 0",
+      " iom_requeue 0 events=2",
       " io_readfile 1",         " - io_readfile 0 ENOENT", " io_sendfile 0 file=",      " io_socketpair 1 other=",
       " io_passfd 0 passed=",   " io_receivefd ",         " - io_finishandshutdown 0",
   };

@@ -1,12 +1,14 @@
-/* tai_*, taia_*, array_*, uint32_* and uint64_* on corner cases and pseudo-random input: every answer is printed,
+/* tai_*, taia_*, array_*, uint16_*, uint32_* and uint64_* on corner cases and pseudo-random input: every answer is printed,
    and libowfat's and ours must print the same. Left out: what 0.32 does not define (array_shift, array_chop,
    taia_fmtfrac), what it crashes on or takes from freed memory (NULL, lengths in members of no size, parts past
    the end, an array that must move to take itself), bytes that a shortened array shows again (there 0.32 keeps
    the old ones, against its manual; ours are 0), the clock, and how far an array grows ahead of its need. */
+#define NO_UINT16_MACROS
 #define NO_UINT32_MACROS
 #define NO_UINT64_MACROS
 #include "array.h"
 #include "taia.h"
+#include "uint16.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +138,7 @@ static void numbers(void) {
         char *p = buf + i % 9; /* every alignment */
         uint64 n = i < 16 ? seconds[i % 8] >> (i & 8) : next_random(), m = 0;
         uint32 w = (uint32)(n >> 7), v = 0;
+        uint16 h = (uint16)(n >> 3), g = 0;
         memset(buf, 0x55, sizeof buf);
         uint64_pack(p, n);
         uint64_pack_big(p + 8, n);
@@ -153,6 +156,13 @@ static void numbers(void) {
         uint32_unpack_big(p + 3, &v);
         printf(" %lx %lx %lx", (unsigned long)v, (unsigned long)uint32_read(p + 5),
                (unsigned long)uint32_read_big(p + 7));
+        uint16_pack(p, h);
+        uint16_pack_big(p + 2, h);
+        show_bytes("16", buf, sizeof buf);
+        uint16_unpack(p + 1, &g);
+        printf(" %x", (unsigned)g);
+        uint16_unpack_big(p + 3, &g);
+        printf(" %x %x %x", (unsigned)g, (unsigned)uint16_read(p + 5), (unsigned)uint16_read_big(p + 7));
     }
 }
 

@@ -17,10 +17,10 @@ trap 'rm -rf "$dir"' EXIT
 checked=0
 failed=0
 
-ours='uint64.h uint32.h tai.h taia.h array.h io.h iob.h'
+ours='uint64.h uint32.h uint16.h tai.h taia.h array.h io.h iob.h'
 # Headers of libowfat-dev that programs include beside the io layer.
 theirs='buffer.h byte.h case.h cdb.h critbit.h dns.h errmsg.h fmt.h iarray.h iopause.h ip4.h ip6.h isset.h mmap.h
-    ndelay.h open.h openreadclose.h rangecheck.h readclose.h scan.h socket.h str.h stralloc.h textcode.h uint16.h'
+    ndelay.h open.h openreadclose.h rangecheck.h readclose.h scan.h socket.h str.h stralloc.h textcode.h'
 c='c99 gnu99 c11 gnu11 c17 c2x'
 cxx='c++11 c++14 c++17 c++20'
 strict='-Wall -Wextra -Wpedantic -Werror'
@@ -75,8 +75,19 @@ every "$(for h in $ours; do echo "libowfat/$h $h"; done)"
 every "libowfat/iob.h iob.h"
 said "all together, under both names"
 
+# As many programs in C++ include headers of C, needed or not.
+{
+    echo 'extern "C" {'
+    for h in $ours; do echo "#include <$h>"; done
+    echo '}'
+} > "$dir/extern.cc"
+for std in $cxx; do
+    for cc in g++ clang++; do compile $cc "-std=$std $strict -I $include" "$dir/extern.cc" 'all within extern "C"'; done
+done
+said 'within extern "C"'
+
 for h in $ours; do
-    headers gcc "-std=c11 $strict -DNO_UINT64_MACROS -DNO_UINT32_MACROS" "$h"
+    headers gcc "-std=c11 $strict -DNO_UINT64_MACROS -DNO_UINT32_MACROS -DNO_UINT16_MACROS" "$h"
     headers gcc "-std=gnu89 -Wall -Wextra -Werror" "$h"
 done
 said "functions in place of macros; gnu89"
@@ -99,22 +110,27 @@ for cc in gcc clang; do
 done
 said "layout.c"
 
-if gcc -std=c11 $strict -fsanitize=undefined -fno-sanitize-recover=all -I "$include" -o "$dir/macros" \
-    "$here/macros.c" > "$dir/log" 2>&1 && "$dir/macros" >> "$dir/log" 2>&1; then
-    echo "macros.c: ran"
-else
-    failed=$((failed + 1))
-    echo "FAILED: macros.c"
-    cat "$dir/log"
-fi
+for cc in "gcc -std=c11" "g++ -std=c++11 -x c++"; do
+    # The flags are words.
+    # shellcheck disable=SC2086
+    if $cc $strict -fsanitize=undefined -fno-sanitize-recover=all -I "$include" -o "$dir/macros" \
+        "$here/macros.c" > "$dir/log" 2>&1 && "$dir/macros" >> "$dir/log" 2>&1; then
+        echo "macros.c: ran ($cc)"
+    else
+        failed=$((failed + 1))
+        echo "FAILED: macros.c, status $? ($cc)"
+        cat "$dir/log"
+    fi
+done
 
-# C++ must ask the linker for the plain names.
+# C++ must ask the linker for the plain names. (Of some there are overloads: which is meant, the type says.)
 cat > "$dir/t.cc" << 'END'
 #define NO_UINT32_MACROS
 #define NO_UINT64_MACROS
 #include <iob.h>
-void *used[] = {(void *)uint32_pack, (void *)uint64_pack, (void *)tai_add, (void *)taia_add,
-                (void *)array_cat,   (void *)io_wait,     (void *)iob_send};
+void (*of_32_bits)(char *, uint32) = uint32_pack;
+void (*of_64_bits)(char *, uint64) = uint64_pack;
+void *used[] = {(void *)tai_add, (void *)taia_add, (void *)array_cat, (void *)io_wait, (void *)iob_send};
 END
 g++ -c -I "$include" -o "$dir/t.o" "$dir/t.cc" && nm -u "$dir/t.o" | awk '{ print $NF }' | sort > "$dir/names"
 if [ "$(grep -cxE '(uint32|uint64)_pack|tai_add|taia_add|array_cat|io_wait|iob_send' "$dir/names")" = 7 ]; then

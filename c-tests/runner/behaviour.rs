@@ -1,4 +1,4 @@
-//! `behaviour/*.c`: each case in its own process, on each backend and on an old kernel.
+//! `behaviour/*.c` and `*.cc`: each case in its own process, on each backend and on an old kernel.
 
 use crate::child::{self, Ended};
 use crate::compile::{Program, With};
@@ -44,7 +44,8 @@ fn settings() -> Vec<Setting> {
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for source in place::sources("behaviour", "c") {
+    let sources = ["c", "cc"].map(|extension| place::sources("behaviour", extension)).concat();
+    for source in sources {
         let file = place::stem(&source);
         let program = Program::new(&source, With::Ours);
         let cases = cases(&source);

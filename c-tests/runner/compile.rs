@@ -14,7 +14,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum With {
     Ours,
+    /// The installed 0.32.
     Debian,
+    /// The unpacked 0.34.
+    Later,
 }
 
 /// A program to be: cloned freely, compiled once.
@@ -67,6 +70,20 @@ pub(crate) fn compiler() -> Command {
     cc
 }
 
+/// The same for C++. With `CC` goes what is wanted of it: its options, and clang's own compiler for C++.
+fn compiler_for_cpp() -> Command {
+    let words = env::var("CC").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let c = words.next().unwrap_or("cc");
+    let mut cpp = Command::new(match c {
+        "cc" => "c++".into(),
+        _ if c.contains("clang") => c.replacen("clang", "clang++", 1),
+        _ => c.replacen("gcc", "g++", 1),
+    });
+    cpp.args(words);
+    cpp
+}
+
 /// What the compiler says of a source that is an example and nobody runs; `None` if it is silent.
 pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>, String> {
     let mut cc = Command::new("cc");
@@ -77,12 +94,19 @@ pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>,
 
 fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let kind = source.parent().map(place::stem).unwrap_or_default();
-    let owner = if with == With::Ours { "ours" } else { "debian" };
+    let owner = match with {
+        With::Ours => "ours",
+        With::Debian => "debian",
+        With::Later => "0.34",
+    };
     let directory = place::output().join(owner).join(kind);
     fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let program = directory.join(place::stem(source));
-    let mut cc = compiler();
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
+    let (mut cc, standard) = match source.extension() {
+        Some(extension) if extension == "cc" => (compiler_for_cpp(), "-std=c++17"),
+        _ => (compiler(), "-std=c11"),
+    };
+    cc.args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
     cc.arg("-I").arg(place::c_tests());
     match with {
         With::Ours => {
@@ -91,6 +115,11 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
         }
         With::Debian => {
             cc.arg(source).arg("-lowfat");
+        }
+        With::Later => {
+            let directory = place::libowfat_034().ok_or("no libowfat 0.34: make libowfat-034")?;
+            cc.arg("-isystem").arg(directory.join("include")).arg(source);
+            cc.arg("-L").arg(directory).arg("-lowfat");
         }
     }
     let end = child::run(&mut cc, LIMIT)?;

@@ -28,6 +28,7 @@ pub(crate) fn trials(others: &[Trial]) -> Vec<Trial> {
         complaining("moving::tests_exist", move || tests_exist(&names)),
         complaining("moving::numbers_are_complete", numbers_are_complete),
         complaining("moving::functions_are_complete", functions_are_complete),
+        complaining("moving::what_0_34_does", what_0_34_does),
         complaining("moving::examples_compile", examples_compile),
     ]
 }
@@ -144,6 +145,35 @@ fn numbers_are_complete() -> Complaints {
     }
     let all = COMPLETE.iter().flat_map(|letter| coverage::series(letter));
     complaints.extend(all.filter(|n| !seen.contains(n)).map(|n| format!("{n} has no row")));
+    Ok(complaints)
+}
+
+/// The column about 0.34 says what the tests of defects do there.
+fn what_0_34_does() -> Complaints {
+    let page = Page::read()?;
+    let lines = lines_of("original.0.34.txt")?;
+    let verdicts: BTreeMap<&str, &str> =
+        lines.iter().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+    let mut complaints = Vec::new();
+    let mut unseen = verdicts.clone();
+    for row in page.rows_with("with 0.34")? {
+        let tests: Vec<&str> = quoted(row["test"]).filter(|test| verdicts.contains_key(test)).collect();
+        unseen.retain(|test, _| !tests.contains(test));
+        let passing = tests.iter().filter(|test| verdicts[**test].starts_with("passes")).count();
+        let expected = match passing {
+            _ if tests.is_empty() => continue,
+            0 => "the same",
+            n if n == tests.len() => "mended",
+            _ => "in part: ",
+        };
+        let said = row["with 0.34"];
+        if said != expected && !(expected.ends_with(' ') && said.starts_with(expected)) {
+            complaints.push(format!("{}: '{said}', but the tests say '{expected}'", row["no."]));
+        }
+    }
+    // A test may stand in no row of its own; one that passes is news.
+    let news = unseen.iter().filter(|(_, verdict)| verdict.starts_with("passes"));
+    complaints.extend(news.map(|(test, _)| format!("{test} passes on 0.34: no row says so")));
     Ok(complaints)
 }
 

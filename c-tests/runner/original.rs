@@ -1,23 +1,34 @@
 //! A regression test of a defect that passes on the library with the defect proves nothing. So the cases
 //! named after a defect (K1_, D12_) are also run against Debian's libowfat, and the verdicts held against
 //! `original.txt`: one line per case, `NAME fails`, `NAME passes why`, `NAME racy why` (either), or
-//! `NAME not-runnable why` (libowfat 0.32 lacks a function that the file uses).
+//! `NAME not-runnable why` (libowfat 0.32 lacks a function that the file uses). `original.0.34.txt` says the same of
+//! libowfat 0.34, on which the same programs run.
 
 use crate::behaviour::cases;
 use crate::compile::{Program, With};
 use crate::{child, place};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use std::{env, fs, thread};
 
 const LIMIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Trial::test("original::defects", compare)]
+    let of_0_34 = || match place::libowfat_034() {
+        Some(directory) => {
+            compare("0.34", "original.0.34.txt", Some(directory)).map(|()| Completion::Completed)
+        }
+        None => Ok(Completion::ignored_with("no libowfat 0.34: make libowfat-034")),
+    };
+    vec![
+        Trial::test("original::defects", || compare("0.32", "original.txt", None)),
+        Trial::ignorable_test("original::defects_of_0.34", of_0_34),
+    ]
 }
 
 /// `K1_...` or `D12_...`.
@@ -26,9 +37,10 @@ fn names_a_defect(case: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn verdict(program: &Program, case: &str) -> Result<&'static str, String> {
+fn verdict(program: &Program, case: &str, library: Option<&Path>) -> Result<&'static str, String> {
     let Ok(path) = program.path() else { return Ok("not-runnable") };
-    let end = child::run(Command::new(path).arg(case), LIMIT)?;
+    let library = library.map(|directory| ("LD_LIBRARY_PATH", directory));
+    let end = child::run(Command::new(path).arg(case).envs(library), LIMIT)?;
     Ok(match () {
         () if end.skipped() => "not-runnable",
         () if end.passed() => "passes",
@@ -36,18 +48,24 @@ fn verdict(program: &Program, case: &str) -> Result<&'static str, String> {
     })
 }
 
-/// Most of the time goes into cases that hang, so a few run at once.
-fn verdicts() -> Result<BTreeMap<String, &'static str>, String> {
-    let mut work = Vec::new();
-    for source in place::sources("behaviour", "c") {
+/// What both libowfats run: compiled once for both.
+fn work() -> Vec<(Program, String)> {
+    static WORK: OnceLock<Vec<(Program, String)>> = OnceLock::new();
+    let of_source = |source: PathBuf| {
         let program = Program::new(&source, With::Debian);
-        work.extend(cases(&source).into_iter().filter(|c| names_a_defect(c)).map(|c| (program.clone(), c)));
-    }
-    let (work, found) = (Mutex::new(work), Mutex::new(BTreeMap::new()));
+        let cases = cases(&source).into_iter().filter(|case| names_a_defect(case));
+        cases.map(move |case| (program.clone(), case)).collect::<Vec<_>>()
+    };
+    WORK.get_or_init(|| place::sources("behaviour", "c").into_iter().flat_map(of_source).collect()).clone()
+}
+
+/// Most of the time goes into cases that hang, so a few run at once.
+fn verdicts(library: Option<&Path>) -> Result<BTreeMap<String, &'static str>, String> {
+    let (work, found) = (Mutex::new(work()), Mutex::new(BTreeMap::new()));
     let next = || work.lock().map_or(None, |mut work| work.pop());
     let worker = || -> Result<(), String> {
         while let Some((program, case)) = next() {
-            let verdict = verdict(&program, &case)?;
+            let verdict = verdict(&program, &case, library)?;
             found.lock().map_err(|e| e.to_string())?.insert(case, verdict);
         }
         Ok(())
@@ -65,11 +83,12 @@ fn committed(text: &str) -> BTreeMap<&str, &str> {
     lines.filter_map(|line| line.split_once(' ')).map(|(name, rest)| (name, rest.trim())).collect()
 }
 
-fn compare() -> Result<(), Failed> {
-    let file = place::c_tests().join("original.txt");
+/// Holds the libowfat in the directory `library`, or the installed one, against the committed file `name`.
+fn compare(version: &str, name: &str, library: Option<&Path>) -> Result<(), Failed> {
+    let file = place::c_tests().join(name);
     let text = fs::read_to_string(&file).unwrap_or_default();
     let committed = committed(&text);
-    let found = verdicts()?;
+    let found = verdicts(library)?;
     let update = env::var_os("OWFAT_IO_UPDATE").is_some();
     let (mut table, mut complaints) = (String::new(), String::new());
     for (case, verdict) in &found {
@@ -78,16 +97,16 @@ fn compare() -> Result<(), Failed> {
         let line = if word == *verdict || word == "racy" { expected } else { verdict };
         let _ = writeln!(table, "{case} {line}");
         if line != expected && !update {
-            let _ = writeln!(complaints, "{case} {verdict} on 0.32, original.txt says: {expected:?}");
+            let _ = writeln!(complaints, "{case} {verdict} on {version}, {name} says: {expected:?}");
         }
         if line != "fails" && why.is_empty() {
-            let _ = writeln!(complaints, "{case} {verdict} on 0.32: say why in original.txt");
+            let _ = writeln!(complaints, "{case} {verdict} on {version}: say why in {name}");
         }
     }
     for case in committed.keys().filter(|case| !update && !found.contains_key(**case)) {
-        let _ = writeln!(complaints, "{case} is in original.txt but in no source");
+        let _ = writeln!(complaints, "{case} is in {name} but in no source");
     }
-    fs::write(place::output().join("original.txt"), &table)?;
+    fs::write(place::output().join(name), &table)?;
     if update {
         let heading: String = text.lines().filter(|l| l.starts_with('#')).map(|l| format!("{l}\n")).collect();
         fs::write(&file, heading + &table)?;

@@ -44,6 +44,12 @@ pub(crate) fn shared_library() -> Result<PathBuf, String> {
     }
 }
 
+/// Where `make libowfat-034` has unpacked libowfat 0.34, if it has.
+pub(crate) fn libowfat_034() -> Option<&'static Path> {
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/build/libowfat-0.34"));
+    directory.join("version").exists().then_some(directory)
+}
+
 /// The directory that cargo builds in.
 pub(crate) fn target() -> &'static Path {
     output().parent().unwrap_or(Path::new("."))

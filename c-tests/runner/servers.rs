@@ -17,9 +17,12 @@
 //! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
+//! | `distrust` | that it trusts no program that it looks at |
 //! | `watched` | a server that is watched, and what `owfat-io-trace` shows of traces |
+//! | `pictures` | what it makes of long ones |
 //! | `hostile` | all of them among peers that mean harm |
 //! | `soak` | all of them under a mixed load, for a long time |
+//! | `wrapper` | what `owfat-io-run` refuses, and the units that it writes |
 //! | `install` | what `make install` puts down, how it is found, and what `owfat-io-run` answers |
 
 #[path = "servers/announce.rs"]
@@ -32,6 +35,8 @@ mod chat;
 mod check;
 #[path = "servers/cost.rs"]
 mod cost;
+#[path = "servers/distrust.rs"]
+mod distrust;
 #[path = "servers/echo.rs"]
 mod echo;
 #[path = "servers/files.rs"]
@@ -46,6 +51,8 @@ mod http;
 mod install;
 #[path = "servers/loops.rs"]
 mod loops;
+#[path = "servers/pictures.rs"]
+mod pictures;
 #[path = "servers/pool.rs"]
 mod pool;
 #[path = "servers/prefork.rs"]
@@ -74,6 +81,8 @@ mod victim;
 mod watched;
 #[path = "servers/web.rs"]
 mod web;
+#[path = "servers/wrapper.rs"]
+mod wrapper;
 
 use crate::behaviour::BACKENDS;
 use libtest_mimic::{Failed, Trial};
@@ -100,10 +109,18 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flat_map(|(name, run)| BACKENDS.map(|backend| trial(format!("{name}::{backend}"), move || run(backend))))
     .chain(
-        [check::TRIALS, install::TRIALS, pool::TRIALS, watched::TRIALS]
-            .concat()
-            .into_iter()
-            .map(|(name, run)| trial(name.to_owned(), run)),
+        [
+            check::TRIALS,
+            distrust::TRIALS,
+            install::TRIALS,
+            pictures::TRIALS,
+            pool::TRIALS,
+            watched::TRIALS,
+            wrapper::TRIALS,
+        ]
+        .concat()
+        .into_iter()
+        .map(|(name, run)| trial(name.to_owned(), run)),
     )
     .chain(hostile::trials())
     .chain(soak::trials())

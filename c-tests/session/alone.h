@@ -113,6 +113,10 @@ static int added(iomux_t *m, int64 s) {
   return DO(iom_add, (m, s, IOM_READ)) == 0 || DO(iom_add, (m, s, IOM_READ)) == 0;
 }
 
+static int requeued(iomux_t *m, int64 s) {
+  return DO(iom_requeue, (m, s, IOM_READ)) == 0 || DO(iom_requeue, (m, s, IOM_READ)) == 0;
+}
+
 static void mux(void) {
   iomux_t m;
   int64 u[2], s = -7, r = -1;
@@ -121,7 +125,7 @@ static void mux(void) {
   if (!DO(iom_init, (&m))) return;
   t_unix_pair(u);
   l_put(u[1], "x");
-  for (turn = 0; turn < 2 && added(&m, u[0]); turn++) {
+  for (turn = 0; turn < 2 && (turn ? requeued : added)(&m, u[0]); turn++) {
     for (tries = 0; tries < 3 && (r = DO(iom_wait, (&m, &s, &events, 2000))) == -1; tries++) CHECK_INT(s, -7);
     if (r == 1) CHECK(s == u[0] && events == IOM_READ);
     CHECK(r == 1 || fault.hit);

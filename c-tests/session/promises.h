@@ -86,6 +86,7 @@ static const struct promise {
     {"iob_write", COUNT, {{-1, {EAGAIN}}, {-3, {CAUSE}}}, WRITES, 1},
     {"iom_init", ONE, {{0, {CAUSE}}}, KIND(EPOLL_CREATE) | KIND(PIPE), 0},
     {"iom_add", ZERO, {{-1, {CAUSE}}}, 0, 0},
+    {"iom_requeue", ZERO, {{-1, {CAUSE}}}, 0, 0},
     {"iom_wait", COUNT, {{-2, {UNTOUCHED}}, {-1, {CAUSE, EINTR}}}, KIND(EPOLL_WAIT), 0},
     {"iom_abort", ZERO, {{-1, {CAUSE}}}, KIND(EPOLL_CTL), 0},
     /* Not the library's, but the program's way to its clients. */

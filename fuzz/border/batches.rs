@@ -106,7 +106,7 @@ fn count(world: &mut World, i: usize, r: i64, zero_is_all: bool) {
     *left -= r.max(0) as u64;
 }
 
-unsafe extern "C" fn forget(_: *mut IobEntry) {}
+unsafe extern "C-unwind" fn forget(_: *mut IobEntry) {}
 
 /// Adds something to `b`: how many bytes, and whether they were added.
 fn add(world: &mut World, input: &mut Input, b: *mut IoBatch) -> (u64, bool) {
@@ -227,7 +227,7 @@ fn answer(s: i64, n: u64) -> i64 {
     }
 }
 
-unsafe extern "C" fn take(s: i64, p: *const c_void, n: u64) -> i64 {
+unsafe extern "C-unwind" fn take(s: i64, p: *const c_void, n: u64) -> i64 {
     assert_ne!(n, 0, "offered nothing");
     if PLAN.with_borrow(|plan| plan.as_ref().unwrap().good) {
         // SAFETY: what is offered can be read, to its end.
@@ -236,7 +236,7 @@ unsafe extern "C" fn take(s: i64, p: *const c_void, n: u64) -> i64 {
     answer(s, n)
 }
 
-unsafe extern "C" fn take_file(s: i64, _: i64, _: u64, n: u64, _: WriteCallback) -> i64 {
+unsafe extern "C-unwind" fn take_file(s: i64, _: i64, _: u64, n: u64, _: WriteCallback) -> i64 {
     answer(s, n)
 }
 

@@ -245,7 +245,7 @@ fn kind(fd: i64) -> libc::mode_t {
     }
 }
 
-unsafe extern "C" fn takes_some(_: i64, _: *const c_void, n: u64) -> i64 {
+unsafe extern "C-unwind" fn takes_some(_: i64, _: *const c_void, n: u64) -> i64 {
     if n % 3 == 0 {
         set_errno(libc::EAGAIN);
         return -1;

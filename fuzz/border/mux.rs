@@ -3,7 +3,7 @@
 use crate::border::input::Input;
 use crate::border::io::{errno, set_errno};
 use crate::border::world::World;
-use owfat_io::capi::iom::{iom_abort, iom_add, iom_init, iom_wait};
+use owfat_io::capi::iom::{iom_abort, iom_add, iom_init, iom_requeue, iom_wait};
 use owfat_io::ctypes::IoMux;
 use std::ffi::c_ulong;
 use std::{mem, ptr};
@@ -52,7 +52,9 @@ pub(crate) fn call(world: &mut World, input: &mut Input) {
     match input.byte() % 8 {
         0 => world.muxes.init(),
         // SAFETY: a multiplexer, memory that may be one, or NULL.
-        1..4 => fails(unsafe { iom_add(c, fd, input.word()) }, &[0]),
+        1..3 => fails(unsafe { iom_add(c, fd, input.word()) }, &[0]),
+        // SAFETY: as above.
+        3 => fails(unsafe { iom_requeue(c, fd, input.word()) }, &[0]),
         4..7 => {
             let (mut s, mut happened) = (-7, 99);
             let out = if input.byte() == 255 { ptr::null_mut() } else { &raw mut s };

@@ -14,11 +14,9 @@ use crate::sys::shared::Shared;
 use crate::sys::{env, label};
 use crate::text::Text;
 use nix::errno::Errno;
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const VARIABLE: &CStr = c"OWFAT_IO_BACKEND";
 const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
 
 /// A backend that threads hold while they wait in it.
@@ -124,18 +122,18 @@ enum Choice {
     Unknown,
 }
 
-fn choice(value: Option<&[u8]>) -> Choice {
+fn choice(value: &[u8]) -> Choice {
     match value {
-        None | Some(b"" | b"epoll") => Choice::Best,
-        Some(b"poll") => Choice::Poll,
-        Some(_) => Choice::Unknown,
+        b"" | b"epoll" => Choice::Best,
+        b"poll" => Choice::Poll,
+        _ => Choice::Unknown,
     }
 }
 
 /// Opens the backend that the environment names, epoll by default. Where a sandbox refuses epoll, `poll(2)` stands in; a
 /// lack of descriptors is the caller's to report.
 pub(crate) fn open() -> Result<Opened, Errno> {
-    let choice = env::with_secure(VARIABLE, choice);
+    let choice = choice(env::backend());
     let opened = if choice == Choice::Poll { open_poll() } else { open_best() }?;
     label::set_backend(opened.name());
     if choice == Choice::Unknown {
@@ -184,12 +182,12 @@ mod tests {
 
     #[test]
     fn only_the_names_of_the_manual_name_a_backend() {
-        for best in [None, Some(&b""[..]), Some(b"epoll")] {
+        for best in [&b""[..], b"epoll"] {
             assert_eq!(choice(best), Choice::Best);
         }
-        assert_eq!(choice(Some(b"poll")), Choice::Poll);
+        assert_eq!(choice(b"poll"), Choice::Poll);
         for unknown in [&b"Poll"[..], b"io_uring", b"kqueue"] {
-            assert_eq!(choice(Some(unknown)), Choice::Unknown);
+            assert_eq!(choice(unknown), Choice::Unknown);
         }
     }
 }

@@ -1,16 +1,41 @@
-//! The block that a small batch keeps its entries in. Most batches live for one answer; the block of the last one is kept
-//! for the next, which costs a tenth of what `malloc` and `free` do.
+//! The block that a small batch keeps its entries in, and the one that a batch of the library's own is. Most batches live
+//! for one answer; the blocks of the last one are kept for the next, which costs a tenth of what `malloc` and `free` do.
+//! They are `malloc` blocks all the same: programs may free a batch that they have reset.
 
-use crate::batch::ENTRY;
+use crate::batch::{ENTRY, window};
 use crate::ctypes::Array;
 use crate::sys::mem;
 use crate::sys::spare::Spare;
+use nix::errno::Errno;
 use std::ptr::{self, NonNull};
 
 /// Bytes of a block: a program that looks at the array finds it allocated.
 pub(super) const SIZE: u64 = 16 * ENTRY;
 
 static SPARE: Spare = Spare::new();
+
+static SPARE_BATCH: Spare = Spare::new();
+
+/// A block of `size` bytes for a batch; always the same size.
+#[inline]
+pub(crate) fn batch(size: usize) -> Result<NonNull<u8>, Errno> {
+    // SAFETY: a new block.
+    SPARE_BATCH.take().map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), size) }, Ok)
+}
+
+/// Lets go of a batch. One that the program has made by itself, as it must not, may be smaller than ours.
+///
+/// # Safety
+/// `p` is a `malloc` block that nobody uses any more; `size` is that of [`batch`].
+#[inline]
+pub(crate) unsafe fn free_batch(p: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's block.
+    let superfluous = if unsafe { mem::has(p, size) } { SPARE_BATCH.leave(p) } else { Some(p) };
+    if let Some(superfluous) = superfluous {
+        // SAFETY: the one that was kept.
+        unsafe { mem::free(superfluous.as_ptr()) };
+    }
+}
 
 /// Gives an array that has no block a first one. False: it has failed, or there is no memory.
 #[inline(never)]
@@ -43,7 +68,8 @@ pub(super) unsafe fn free(p: *mut u8, size: i64) {
 
 /// Gives the spare block back.
 pub(crate) fn shut_down() {
-    if let Some(p) = SPARE.take() {
+    window::shut_down();
+    for p in [SPARE.take(), SPARE_BATCH.take()].into_iter().flatten() {
         // SAFETY: nobody else has the block.
         unsafe { mem::free(p.as_ptr()) };
     }

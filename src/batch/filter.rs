@@ -1,14 +1,13 @@
 //! Sending a batch through a filter, a C function that encrypts or compresses, say.
 
 use crate::batch::item::Cleanup;
-use crate::batch::{Batch, window};
+use crate::batch::{Batch, Look, Place, window};
 use crate::ctypes::FROM_FILE;
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
-use crate::xfer::file::{self, Window};
+use crate::sys::guard::cancellable;
+use crate::xfer::file;
 use nix::errno::Errno;
-use std::ffi::c_int;
-use std::{mem, ptr};
 
 /// The program's side. Both may do anything with the library, this very batch included.
 pub(crate) trait Filter {
@@ -27,127 +26,97 @@ pub(crate) trait Filter {
 /// descriptor.
 ///
 /// If the filter itself resets or sends the batch, the call ends there: what the filter says it took is reported,
-/// the batch stays as the filter left it.
+/// the batch stays as the filter left it. If the filter never returns, the batch is as it was before the call.
+#[inline(always)]
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome<u64> {
     let mut total = 0;
-    let mut window = Window::default();
+    let mut look = batch.begin_looking();
     let stop = loop {
         if batch.bytesleft() == 0 {
             break None;
         }
-        let Some((place, kind, bytes)) = first_unsent(batch) else {
+        let Some(mut place) = batch.first_unsent() else {
             // The fields contradict each other. Better an error than an endless 0.
             break Some(Stop::Failed(Errno::EINVAL));
         };
-        let offer = if kind != FROM_FILE {
-            let (taken, still_there) = watched(batch, &place, || filter.take(bytes, place.n));
-            Ok(Offer { asked: place.n, taken, still_there })
+        let (asked, answer) = if place.kind != FROM_FILE {
+            (place.n, filter.take(place.bytes, place.n))
         } else {
-            offer_file(batch, &place, closing, &mut window, filter)
+            match offer_file(batch, &look, &mut place, closing, filter, &mut total) {
+                Ok(offer) => offer,
+                Err(stop) => break Some(stop),
+            }
         };
-        let (asked, taken, still_there) = match offer {
-            Ok(Offer { asked, taken: Ok(taken), still_there }) => (asked, taken, still_there),
-            Ok(Offer { taken: Err(stop), .. }) | Err(stop) => break Some(stop),
+        let taken = match answer {
+            Ok(taken) => taken,
+            Err(stop) => break Some(stop),
         };
         // More than fits, if the filter queues more.
         total = u64::saturating_add(total, taken);
-        if !still_there {
-            break None;
+        let Some(e) = batch.still_there(&look, &place) else { break None };
+        if !batch.consume(e, &place, taken) {
+            batch.end_looking(look);
+            batch.emptied();
+            look = batch.begin_looking();
         }
-        batch.consume(place.i, place.n, taken);
         if taken < asked {
             break None;
         }
     };
+    batch.end_looking(look);
     match stop {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     }
 }
 
-/// An entry and how far it has been sent.
-struct Place {
-    i: usize,
-    offset: u64,
-    n: u64,
-}
-
-/// The first entry with unsent bytes, with its kind and, if it is a buffer, where the bytes are.
-#[inline(always)]
-fn first_unsent(batch: Batch) -> Option<(Place, c_int, *const u8)> {
-    let mut i = batch.next();
-    loop {
-        // SAFETY: an entry of the array, looked at while nothing else runs.
-        let e = unsafe { &*batch.entry(i)? };
-        if e.n > 0 {
-            let place = Place { i, offset: e.offset, n: e.n };
-            return Some((place, e.kind, e.buf.cast::<u8>().wrapping_add(e.offset as usize)));
-        }
-        i += 1;
-    }
-}
-
-/// One call of the filter.
-struct Offer {
-    asked: u64,
-    taken: Outcome<u64>,
-    /// The entry is as it was before the call.
-    still_there: bool,
-}
-
-/// Makes one offer from a file entry. Fails if there is nothing to offer. `window` is empty before and after; its
-/// memory serves all entries of a call.
+/// Offers a file entry, piece by piece, until one is not taken or is the last. How much that one was, and the answer; those
+/// before it are counted off the batch and added to `total`, and `place` is behind them. Fails if there is nothing to
+/// offer.
 #[inline(never)]
 fn offer_file(
     batch: Batch,
-    place: &Place,
+    look: &Look,
+    place: &mut Place,
     closing: Cleanup,
-    window: &mut Window,
     filter: &mut impl Filter,
-) -> Result<Offer, Stop> {
-    let Some(e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
+    total: &mut u64,
+) -> Result<(u64, Outcome<u64>), Stop> {
+    let Some(mut e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
     // SAFETY: an entry of the array, of which no reference exists.
     let (fd, is_ours) = unsafe { ((*e).fd, window::may_have_one(&*e, closing)) };
     if filter.takes_files() {
-        let (taken, still_there) = watched(batch, place, || filter.take_file(fd, place.offset, place.n));
-        return Ok(Offer { asked: place.n, taken, still_there });
+        return Ok((place.n, filter.take_file(fd, place.offset, place.n)));
     }
-    let file = Fd::new(fd)?;
     if !is_ours {
+        let file = Fd::new(fd)?;
         let target = filter.target();
-        let feed =
-            || file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n as u64));
-        let (taken, still_there) = watched(batch, place, feed);
-        return Ok(Offer { asked: place.n, taken, still_there });
+        let taken = file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n));
+        return Ok((place.n, taken));
     }
-    // While the filter looks at the window it is ours, so that a reset from inside does not free it.
-    // SAFETY: `may_have_one` says that it is an entry of `item::file`.
-    if let Some(kept) = unsafe { window::take(e) } {
-        *window = kept;
-    }
-    let bytes = window.at(file, place.offset, place.n)?;
-    let (bytes, n) = (ptr::from_ref(bytes).cast::<u8>(), bytes.len() as u64);
-    let (taken, still_there) = watched(batch, place, || filter.take(bytes, n));
-    if still_there
-        && taken != Ok(n)
-        && let Some(e) = batch.entry(place.i)
-    {
+    loop {
+        // SAFETY: `may_have_one` says that it is an entry of `item::file`.
+        let (bytes, asked) = match unsafe { window::offer_held(e, place.offset, place.n) } {
+            Some(held) => held,
+            None => {
+                // SAFETY: as above.
+                let offer = || unsafe { window::offer(e, fd, place.offset, place.n) };
+                cancellable(offer)?
+            }
+        };
+        let answer = filter.take(bytes, asked);
+        let Some(now) = batch.still_there(look, place) else { return Ok((asked, answer)) };
+        if answer == Ok(asked) && asked < place.n && asked < batch.bytesleft() {
+            batch.consume(now, place, asked);
+            (place.offset, place.n) = (place.offset.wrapping_add(asked), place.n - asked);
+            *total = total.saturating_add(asked);
+            e = now;
+            continue;
+        }
+        let done = answer.unwrap_or(0);
+        let refused_at = (done < asked).then(|| place.offset.wrapping_add(done));
         // SAFETY: it is the entry of before, one of `item::file`.
-        unsafe { window::put(e, mem::take(window)) };
+        cancellable(|| unsafe { window::settle(now, refused_at, place.n.saturating_sub(done)) });
+        return Ok((asked, answer));
     }
-    window.clear();
-    Ok(Offer { asked: n, taken, still_there })
-}
-
-/// Lets the filter look at an entry. Also tells whether it is still there, as it was: the filter may have added
-/// entries behind it.
-#[inline(always)]
-fn watched<R>(batch: Batch, place: &Place, look: impl FnOnce() -> R) -> (R, bool) {
-    let (answer, not_reset) = batch.marked(look);
-    // Without a reset an entry only changes by being sent.
-    let unchanged = not_reset
-        && batch.next() <= place.i
-        // SAFETY: a short look, during which nothing else runs.
-        && batch.entry(place.i).is_some_and(|e| unsafe { (*e).offset == place.offset && (*e).n == place.n });
-    (answer, unchanged)
 }

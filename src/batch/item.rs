@@ -8,7 +8,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 /// How an entry lets go of what it holds. Called once, with the entry's address.
-pub(crate) type Cleanup = unsafe extern "C" fn(*mut IobEntry);
+pub(crate) type Cleanup = unsafe extern "C-unwind" fn(*mut IobEntry);
 
 /// Functions are told apart by address. Should a compiler ever give one function two, an entry of ours would
 /// be taken for a stranger's, which only costs speed.
@@ -50,7 +50,7 @@ fn release_refused(e: &IobEntry) {
 ///
 /// # Safety
 /// `e` points to an entry whose memory was handed over to be freed, and is not released again.
-pub(crate) unsafe extern "C" fn free_buffer(e: *mut IobEntry) {
+pub(crate) unsafe extern "C-unwind" fn free_buffer(e: *mut IobEntry) {
     // SAFETY: the caller vouches for the entry.
     unsafe { mem::free((*e).buf.cast_mut().cast()) };
 }
@@ -59,7 +59,7 @@ pub(crate) unsafe extern "C" fn free_buffer(e: *mut IobEntry) {
 ///
 /// # Safety
 /// `e` points to an entry whose mapping was handed over, and is not released again.
-pub(crate) unsafe extern "C" fn unmap_buffer(e: *mut IobEntry) {
+pub(crate) unsafe extern "C-unwind" fn unmap_buffer(e: *mut IobEntry) {
     // SAFETY: as above. A length that no memory has is for the kernel to refuse.
     unsafe {
         let n = usize::try_from((*e).offset.wrapping_add((*e).n)).unwrap_or(usize::MAX);
@@ -67,16 +67,17 @@ pub(crate) unsafe extern "C" fn unmap_buffer(e: *mut IobEntry) {
     }
 }
 
-/// Runs the clean-up function of an entry, once.
+/// Runs the clean-up function of an entry, once, on a copy: the function may add to the batch, which moves the entries,
+/// or reset it. It may also leave by an exception, `pthread_exit` or `longjmp`; nothing here minds.
 ///
 /// # Safety
 /// `e` points to an entry with which nothing else is going to be done but releasing it again (which does
-/// nothing) or freeing its memory. It may be dangling when the function returns, if the clean-up function adds
-/// to the batch.
+/// nothing) or freeing its memory. It may be dangling when the function returns.
+#[inline]
 pub(crate) unsafe fn release(e: *mut IobEntry) {
     // SAFETY: the caller vouches for `e`.
     if let Some(cleanup) = unsafe { (*e).cleanup.take() } {
-        // SAFETY: whoever added the entry gave the function for it.
-        unsafe { cleanup(e) };
+        // SAFETY: as above; whoever added the entry gave the function for it.
+        unsafe { cleanup(&mut IobEntry { ..*e }) };
     }
 }

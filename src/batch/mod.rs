@@ -15,23 +15,45 @@ pub(crate) mod send;
 pub(crate) mod window;
 
 use crate::array;
-use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
+use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry, WideBatch};
 use nix::errno::Errno;
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-/// In `headroom` of the array: release entries as soon as they are sent. The field is 0 in every batch that
-/// was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which lies
-/// behind the 64 bytes that an older program has.
-const AUTOFREE: usize = 0x6f77_6661;
+/// In `headroom` of the array: release entries as soon as they are sent, until `iob_reset`. The field is 0 in
+/// every batch that was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which
+/// lies behind the 64 bytes that an older program has.
+const AUTOFREE: usize = 0x2f77_0000;
 
-/// There as well while the program may do anything to the batch: a filter looks at an entry, or a clean-up function
-/// runs. A reset wipes it out, so it shows even if what is queued then looks like what was there.
+/// There as well while a filter looks at an entry, which may do anything to the batch. A filter that never comes back
+/// leaves it there, which does no harm.
 const LOOKING: usize = 0x8000_0000;
 
+/// There as well: how often the batch was reset under a filter's eyes. So a reset shows even if what is queued then looks
+/// like what was there.
+const RESETS: usize = 0xffff;
+
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
+
+/// An entry of a batch, as it was when it was looked at.
+struct Place {
+    i: usize,
+    /// Bytes that the array must have for it.
+    end: u64,
+    kind: c_int,
+    /// Of a buffer.
+    bytes: *const u8,
+    offset: u64,
+    n: u64,
+}
+
+/// The marks of a batch before a filter looks at its entries, and meanwhile.
+struct Look {
+    before: usize,
+    during: usize,
+}
 
 /// A caller's `io_batch`.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +77,9 @@ impl Batch {
             return Ok(());
         }
         self.with_array(|b| {
+            if u64::from(hint) * ENTRY <= block::SIZE {
+                return block::begin(b).then_some(()).ok_or(Errno::ENOMEM);
+            }
             array::allocate(b, ENTRY, i64::from(hint - 1))?;
             array::truncate(b, ENTRY, 0);
             Ok(())
@@ -87,7 +112,7 @@ impl Batch {
     }
 
     fn autofree(self) -> bool {
-        self.with_array(|b| b.headroom & !LOOKING == AUTOFREE)
+        self.with_array(|b| b.headroom & !(LOOKING | RESETS) == AUTOFREE)
     }
 
     #[inline]
@@ -179,29 +204,91 @@ impl Batch {
     fn drop_gone(self) -> bool {
         let (gone, len) = (self.next(), self.len());
         let are_most = gone > len / 2 && gone <= len;
-        if are_most {
-            self.with_array(|b| array::shift(b, ENTRY, gone as u64));
-            self.set_next(0);
+        let may_go = are_most && (0..gone).all(|i| !self.is_held(i));
+        if may_go {
+            self.forget_gone();
         }
-        are_most
+        may_go
     }
 
-    /// Runs `f`, which may do anything to the batch. Also tells whether the batch was not reset meanwhile; then its
-    /// entries are where they were.
-    #[inline(always)]
-    fn marked<R>(self, f: impl FnOnce() -> R) -> (R, bool) {
-        let before = self.with_array(|b| b.headroom);
-        self.with_array(|b| b.headroom = before | LOOKING);
-        let result = f();
-        let not_reset = self.with_array(|b| {
-            let not_reset = b.headroom & LOOKING != 0;
-            if not_reset {
-                // Of a call further out, the mark stays.
-                b.headroom = before;
-            }
-            not_reset
+    /// Whether entry `i` is still to be let go of.
+    fn is_held(self, i: usize) -> bool {
+        // SAFETY: an entry of the array; a short look, during which nothing else runs.
+        self.entry(i).is_some_and(|e| unsafe { (*e).cleanup.is_some() })
+    }
+
+    /// Takes the entries that are gone out of the array, and the array out of a batch that has no others.
+    fn forget_gone(self) {
+        let (gone, len) = (self.next(), self.len());
+        if gone == 0 {
+            return;
+        }
+        self.set_next(0);
+        if gone < len {
+            return self.with_array(|b| array::shift(b, ENTRY, gone as u64));
+        }
+        self.with_array(|b| {
+            // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
+            unsafe { block::free(b.p.cast(), b.allocated) };
+            (b.p, b.allocated, b.initialized) = (ptr::null_mut(), 0, 0);
         });
-        (result, not_reset)
+    }
+
+    /// A filter is going to look at entries.
+    #[inline(always)]
+    fn begin_looking(self) -> Look {
+        self.with_array(|b| {
+            let before = b.headroom;
+            b.headroom = before | LOOKING;
+            Look { before, during: b.headroom }
+        })
+    }
+
+    #[inline(always)]
+    fn end_looking(self, look: Look) {
+        if look.before & LOOKING == 0 {
+            // Of a call further out, the mark stays.
+            self.with_array(|b| b.headroom = if b.headroom == look.during { look.before } else { 0 });
+        }
+    }
+
+    /// The first entry with unsent bytes.
+    #[inline(always)]
+    fn first_unsent(self) -> Option<Place> {
+        // SAFETY: `new` requires a valid structure; nothing else runs while it is looked at.
+        let b = unsafe { &*self.raw() };
+        let mut i = self.next();
+        let mut end = (i as u64 + 1).saturating_mul(ENTRY);
+        let mut e = b.b.p.cast::<IobEntry>().wrapping_add(i);
+        while end <= b.b.initialized && !b.b.p.is_null() {
+            // SAFETY: one of the array's entries, all of which are initialised.
+            let found = unsafe { &*e };
+            if found.n > 0 {
+                let bytes = found.buf.cast::<u8>().wrapping_add(found.offset as usize);
+                return Some(Place { i, end, kind: found.kind, bytes, offset: found.offset, n: found.n });
+            }
+            i += 1;
+            end += ENTRY;
+            e = e.wrapping_add(1);
+        }
+        None
+    }
+
+    /// The entry at a place, if it is as it was: the filter may have added entries behind it. Without a reset an entry
+    /// only changes by being sent.
+    #[inline(always)]
+    fn still_there(self, look: &Look, place: &Place) -> Option<*mut IobEntry> {
+        // SAFETY: as in `first_unsent`.
+        let b = unsafe { &*self.raw() };
+        if b.b.headroom != look.during || b.b.p.is_null() {
+            return None;
+        }
+        if b.next > place.i as c_long || b.b.initialized < place.end {
+            return None;
+        }
+        let e = b.b.p.cast::<IobEntry>().wrapping_add(place.i);
+        // SAFETY: as in `first_unsent`.
+        unsafe { (*e).offset == place.offset && (*e).n == place.n }.then_some(e)
     }
 
     /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
@@ -209,7 +296,7 @@ impl Batch {
     #[inline]
     fn advance(self, sent: usize) {
         if sent as u64 >= self.bytesleft() {
-            return self.reset();
+            return self.emptied();
         }
         self.advance_some(sent);
     }
@@ -233,17 +320,24 @@ impl Batch {
         self.passed(from, from + passed, sent as u64);
     }
 
-    /// Counts `taken` bytes off entry `i`, the first unsent one, of which `n` are left. As libowfat does after
-    /// filtering, the fields of a finished entry say so themselves.
-    #[inline]
-    fn consume(self, i: usize, n: u64, taken: u64) {
-        let Some(e) = self.entry(i) else { return };
-        // SAFETY: `entry` points into the array; no reference to it exists.
-        unsafe {
-            (*e).offset = (*e).offset.wrapping_add(taken);
-            (*e).n = n.saturating_sub(taken);
+    /// Counts `taken` bytes off the entry `e` at `place`, the first unsent one. As libowfat does after filtering, the
+    /// fields of a finished entry say so themselves. False: these were the last of the batch, which is now to be reset.
+    #[inline(always)]
+    fn consume(self, e: *mut IobEntry, place: &Place, taken: u64) -> bool {
+        // SAFETY: `still_there` gave the entry, and `new` requires a valid structure; nothing reaches them another way.
+        let (e, b) = unsafe { (&mut *e, &mut *self.raw()) };
+        e.offset = place.offset.wrapping_add(taken);
+        e.n = place.n.saturating_sub(taken);
+        b.bytesleft = b.bytesleft.saturating_sub(taken);
+        let is_finished = e.n == 0;
+        b.next = (place.i + usize::from(is_finished)) as c_long;
+        if b.bytesleft == 0 {
+            return false;
         }
-        self.passed(i, i + usize::from(taken >= n), taken);
+        if is_finished && b.b.headroom & !(LOOKING | RESETS) == AUTOFREE {
+            self.release_range(place.i, place.i + 1);
+        }
+        true
     }
 
     /// Entries `from..next` are finished, after `bytes` more.
@@ -251,7 +345,7 @@ impl Batch {
     fn passed(self, from: usize, next: usize, bytes: u64) {
         let left = self.bytesleft().saturating_sub(bytes);
         if left == 0 {
-            return self.reset();
+            return self.emptied();
         }
         self.set_next(next);
         self.set_bytesleft(left);
@@ -260,42 +354,101 @@ impl Batch {
         }
     }
 
-    #[cold]
+    /// Lets go of entries that are gone, in the order in which they were added.
+    #[inline]
     fn release_range(self, from: usize, to: usize) {
-        for i in from..to {
-            // Read afresh each time: a clean-up function may have added to the batch.
-            let Some(e) = self.entry(i) else { return };
-            // SAFETY: an entry of the array, complete and released here for good.
-            let ((), not_reset) = self.marked(|| unsafe { item::release(e) });
-            if !not_reset {
+        let mut i = from;
+        loop {
+            // Looked at afresh each time: a clean-up function may have added to the batch, sent or reset it. Whatever is
+            // gone then is to be let go of, too.
+            let end = to.min(self.next()).min(self.len());
+            let first = self.with_array(|b| b.p.cast::<IobEntry>());
+            // SAFETY: entries of the array; nothing else runs while they are looked at.
+            while i < end && unsafe { (*first.wrapping_add(i)).cleanup.is_none() } {
+                i += 1;
+            }
+            if i >= end {
                 return;
             }
+            // SAFETY: an entry of the array that is gone; each is released once.
+            unsafe { item::release(first.wrapping_add(i)) };
+            i += 1;
         }
     }
 
-    /// Whether nothing was ever queued since the last reset.
+    /// Whether nothing was ever queued since the last reset, nor is the batch marked: a reset changes nothing.
     #[inline(always)]
     pub(crate) fn is_pristine(self) -> bool {
         // SAFETY: `new` requires a valid structure.
         let b = unsafe { &*self.raw() };
-        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0
+        b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0 && b.b.headroom == 0
     }
 
-    /// Lets go of everything, in the order in which it was added, and leaves an empty batch that keeps its
-    /// autofree marker.
+    /// Lets go of everything, in the order in which it was added, and leaves an empty batch. What a clean-up function adds
+    /// meanwhile is queued in it.
+    ///
+    /// It is a batch without autofree then, as with libowfat 0.34.
+    #[inline]
     pub(crate) fn reset(self) {
-        let headroom = if self.autofree() { AUTOFREE } else { 0 };
-        let (first, allocated) = self.with_array(|b| (b.p.cast::<IobEntry>(), b.allocated));
-        let len = self.len();
-        // Emptied first: a clean-up function that looks at the batch, or adds to it, finds it in order.
-        // SAFETY: `new` requires a valid structure.
-        unsafe { self.raw().write(empty(headroom)) };
-        for i in 0..len {
-            // SAFETY: the block is not the batch's any more, so each entry is released here and never again.
-            unsafe { item::release(first.wrapping_add(i)) };
+        if self.autofree() {
+            // SAFETY: only a batch that has this part gets the mark.
+            unsafe { (&raw mut (*self.raw().cast::<WideBatch>()).autofree).write(0) };
         }
-        // SAFETY: as above; an array's block is `malloc` memory.
-        unsafe { block::free(first.cast(), allocated) };
+        self.let_go(0);
+    }
+
+    /// [`Batch::reset`] when all is sent. Autofree goes on: a program that fills the batch again may never empty it.
+    #[inline]
+    pub(crate) fn emptied(self) {
+        self.let_go(if self.autofree() { AUTOFREE } else { 0 });
+    }
+
+    /// An entry stays in the batch, as one that is gone, until it is let go of: a clean-up function that never comes back
+    /// leaves the others there for the next reset.
+    #[inline]
+    fn let_go(self, mark: usize) {
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
+        let b = unsafe { &mut *self.raw() };
+        let (mut e, mut end) = (b.b.p.cast::<IobEntry>(), ENTRY);
+        // Where no clean-up function runs nobody sees what is done in which order.
+        // SAFETY: entries of the array.
+        while end <= b.b.initialized && !e.is_null() && unsafe { (*e).cleanup.is_none() } {
+            e = e.wrapping_add(1);
+            end += ENTRY;
+        }
+        if (end <= b.b.initialized && !e.is_null()) || b.b.headroom & LOOKING != 0 {
+            return self.let_go_in_order(mark);
+        }
+        // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
+        unsafe { block::free(b.b.p.cast(), b.b.allocated) };
+        *b = empty(mark);
+    }
+
+    #[inline(never)]
+    fn let_go_in_order(self, mark: usize) {
+        let len = self.len();
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
+        let b = unsafe { &mut *self.raw() };
+        (b.bytesleft, b.next, b.bufs, b.files) = (0, len as c_long, 0, 0);
+        b.b.headroom = match b.b.headroom & LOOKING {
+            0 => mark,
+            _ => LOOKING | (b.b.headroom.wrapping_add(1) & RESETS),
+        };
+        if len == 0 {
+            // A block without entries, or a failed array.
+            self.set_next(1);
+        } else {
+            self.release_range(0, len);
+        }
+        self.forget_gone();
+    }
+
+    /// [`Batch::reset`] until nothing is left of what clean-up functions add.
+    pub(crate) fn reset_for_good(self) {
+        // SAFETY: `new` requires a valid structure.
+        while unsafe { !(*self.raw()).b.p.is_null() } {
+            self.reset();
+        }
     }
 }
 

@@ -21,49 +21,58 @@ pub(crate) trait Carrier {
     /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
     fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
     fn file(&mut self, piece: Piece) -> Outcome;
-    /// What was allowed to wait for more leaves now, because no more comes.
-    fn push_held(&mut self);
+    /// What was allowed to wait for more leaves now, because no more comes. `is_sure`: there is something that waits.
+    fn push_held(&mut self, is_sure: bool);
+}
+
+/// What one call of the kernel, or two, came to.
+struct Moved {
+    /// Bytes that were offered.
+    asked: usize,
+    /// Bytes that went.
+    outcome: Outcome,
+    /// The last of them were allowed to wait for more.
+    more: bool,
+    from_file: bool,
+}
+
+/// One step.
+enum Turn {
+    /// The fields contradict each other.
+    Nothing,
+    /// A file has no more bytes, and should.
+    EndedEarly,
+    Moved(Moved),
 }
 
 /// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
 /// that ends before its piece does is `EIO`, once everything before the gap is sent. Resets the batch when
 /// nothing is left.
+///
+/// Clean-up functions run between the steps, where nothing is held: they may never come back.
 pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
-    let mut list = Gather::new();
     let mut total = 0;
     let mut held = false;
+    let mut ended_early = false;
     let (stop, readiness) = loop {
         if batch.bytesleft() == 0 {
             break (None, Readiness::Stands);
         }
-        let mut from_file = false;
-        let (asked, moved, more) = match batch.with_unsent(|entries| next_step(entries, &mut list)) {
-            // The fields contradict each other. Better an error than an endless 0.
-            Step::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
-            Step::Buffers { more } => (list.bytes(), to.buffers(&list, more).map_err(Stop::from), more),
-            Step::Around { small, more } => match to.around(&mut list, small, more) {
-                Some(moved) => (list.bytes(), moved.map_err(Stop::from), more),
-                None => {
-                    list.truncate(small.gap);
-                    (list.bytes(), to.buffers(&list, true).map_err(Stop::from), true)
-                }
-            },
-            Step::File(piece) => {
-                let moved = to.file(piece);
-                if moved == Ok(0) {
-                    // Older kernels hold the last segment of a file that ended early.
-                    held = true;
-                    break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
-                }
-                from_file = true;
-                (sendfile::part(piece.n), moved, false)
+        let Moved { asked, outcome, more, from_file } = match take_turn(to, batch) {
+            Turn::Moved(moved) => moved,
+            // Better an error than an endless 0.
+            Turn::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
+            Turn::EndedEarly => {
+                // Older kernels hold the last segment of a file that ended early.
+                ended_early = true;
+                break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
             }
         };
         let readiness = match from_file {
-            true => Readiness::after_file(moved, asked),
-            false => Readiness::after(moved, asked),
+            true => Readiness::after_file(outcome, asked),
+            false => Readiness::after(outcome, asked),
         };
-        match moved {
+        match outcome {
             Ok(k) => {
                 total += k as u64;
                 held = more && k == asked;
@@ -75,12 +84,35 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
             Err(stop) => break (Some(stop), readiness),
         }
     };
-    if held {
-        to.push_held();
+    if held || ended_early {
+        to.push_held(held);
     }
     let outcome = match stop {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     };
     Sent { outcome, readiness }
+}
+
+#[inline(always)]
+fn take_turn(to: &mut impl Carrier, batch: Batch) -> Turn {
+    let mut list = Gather::new();
+    let moved = |asked, outcome, more, from_file| Turn::Moved(Moved { asked, outcome, more, from_file });
+    match batch.with_unsent(|entries| next_step(entries, &mut list)) {
+        Step::Nothing => Turn::Nothing,
+        Step::Buffers { more } => {
+            moved(list.bytes(), to.buffers(&list, more).map_err(Stop::from), more, false)
+        }
+        Step::Around { small, more } => match to.around(&mut list, small, more) {
+            Some(went) => moved(list.bytes(), went.map_err(Stop::from), more, false),
+            None => {
+                list.truncate(small.gap);
+                moved(list.bytes(), to.buffers(&list, true).map_err(Stop::from), true, false)
+            }
+        },
+        Step::File(piece) => match to.file(piece) {
+            Ok(0) => Turn::EndedEarly,
+            outcome => moved(sendfile::part(piece.n), outcome, false, true),
+        },
+    }
 }

@@ -1,23 +1,61 @@
-//! What a filter was offered of a file and did not take, kept in the file's entry.
+//! What a filter is offered of a file, kept in the file's entry.
 //!
 //! The entry is the right owner: it moves with the batch, and what resets the batch drops the window, so no
-//! other file's bytes can ever be served in its place. The `buf` field, which a file entry does not need,
-//! holds it. Entries that libowfat's own code made may have anything there; ours are known by their clean-up
-//! function.
+//! other file's bytes can ever be served in its place. It is the owner also while the filter looks, which may never come
+//! back from that. The `buf` field, which a file entry does not need, holds it. Entries that libowfat's own code made may
+//! have anything there; ours are known by their clean-up function.
 
 use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
+use crate::fd::Fd;
+use crate::outcome::Stop;
 use crate::sys::mem;
-use crate::xfer::file::Window;
-use std::ptr;
+use crate::sys::spare::Spare;
+use crate::xfer::window::Window;
+use nix::errno::Errno;
+use std::ptr::{self, NonNull};
 
 /// The clean-up function of a file entry that does not own its descriptor.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe extern "C" fn drop_window(e: *mut IobEntry) {
-    // SAFETY: the caller vouches for the entry.
-    drop(unsafe { take(e) });
+pub(crate) unsafe extern "C-unwind" fn drop_window(e: *mut IobEntry) {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or what `offer` left, and is taken once.
+    unsafe {
+        let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
+        if let Some(kept) = NonNull::new(kept) {
+            give_up(kept);
+        }
+    }
+}
+
+/// The last window that was given up, with its memory, for the next file.
+static SPARE: Spare = Spare::new();
+
+/// # Safety
+/// A window that nobody uses any more.
+unsafe fn give_up(window: NonNull<Window>) {
+    // SAFETY: it is the caller's.
+    unsafe { (*window.as_ptr()).forget() };
+    if let Some(superfluous) = SPARE.leave(window.cast()) {
+        // SAFETY: it came from `new`, and nobody else has it.
+        drop(unsafe { Box::from_raw(superfluous.cast::<Window>().as_ptr()) });
+    }
+}
+
+fn new() -> Result<NonNull<Window>, Errno> {
+    match SPARE.take() {
+        Some(p) => Ok(p.cast()),
+        None => mem::boxed(Window::default()).map(|new| NonNull::from(Box::leak(new))),
+    }
+}
+
+/// Gives the spare window back.
+pub(super) fn shut_down() {
+    if let Some(p) = SPARE.take() {
+        // SAFETY: as in `give_up`.
+        drop(unsafe { Box::from_raw(p.cast::<Window>().as_ptr()) });
+    }
 }
 
 /// Whether the entry is one of ours; `closing` is the clean-up function of those that own their descriptor.
@@ -25,27 +63,48 @@ pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
 }
 
-/// Takes the window out of the entry, if it has one.
+/// [`offer`] of bytes that are there already; there are many of these to one that has to be read.
 ///
 /// # Safety
-/// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe fn take(e: *mut IobEntry) -> Option<Window> {
-    // SAFETY: the caller vouches for the entry; `buf` is NULL or what `put` left, and is taken once.
-    unsafe {
-        let kept = ptr::replace(&raw mut (*e).buf, ptr::null()).cast_mut().cast::<Window>();
-        if kept.is_null() { None } else { Some(*Box::from_raw(kept)) }
-    }
+/// As for [`offer`].
+#[inline(always)]
+pub(crate) unsafe fn offer_held(e: *mut IobEntry, off: u64, n: u64) -> Option<(*const u8, u64)> {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    let window = unsafe { (*e).buf.cast::<Window>().as_ref() }?;
+    window.held(off, n).map(|bytes| (bytes.as_ptr(), bytes.len() as u64))
 }
 
-/// Puts a window into an entry that has none. Without memory for that the filter is offered a fresh copy.
+/// Where the file's next bytes are, and how many: at most `n` of `fd` from `off` on. They stay there until the entry is
+/// released or [`settle`] lets them go.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
-pub(crate) unsafe fn put(e: *mut IobEntry, window: Window) {
-    // SAFETY: the caller vouches for the entry.
-    let vacant = unsafe { (*e).buf.is_null() };
-    if vacant && let Ok(room) = mem::boxed(window) {
-        // SAFETY: as above.
-        unsafe { (*e).buf = Box::into_raw(room).cast_const().cast() };
+pub(crate) unsafe fn offer(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
+    let file = Fd::new(fd)?;
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    let window = unsafe {
+        if (*e).buf.is_null() {
+            (*e).buf = new()?.as_ptr().cast_const().cast();
+        }
+        &mut *(*e).buf.cast_mut().cast::<Window>()
+    };
+    let bytes = window.at(file, off, n)?;
+    Ok((bytes.as_ptr(), bytes.len() as u64))
+}
+
+/// After an offer: what begins at `refused_at` was not taken, and stays. With all taken, and none `left` of the entry,
+/// nothing does.
+///
+/// # Safety
+/// As for [`offer`].
+pub(crate) unsafe fn settle(e: *mut IobEntry, refused_at: Option<u64>, left: u64) {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    unsafe {
+        match (refused_at, (*e).buf.cast_mut().cast::<Window>()) {
+            (_, kept) if kept.is_null() => {}
+            (Some(off), kept) => (*kept).keep(off),
+            (None, _) if left == 0 => drop_window(e),
+            (None, _) => {}
+        }
     }
 }

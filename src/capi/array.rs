@@ -3,7 +3,7 @@
 //! A NULL array answers like a failed one; libowfat crashes there.
 
 use crate::array;
-use crate::capi::guard::guard;
+use crate::capi::guard::guard_state;
 use crate::ctypes::Array;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -18,7 +18,7 @@ use std::ptr;
 /// `x` is NULL or an array that nobody else uses during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_allocate(x: *mut Array, membersize: u64, pos: i64) -> *mut c_void {
-    guard(ptr::null_mut(), || {
+    guard_state(ptr::null_mut(), || {
         // SAFETY: by the contract above.
         let found =
             unsafe { x.as_mut() }.ok_or(Errno::EINVAL).and_then(|x| array::allocate(x, membersize, pos));
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn array_allocate(x: *mut Array, membersize: u64, pos: i64
 /// `x` is NULL or an array that nobody changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_get(x: *const Array, membersize: u64, pos: i64) -> *mut c_void {
-    guard(ptr::null_mut(), || {
+    guard_state(ptr::null_mut(), || {
         // SAFETY: by the contract above.
         let found = unsafe { x.as_ref() }.and_then(|x| array::get(x, membersize, pos));
         found.map_or(ptr::null_mut(), |p| p.cast())
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn array_get(x: *const Array, membersize: u64, pos: i64) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_start(x: *const Array) -> *mut c_void {
     // SAFETY: by the contract above.
-    guard(ptr::null_mut(), || unsafe { x.as_ref() }.map_or(ptr::null_mut(), |x| array::start(x).cast()))
+    guard_state(ptr::null_mut(), || unsafe { x.as_ref() }.map_or(ptr::null_mut(), |x| array::start(x).cast()))
 }
 
 /// Returns the number of whole members in use, or -1 for a failed array or a `membersize` of 0.
@@ -62,7 +62,9 @@ pub unsafe extern "C" fn array_start(x: *const Array) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_length(x: *const Array, membersize: u64) -> i64 {
     // SAFETY: by the contract above.
-    guard(-1, || unsafe { x.as_ref() }.and_then(|x| array::length(x, membersize)).map_or(-1, |n| n as i64))
+    guard_state(-1, || {
+        unsafe { x.as_ref() }.and_then(|x| array::length(x, membersize)).map_or(-1, |n| n as i64)
+    })
 }
 
 /// Returns the number of bytes in use, or -1 for a failed array.
@@ -72,7 +74,7 @@ pub unsafe extern "C" fn array_length(x: *const Array, membersize: u64) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_bytes(x: *const Array) -> i64 {
     // SAFETY: by the contract above.
-    guard(-1, || unsafe { x.as_ref() }.and_then(array::bytes).map_or(-1, |n| n as i64))
+    guard_state(-1, || unsafe { x.as_ref() }.and_then(array::bytes).map_or(-1, |n| n as i64))
 }
 
 /// Lowers the bytes in use to `len` members; keeps the memory. Never raises them.
@@ -82,7 +84,7 @@ pub unsafe extern "C" fn array_bytes(x: *const Array) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_truncate(x: *mut Array, membersize: u64, len: i64) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), |x| array::truncate(x, membersize, len)));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), |x| array::truncate(x, membersize, len)));
 }
 
 /// Empties the array; keeps the memory.
@@ -92,7 +94,7 @@ pub unsafe extern "C" fn array_truncate(x: *mut Array, membersize: u64, len: i64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_trunc(x: *mut Array) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), |x| array::truncate(x, 1, 0)));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), |x| array::truncate(x, 1, 0)));
 }
 
 /// Frees the memory. The array is empty afterwards, whatever it was.
@@ -102,7 +104,7 @@ pub unsafe extern "C" fn array_trunc(x: *mut Array) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_reset(x: *mut Array) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), array::reset));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), array::reset));
 }
 
 /// Frees the memory and marks the array as failed until `array_reset`.
@@ -112,7 +114,7 @@ pub unsafe extern "C" fn array_reset(x: *mut Array) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_fail(x: *mut Array) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), array::fail));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), array::fail));
 }
 
 /// Returns 1 if both arrays hold the same bytes, else 0. Empty and failed arrays hold none.
@@ -122,7 +124,7 @@ pub unsafe extern "C" fn array_fail(x: *mut Array) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_equal(x: *const Array, y: *const Array) -> c_int {
     // SAFETY: by the contract above.
-    guard(0, || match unsafe { (x.as_ref(), y.as_ref()) } {
+    guard_state(0, || match unsafe { (x.as_ref(), y.as_ref()) } {
         (Some(x), Some(y)) => c_int::from(array::contents(x) == array::contents(y)),
         _ => 0,
     })
@@ -134,7 +136,7 @@ pub unsafe extern "C" fn array_equal(x: *const Array, y: *const Array) -> c_int 
 /// `to` and `from` are NULL or arrays that nobody else uses during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_cat(to: *mut Array, from: *const Array) {
-    guard((), || {
+    guard_state((), || {
         // SAFETY: by the contract above; the reference ends before `to` is changed.
         let all = unsafe { from.as_ref() }.and_then(array::all);
         // SAFETY: by the contract above.
@@ -149,7 +151,7 @@ pub unsafe extern "C" fn array_cat(to: *mut Array, from: *const Array) {
 /// `to` and `from` are NULL or arrays that nobody else uses during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_cate(to: *mut Array, from: *const Array, pos: i64, stop: i64) {
-    guard((), || {
+    guard_state((), || {
         // SAFETY: by the contract above; the reference ends before `to` is changed.
         let part = unsafe { from.as_ref() }.and_then(|from| array::part(from, pos, stop));
         // SAFETY: by the contract above.
@@ -164,7 +166,7 @@ pub unsafe extern "C" fn array_cate(to: *mut Array, from: *const Array, pos: i64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_catb(to: *mut Array, from: *const c_char, len: u64) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { append_piece(to, piece(from, len)) });
+    guard_state((), || unsafe { append_piece(to, piece(from, len)) });
 }
 
 /// Appends the string `from` without its terminating 0 byte.
@@ -174,7 +176,7 @@ pub unsafe extern "C" fn array_catb(to: *mut Array, from: *const c_char, len: u6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_cats(to: *mut Array, from: *const c_char) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { append_piece(to, string(from, 0)) });
+    guard_state((), || unsafe { append_piece(to, string(from, 0)) });
 }
 
 /// Appends the string `from` with its terminating 0 byte.
@@ -184,7 +186,7 @@ pub unsafe extern "C" fn array_cats(to: *mut Array, from: *const c_char) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_cats0(to: *mut Array, from: *const c_char) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { append_piece(to, string(from, 1)) });
+    guard_state((), || unsafe { append_piece(to, string(from, 1)) });
 }
 
 /// Appends a 0 byte.
@@ -194,7 +196,7 @@ pub unsafe extern "C" fn array_cats0(to: *mut Array, from: *const c_char) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_cat0(to: *mut Array) {
     // SAFETY: by the contract above; the literal is one 0 byte.
-    guard((), || unsafe { append_piece(to, piece(c"".as_ptr(), 1)) });
+    guard_state((), || unsafe { append_piece(to, piece(c"".as_ptr(), 1)) });
 }
 
 /// Drops `members` members, or what there is, from the front; the rest moves up. Keeps the memory.
@@ -204,7 +206,7 @@ pub unsafe extern "C" fn array_cat0(to: *mut Array) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_shift(x: *mut Array, membersize: u64, members: u64) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), |x| array::shift(x, membersize, members)));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), |x| array::shift(x, membersize, members)));
 }
 
 /// Drops `members` members, or what there is, from the end. Keeps the memory.
@@ -214,7 +216,7 @@ pub unsafe extern "C" fn array_shift(x: *mut Array, membersize: u64, members: u6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_chop(x: *mut Array, membersize: u64, members: u64) {
     // SAFETY: by the contract above.
-    guard((), || unsafe { x.as_mut() }.map_or((), |x| array::chop(x, membersize, members)));
+    guard_state((), || unsafe { x.as_mut() }.map_or((), |x| array::chop(x, membersize, members)));
 }
 
 /// `len` bytes at `p`; NULL is a piece only if empty.

@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Stop};
 use nix::errno::Errno;
 use std::ffi::c_void;
 
-type Write = unsafe extern "C" fn(i64, *const c_void, u64) -> i64;
+type Write = unsafe extern "C-unwind" fn(i64, *const c_void, u64) -> i64;
 
 /// The functions of one `iob_write2`, and the number that is passed through to them.
 pub(super) struct CFilter {

@@ -1,6 +1,6 @@
 //! Where descriptors come from: files, pipes, socket pairs, other processes.
 
-use super::guard::guard;
+use super::guard::cancellable;
 use super::ret::{one_or_zero, or_minus_one};
 use super::trace_call;
 use crate::event_loop::{self, Flags};
@@ -25,7 +25,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
     unsafe { open_file("io_readfile", d, path, Access::Read) }
 }
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn io_readfile(d: *mut i64, path: *const c_char) -> c_int 
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_createfile(d: *mut i64, path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn io_createfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
     unsafe { open_file("io_createfile", d, path, Access::Create) }
 }
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn io_createfile(d: *mut i64, path: *const c_char) -> c_in
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
     unsafe { open_file("io_readwritefile", d, path, Access::ReadWrite) }
 }
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn io_readwritefile(d: *mut i64, path: *const c_char) -> c
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_int {
     // SAFETY: the caller's promises are those that `open_file` asks for.
     unsafe { open_file("io_appendfile", d, path, Access::Append) }
 }
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn io_appendfile(d: *mut i64, path: *const c_char) -> c_in
 /// # Safety
 /// `d` is NULL or points to two `int64` that may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_pipe(d: *mut i64) -> c_int {
+pub unsafe extern "C-unwind" fn io_pipe(d: *mut i64) -> c_int {
     // SAFETY: the caller's promise is the one that `open_both` asks for.
     unsafe { open_both("io_pipe", d, open::pipe, [false, true]) }
 }
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn io_pipe(d: *mut i64) -> c_int {
 /// # Safety
 /// `d` is NULL or points to two `int64` that may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_socketpair(d: *mut i64) -> c_int {
+pub unsafe extern "C-unwind" fn io_socketpair(d: *mut i64) -> c_int {
     // SAFETY: the caller's promise is the one that `open_both` asks for.
     unsafe { open_both("io_socketpair", d, open::socketpair, [true, true]) }
 }
@@ -105,8 +105,8 @@ pub unsafe extern "C" fn io_socketpair(d: *mut i64) -> c_int {
 /// raised), ENOTCONN, EAGAIN (a non-blocking sock is full), EINTR (a signal, before anything was sent),
 /// ETOOMANYREFS (too many descriptors are under way), ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
-    let r = guard(-1, || {
+pub extern "C-unwind" fn io_passfd(sock: i64, fd: i64) -> c_int {
+    let r = cancellable(|| {
         let passed = Fd::new(sock).and_then(|sock| {
             let fd = Fd::new(fd)?;
             fdpass::pass(sock, fd)?;
@@ -127,8 +127,8 @@ pub extern "C" fn io_passfd(sock: i64, fd: i64) -> c_int {
 /// the byte and the descriptor are lost), EINTR (a signal, before anything came), EBADF, ENOTSOCK,
 /// ECONNRESET, ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_receivefd(sock: i64) -> i64 {
-    let r = guard(-1, || or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(received)));
+pub extern "C-unwind" fn io_receivefd(sock: i64) -> i64 {
+    let r = cancellable(|| or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(received)));
     trace_call::count("io_receivefd", sock, r, &[])
 }
 
@@ -142,8 +142,8 @@ fn received(fd: OwnedFd) -> i64 {
 /// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
 /// Returns nothing; if `d` is not open, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_closeonexec(d: i64) {
-    let r = guard(-1, || or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
+pub extern "C-unwind" fn io_closeonexec(d: i64) {
+    let r = cancellable(|| or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
     trace_call::count("io_closeonexec", d, r, &[]);
 }
 
@@ -151,7 +151,7 @@ pub extern "C" fn io_closeonexec(d: i64) {
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 unsafe fn open_file(what: &'static str, d: *mut i64, path: *const c_char, access: Access) -> c_int {
     // SAFETY: the caller's promises.
-    let r = guard(-1, || or_minus_one(unsafe { open_number(d, path, access) }));
+    let r = cancellable(|| or_minus_one(unsafe { open_number(d, path, access) }));
     if trace::is_on() {
         opened(what, r, &[]);
     }
@@ -192,7 +192,7 @@ unsafe fn open_both(
 ) -> c_int {
     let mut ends = [-1; 2];
     // SAFETY: the caller's promise.
-    let r = guard(0, || one_or_zero(unsafe { open_pair(d, open, can_write) }.map(|both| ends = both)));
+    let r = cancellable(|| one_or_zero(unsafe { open_pair(d, open, can_write) }.map(|both| ends = both)));
     if trace::is_on() {
         let [a, b] = ends;
         opened(what, a, &[("other", b)]);

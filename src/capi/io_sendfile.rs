@@ -2,7 +2,7 @@
 
 use crate::batch::filter::Filter;
 use crate::capi::filter::CFilter;
-use crate::capi::guard::guard;
+use crate::capi::guard::{cancellable, guard_state};
 use crate::capi::{ret, trace_call};
 use crate::ctypes::WriteCallback;
 use crate::event_loop;
@@ -35,14 +35,16 @@ fn piece(fd: i64, off: u64, n: u64) -> [trace_call::Detail<'static>; 3] {
 /// impossible position), `ESPIPE` (a pipe has no positions), `EPIPE` and others. Never raises SIGPIPE. May be
 /// called in any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
-    let r = guard(-3, || ret::moved(send(s, fd, off, n)));
+pub extern "C-unwind" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
+    let r = cancellable(|| ret::moved(send(s, fd, off, n)));
     trace_call::count("io_sendfile", s, r, &piece(fd, off, n))
 }
 
 /// Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
-/// passed on. Each piece offered ends at a multiple of 64 KiB or earlier. Stops when `cb` takes less than it is
-/// offered; the next call for the same `s`, `fd` and position offers the untaken bytes at the same address.
+/// passed on. Each piece offered ends at a multiple of 16 KiB or earlier, and can be read until `cb` returns or closes `s`
+/// or `fd`. Stops when `cb` takes less than it is offered; the next call for the same `s`, `fd` and position offers the
+/// untaken bytes at the same address. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`, which passes through
+/// unchanged; the next call then begins as this one did.
 ///
 /// Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
 /// -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
@@ -51,20 +53,25 @@ pub extern "C" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
 /// # Safety
 /// `cb` is NULL or can be called with memory that it may read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn io_mmapwritefile(s: i64, fd: i64, off: u64, bytes: u64, cb: WriteCallback) -> i64 {
-    let r = guard(-3, || {
-        // SAFETY: the C caller's promise.
-        ret::moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
-            let fd = Fd::new(fd)?;
-            file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n as u64))
-        }))
-    });
-    trace_call::count("io_mmapwritefile", s, r, &piece(fd, off, bytes))
+pub unsafe extern "C-unwind" fn io_mmapwritefile(
+    s: i64,
+    fd: i64,
+    off: u64,
+    bytes: u64,
+    cb: WriteCallback,
+) -> i64 {
+    // Not under a guard: a function of the program runs inside.
+    // SAFETY: the C caller's promise.
+    let r = ret::moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
+        let fd = Fd::new(fd)?;
+        file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n))
+    }));
+    guard_state(r, || trace_call::count("io_mmapwritefile", s, r, &piece(fd, off, bytes)))
 }
 
 /// Keeps SIGPIPE from killing the process: if its disposition is the default one, gives it a handler that does
 /// nothing. Only the first call does anything; the library's own functions call it before they need it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_sigpipe() {
-    guard((), sigpipe::arrange);
+    guard_state((), sigpipe::arrange);
 }

@@ -1,6 +1,6 @@
 //! The four wait calls.
 
-use super::guard::{cancellable, guard};
+use super::guard::{cancellable, guard_state};
 use super::ret::or_minus_one;
 use super::trace_call;
 use crate::ctypes::Taia;
@@ -64,7 +64,7 @@ pub extern "C-unwind" fn io_check() -> Silent {
 /// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
-    let r = guard(-1, || or_minus_one(event_loop::start_event_loop_threads(threads).map(|()| 0)));
+    let r = guard_state(-1, || or_minus_one(event_loop::start_event_loop_threads(threads).map(|()| 0)));
     trace_call::without_fd("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
 }
 

@@ -2,28 +2,19 @@
 
 use crate::batch::item::{self, Cleanup};
 use crate::batch::window::drop_window;
-use crate::batch::{Batch, prefetch};
-use crate::capi::guard::guard;
+use crate::batch::{Batch, block, prefetch};
+use crate::capi::guard::{cancellable, guard_state};
 use crate::capi::ret;
-use crate::ctypes::{IoBatch, IobEntry};
+use crate::ctypes::{IoBatch, IobEntry, WideBatch};
 use crate::event_loop;
 use crate::fd::Fd;
-use crate::sys::mem;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::size_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Room is got in advance for this many entries at most, however many the program hints at.
 const HINT_MAX: u32 = 1024;
-
-/// An `io_batch` as 0.34's header declares it. Only batches that the library made itself, or that came through
-/// an `iob_init` function, are known to have the second part.
-#[repr(C)]
-struct WideBatch {
-    batch: IoBatch,
-    autofree: c_int,
-}
 
 /// # Safety
 /// `b` is NULL or can be written as a 72-byte `io_batch`.
@@ -38,8 +29,7 @@ unsafe fn init(b: *mut IoBatch, autofree: bool, hint: u32) -> Result<(), Errno> 
 /// Callers built for 0.32 pass an `int`, so the upper half of the register is not theirs.
 fn make(hint: usize, autofree: bool) -> *mut IoBatch {
     let hint = u32::try_from(hint as i32).unwrap_or(0);
-    // SAFETY: a new block. The rest of the function fills it.
-    match unsafe { mem::realloc(ptr::null_mut(), size_of::<WideBatch>()) } {
+    match block::batch(size_of::<WideBatch>()) {
         Ok(block) => {
             let b = block.as_ptr().cast();
             // SAFETY: the block has the size of the wider structure. Without room in advance the batch works
@@ -55,14 +45,16 @@ fn make(hint: usize, autofree: bool) -> *mut IoBatch {
 }
 
 /// Clean-up of `iob_addfile_close`.
-pub(super) unsafe extern "C" fn close_file(e: *mut IobEntry) {
+pub(super) unsafe extern "C-unwind" fn close_file(e: *mut IobEntry) {
     // SAFETY: the batch calls it once with a live entry that `item::file` made.
     let fd = unsafe {
         drop_window(e);
         (*e).fd
     };
-    // A number that was never open fails at the sends; there is nobody to tell here.
-    let _ = Fd::new(fd).and_then(event_loop::close);
+    cancellable(|| {
+        // A number that was never open fails at the sends; there is nobody to tell here.
+        let _ = Fd::new(fd).and_then(event_loop::close);
+    });
 }
 
 /// # Safety
@@ -79,7 +71,7 @@ unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Optio
 
 #[inline(never)]
 fn add_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
-    guard(0, || ret::one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
+    cancellable(|| ret::one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
 }
 
 /// # Safety
@@ -116,7 +108,7 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
 fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
     // An empty piece of an owned file is closed at once and never becomes known.
     if let (Ok(fd), true) = (Fd::new(e.fd), e.n > 0) {
-        guard((), || event_loop::register_file(fd));
+        guard_state((), || event_loop::register_file(fd));
     }
     add_slowly(batch, e)
 }
@@ -129,15 +121,15 @@ fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
 ///
 /// A batch need not come from here: 64 zero bytes are an empty batch.
 #[unsafe(no_mangle)]
-pub extern "C" fn iob_new(hint_entries: usize) -> *mut IoBatch {
-    guard(ptr::null_mut(), || make(hint_entries, false))
+pub extern "C-unwind" fn iob_new(hint_entries: usize) -> *mut IoBatch {
+    guard_state(ptr::null_mut(), || make(hint_entries, false))
 }
 
 /// As `iob_new`; the batch lets go of each entry (frees, unmaps, closes) as soon as it is completely sent,
-/// not when all are. (libowfat 0.34)
+/// not when all are. After `iob_reset` it is a batch like any other. (libowfat 0.34)
 #[unsafe(no_mangle)]
-pub extern "C" fn iob_new_autofree(hint_entries: usize) -> *mut IoBatch {
-    guard(ptr::null_mut(), || make(hint_entries, true))
+pub extern "C-unwind" fn iob_new_autofree(hint_entries: usize) -> *mut IoBatch {
+    guard_state(ptr::null_mut(), || make(hint_entries, true))
 }
 
 /// Makes `*b` an empty batch, whatever was there before.
@@ -149,20 +141,20 @@ pub extern "C" fn iob_new_autofree(hint_entries: usize) -> *mut IoBatch {
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_init(b: *mut IoBatch, hint_entries: usize) -> c_int {
+pub unsafe extern "C-unwind" fn iob_init(b: *mut IoBatch, hint_entries: usize) -> c_int {
     // SAFETY: the C caller's promise.
-    guard(-1, || unsafe { init_result(b, false, hint_entries) })
+    guard_state(-1, || unsafe { init_result(b, false, hint_entries) })
 }
 
-/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. The mark survives
-/// `iob_reset`. (libowfat 0.34)
+/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. After `iob_reset` it is
+/// a batch like any other. (libowfat 0.34)
 ///
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_init_autofree(b: *mut IoBatch, hint_entries: usize) -> c_int {
+pub unsafe extern "C-unwind" fn iob_init_autofree(b: *mut IoBatch, hint_entries: usize) -> c_int {
     // SAFETY: the C caller's promise.
-    guard(-1, || unsafe { init_result(b, true, hint_entries) })
+    guard_state(-1, || unsafe { init_result(b, true, hint_entries) })
 }
 
 /// # Safety
@@ -183,7 +175,7 @@ unsafe fn init_result(b: *mut IoBatch, autofree: bool, hint: usize) -> c_int {
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` as said.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addbuf(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
+pub unsafe extern "C-unwind" fn iob_addbuf(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_buffer(b, buf, n, None) }
 }
@@ -194,7 +186,7 @@ pub unsafe extern "C" fn iob_addbuf(b: *mut IoBatch, buf: *const c_void, n: u64)
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` can be passed to `free`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
+pub unsafe extern "C-unwind" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_buffer(b, buf, n, Some(item::free_buffer)) }
 }
@@ -205,7 +197,7 @@ pub unsafe extern "C" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_void, n:
 /// # Safety
 /// `b` is NULL or a valid batch; `munmap(buf, n)` is allowed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addbuf_munmap(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
+pub unsafe extern "C-unwind" fn iob_addbuf_munmap(b: *mut IoBatch, buf: *const c_void, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_buffer(b, buf, n, Some(item::unmap_buffer)) }
 }
@@ -215,7 +207,7 @@ pub unsafe extern "C" fn iob_addbuf_munmap(b: *mut IoBatch, buf: *const c_void, 
 /// # Safety
 /// `b` is NULL or a valid batch; `s` is NULL or a string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_adds(b: *mut IoBatch, s: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn iob_adds(b: *mut IoBatch, s: *const c_char) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_string(b, s, None) }
 }
@@ -225,7 +217,7 @@ pub unsafe extern "C" fn iob_adds(b: *mut IoBatch, s: *const c_char) -> c_int {
 /// # Safety
 /// `b` is NULL or a valid batch; `s` is NULL or a string that can be passed to `free`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_adds_free(b: *mut IoBatch, s: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn iob_adds_free(b: *mut IoBatch, s: *const c_char) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_string(b, s, Some(item::free_buffer)) }
 }
@@ -239,13 +231,13 @@ pub unsafe extern "C" fn iob_adds_free(b: *mut IoBatch, s: *const c_char) -> c_i
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` and the clean-up function belong together.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addbuf_internal(
+pub unsafe extern "C-unwind" fn iob_addbuf_internal(
     b: *mut IoBatch,
     buf: *const c_void,
     n: u64,
-    cleanup: Option<unsafe extern "C" fn(*mut IobEntry)>,
+    cleanup: Option<unsafe extern "C-unwind" fn(*mut IobEntry)>,
 ) -> c_int {
-    guard(0, || {
+    guard_state(0, || {
         // SAFETY: the C caller's promise.
         let batch = unsafe { Batch::new(b) };
         ret::one_or_zero(batch.and_then(|b| match n {
@@ -264,7 +256,7 @@ pub unsafe extern "C" fn iob_addbuf_internal(
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addfile(b: *mut IoBatch, fd: i64, off: u64, n: u64) -> c_int {
+pub unsafe extern "C-unwind" fn iob_addfile(b: *mut IoBatch, fd: i64, off: u64, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_file(b, fd, off, n, drop_window) }
 }
@@ -277,42 +269,40 @@ pub unsafe extern "C" fn iob_addfile(b: *mut IoBatch, fd: i64, off: u64, n: u64)
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n: u64) -> c_int {
+pub unsafe extern "C-unwind" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off: u64, n: u64) -> c_int {
     // SAFETY: the C caller's promise.
     unsafe { add_file(b, fd, off, n, close_file) }
 }
 
-#[inline(never)]
-fn reset(batch: Batch) {
-    guard((), || batch.reset());
-}
-
 /// Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
-/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there; not
-/// allowed inside its clean-up functions. NULL: nothing.
+/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there. What a
+/// clean-up function adds to the batch meanwhile is queued in it. If a clean-up function leaves by an exception,
+/// `pthread_exit` or `longjmp`, the next reset goes on behind it. NULL: nothing.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_reset(b: *mut IoBatch) {
+pub unsafe extern "C-unwind" fn iob_reset(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
     match unsafe { Batch::new(b) } {
-        Ok(batch) if !batch.is_pristine() => reset(batch),
+        Ok(batch) if !batch.is_pristine() => batch.reset(),
         _ => {}
     }
 }
 
-/// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. NULL: nothing.
+/// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. What clean-up functions add
+/// meanwhile is let go of, too. NULL: nothing.
 ///
 /// # Safety
 /// `b` is NULL or came from `iob_new` or `iob_new_autofree`, and is not used afterwards.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_free(b: *mut IoBatch) {
+pub unsafe extern "C-unwind" fn iob_free(b: *mut IoBatch) {
     // SAFETY: the C caller's promise.
-    guard((), || unsafe {
-        iob_reset(b);
-        mem::free(b.cast());
-    });
+    if let (Ok(batch), Some(p)) = (unsafe { Batch::new(b) }, NonNull::new(b)) {
+        batch.reset_for_good();
+        // SAFETY: as above.
+        unsafe { block::free_batch(p.cast(), size_of::<WideBatch>()) };
+    }
 }
 
 /// Asks the kernel to read ahead the next `bytes` bytes of queued file content. Only a hint: it never fails,
@@ -321,8 +311,8 @@ pub unsafe extern "C" fn iob_free(b: *mut IoBatch) {
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
-    guard((), || {
+pub unsafe extern "C-unwind" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
+    guard_state((), || {
         // SAFETY: the C caller's promise.
         let _ = unsafe { Batch::new(b) }.map(|batch| prefetch::prefetch(batch, bytes));
     });
@@ -333,7 +323,7 @@ pub unsafe extern "C" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
 /// # Safety
 /// `b` is NULL or a valid batch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iob_bytesleft(b: *const IoBatch) -> u64 {
+pub unsafe extern "C-unwind" fn iob_bytesleft(b: *const IoBatch) -> u64 {
     // SAFETY: the C caller's promise; the batch is only read.
-    guard(0, || unsafe { Batch::new(b.cast_mut()) }.map_or(0, Batch::bytesleft))
+    guard_state(0, || unsafe { Batch::new(b.cast_mut()) }.map_or(0, Batch::bytesleft))
 }

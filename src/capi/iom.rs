@@ -1,6 +1,6 @@
 //! `iom_*`: the multiplexer for several threads.
 
-use super::guard::guard;
+use super::guard::cancellable;
 use super::ret::{one_or_zero, or_minus_one};
 use super::trace_call;
 use crate::ctypes::IoMux;
@@ -21,8 +21,8 @@ use std::ffi::{c_int, c_uint, c_ulong};
 /// # Safety
 /// `c` is NULL or points to memory for an `iomux_t` that no other thread uses during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
-    let r = guard(0, || {
+pub unsafe extern "C-unwind" fn iom_init(c: *mut IoMux) -> c_int {
+    let r = cancellable(|| {
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         one_or_zero(unsafe { Mux::new(c) }.and_then(Mux::init))
     });
@@ -32,10 +32,10 @@ pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
     r
 }
 
-/// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add is
-/// called again for the next one. Adding a descriptor that still waits for its event replaces `events`.
+/// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add or
+/// iom_requeue is called for the next one. Adding a descriptor that still waits for its event replaces `events`.
 /// Closing the last duplicate of a descriptor withdraws it, also if its event has come and was not taken.
-/// Whoever is told of the event has the descriptor to itself until the next iom_add. Before you close one that
+/// Whoever is told of the event has the descriptor to itself until it is armed again. Before you close one that
 /// is armed, make sure that no other thread is just being told of it.
 ///
 /// `events`: the sum of IOM_READ and IOM_WRITE. With neither, only errors and hang-ups are reported, which
@@ -48,13 +48,33 @@ pub unsafe extern "C" fn iom_init(c: *mut IoMux) -> c_int {
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int {
-    let r = guard(-1, || {
+pub unsafe extern "C-unwind" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int {
+    let r = cancellable(|| {
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         let added = unsafe { Mux::new(c) }.and_then(|mux| mux.add(Fd::new(s)?, events));
         or_minus_one(added.map(|()| 0))
     });
     trace_call::count("iom_add", s, r, &[("events", events.into())]) as c_int
+}
+
+/// Asks for one more event on descriptor `s`, which iom_add was given before: its event was taken, or it still
+/// waits for it, and then `events` replaces what was asked for. All else is as with iom_add, but that a descriptor
+/// which is new is an error: so is one whose number was closed and belongs to another file now.
+///
+/// Returns 0, or -1 with errno: ENOENT (s was not added), EFAULT (c is NULL), EINVAL (c was not initialised, or s
+/// is c->ctx), EBADF (s or c->ctx is not open), EPERM (a file or directory), ENOMEM.
+/// Any thread may call it, also while others are in iom_wait. (libowfat 0.34)
+///
+/// # Safety
+/// `c` is NULL or points to an `iomux_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn iom_requeue(c: *mut IoMux, s: i64, events: c_uint) -> c_int {
+    let r = cancellable(|| {
+        // SAFETY: the caller's promise is the one that `Mux::new` asks for.
+        let armed = unsafe { Mux::new(c) }.and_then(|mux| mux.requeue(Fd::new(s)?, events));
+        or_minus_one(armed.map(|()| 0))
+    });
+    trace_call::count("iom_requeue", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
@@ -72,7 +92,7 @@ pub unsafe extern "C" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -> c_int
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`; `s` and `revents` are NULL or may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iom_wait(
+pub unsafe extern "C-unwind" fn iom_wait(
     c: *mut IoMux,
     s: *mut i64,
     revents: *mut c_uint,
@@ -80,7 +100,7 @@ pub unsafe extern "C" fn iom_wait(
 ) -> c_int {
     trace::before_sleep();
     let mut event = None;
-    let r = guard(-1, || {
+    let r = cancellable(|| {
         if s.is_null() || revents.is_null() {
             return or_minus_one(Err(Errno::EFAULT));
         }
@@ -114,8 +134,8 @@ pub unsafe extern "C" fn iom_wait(
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iom_abort(c: *mut IoMux) -> c_int {
-    guard(-1, || {
+pub unsafe extern "C-unwind" fn iom_abort(c: *mut IoMux) -> c_int {
+    cancellable(|| {
         // SAFETY: the caller's promise is the one that `Mux::new` asks for.
         let aborted = unsafe { Mux::new(c) }.and_then(Mux::abort);
         or_minus_one(aborted.map(|()| 0)) as c_int

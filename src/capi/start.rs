@@ -1,7 +1,8 @@
 //! What runs when the library is loaded and when the process ends.
 
-use super::guard::guard;
+use super::guard::guard_state;
 use crate::event_loop;
+use crate::sys::{env, standard_error};
 use crate::trace;
 
 /// Called by the dynamic linker, and in static programs by the start-up code.
@@ -17,7 +18,9 @@ static START: extern "C" fn() = start;
 static END: extern "C" fn() = end;
 
 extern "C" fn start() {
-    guard((), || {
+    guard_state((), || {
+        env::begin();
+        standard_error::begin();
         // For want of memory a child would share its parent's loop; nothing can be done about that here.
         let _ = event_loop::watch_forks();
         trace::begin();
@@ -25,5 +28,5 @@ extern "C" fn start() {
 }
 
 extern "C" fn end() {
-    guard((), trace::at_exit);
+    guard_state((), trace::at_exit);
 }

@@ -1,6 +1,5 @@
 //! Sending a batch to a registered descriptor.
 
-use super::interest::registered;
 use super::transfer::used;
 use crate::batch::Batch;
 use crate::batch::plan::{Piece, Small};
@@ -17,11 +16,8 @@ struct Target {
     fd: Fd,
 }
 
-/// Sends what `fd` takes, see [`send::send`]. `EBADF` if it is not registered.
+/// Sends what `fd` takes, see [`send::send`], registered or not. Clean-up functions of the program run inside.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
-    if registered(fd.raw().into()).is_none() {
-        return Err(Errno::EBADF.into());
-    }
     let sent = send::send(&mut Target { fd }, batch);
     used(fd, Direction::Write, sent.readiness == Readiness::Stands);
     sent.outcome
@@ -41,7 +37,7 @@ impl Carrier for Target {
         sendfile::send(self.fd, Fd::new(fd)?, off, n)
     }
 
-    fn push_held(&mut self) {
-        message::push_held(self.fd);
+    fn push_held(&mut self, is_sure: bool) {
+        message::push_held(self.fd, is_sure);
     }
 }

@@ -84,6 +84,12 @@ impl Mux {
         queue::arm(ctx, fd, bits::wanted(events))
     }
 
+    /// Arms `fd`, which was added, for one more event.
+    pub(crate) fn requeue(self, fd: Fd, events: c_uint) -> Result<(), Errno> {
+        let (ctx, _) = self.opened()?;
+        queue::arm_again(ctx, fd, bits::wanted(events))
+    }
+
     /// Waits up to `ms` milliseconds, for ever with the largest number. `EINTR` is an error like any other.
     pub(crate) fn wait(self, ms: c_ulong) -> Result<Wait, Errno> {
         // Looked at first: events may stand in epoll's queue before the bell.

@@ -32,14 +32,22 @@ pub(super) fn ring(set: Fd, bell: Fd) -> Result<(), Errno> {
 /// Arms `fd` for one event. A descriptor is added once and armed again after each of its events, so the
 /// call that arms again is tried first. The third try is for two threads that add the same descriptor.
 pub(super) fn arm(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
-    let arm = |op| ctl(set, op, fd, mask(interest), fd.index() as u64);
-    match arm(Op::Modify) {
-        Err(Errno::ENOENT) => match arm(Op::Add) {
-            Err(Errno::EEXIST) => arm(Op::Modify),
+    match arm_again(set, fd, interest) {
+        Err(Errno::ENOENT) => match tell(set, Op::Add, fd, interest) {
+            Err(Errno::EEXIST) => arm_again(set, fd, interest),
             r => r,
         },
         r => r,
     }
+}
+
+/// Arms `fd` for one more event. `ENOENT`: the file that `fd` is now was never added.
+pub(super) fn arm_again(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
+    tell(set, Op::Modify, fd, interest)
+}
+
+fn tell(set: Fd, op: Op, fd: Fd, interest: Interest) -> Result<(), Errno> {
+    ctl(set, op, fd, mask(interest), fd.index() as u64)
 }
 
 fn mask(interest: Interest) -> u32 {

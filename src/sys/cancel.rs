@@ -4,7 +4,8 @@
 //! functions that never do; so all of them are declared here. Whoever calls one must leave nothing behind that a drop
 //! does not mend, and must be called from exported functions that let an unwinding pass (`capi::guard`).
 
-use libc::{c_char, c_int, c_void, iovec, mode_t, msghdr, nfds_t, pollfd, size_t, ssize_t};
+use super::wide::off_t;
+use libc::{c_char, c_int, c_void, iovec, msghdr, nfds_t, pollfd, size_t, ssize_t};
 
 unsafe extern "C-unwind" {
     pub(super) fn close(fd: c_int) -> c_int;
@@ -16,7 +17,19 @@ unsafe extern "C-unwind" {
     pub(super) fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t;
     pub(super) fn recvmsg(fd: c_int, m: *mut msghdr, flags: c_int) -> ssize_t;
     pub(super) fn sendmsg(fd: c_int, m: *const msghdr, flags: c_int) -> ssize_t;
-    pub(super) fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    pub(super) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    #[cfg_attr(all(target_env = "gnu", target_pointer_width = "32"), link_name = "pread64")]
+    pub(super) fn pread(fd: c_int, buf: *mut c_void, n: size_t, at: off_t) -> ssize_t;
+    #[cfg(target_env = "gnu")]
+    #[cfg_attr(target_pointer_width = "32", link_name = "preadv64v2")]
+    pub(super) fn preadv2(fd: c_int, v: *const iovec, n: c_int, at: off_t, how: c_int) -> ssize_t;
+    #[cfg(target_env = "gnu")]
+    #[cfg_attr(target_pointer_width = "32", link_name = "pwritev64v2")]
+    pub(super) fn pwritev2(fd: c_int, v: *const iovec, n: c_int, at: off_t, how: c_int) -> ssize_t;
     #[cfg(target_os = "linux")]
     pub(super) fn epoll_wait(set: c_int, events: *mut libc::epoll_event, n: c_int, timeout: c_int) -> c_int;
 }
+
+// By syscall(2) where the C library may not have them: no cancellation points.
+#[cfg(not(target_env = "gnu"))]
+pub(super) use super::wide::{preadv2, pwritev2};

@@ -46,6 +46,8 @@ calls! {
     Send "sendto",
     Setsockopt "setsockopt",
     Sigaction "rt_sigaction",
+    Sigpending "rt_sigpending",
+    Sigtimedwait "rt_sigtimedwait",
     Socketpair "socketpair",
     Write "write",
     Writev "writev",

@@ -1,86 +1,156 @@
 //! A file that the library writes about itself, in a program that knows nothing of it.
 //!
-//! The program may close the descriptor behind our back, as daemons do with all of theirs, and then use the number: so
-//! what is open under it is looked at before each write. It may also be limited in what it can write, and a write beyond
-//! that limit would kill it (SIGXFSZ).
+//! The program may be limited in what it can write, and a write beyond that limit would kill it (SIGXFSZ). That it may
+//! close the descriptor is what [`Owned`] is for.
+//!
+//! # In folders of everybody
+//!
+//! A file in `/tmp` may have been put there by another user, to have root write to it, or through it into a third file.
+//! So a file that is there already is written only if it belongs to the user that the process runs as, or to root, and
+//! has this one name. No link is followed to it, none to a folder unless it is root's or that user's, and nothing is cut
+//! off before that is known.
 //!
 //! None of these calls is counted: they are not made for the program.
 
-use super::mode::{Identity, own_status};
-use super::own::{above_standard, owner};
+use super::own::owner;
+use super::owned::Owned;
 use super::{O_LARGEFILE, wide};
-use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_int, c_uint};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Never closed: what is under its number later may be the program's.
-pub(crate) struct LogFile {
-    fd: Fd,
-    file: Identity,
-}
+pub(crate) struct LogFile(Owned);
 
 /// Only the owner may read a file that tells what a server does.
 const MODE: c_uint = 0o600;
 /// A FIFO must not hold the program up, and no link lead elsewhere.
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
 
+/// A step on the way to the file.
+const FOLDER: c_int = PATH_ONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+#[cfg(target_os = "linux")]
+const PATH_ONLY: c_int = libc::O_PATH;
+#[cfg(not(target_os = "linux"))]
+const PATH_ONLY: c_int = libc::O_RDONLY;
+/// `NAME_MAX`: the kernel takes no longer one.
+const NAME: usize = 255;
+
 impl LogFile {
-    /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file.
+    /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file. `EPERM`: it is another user's.
+    /// `EMLINK`: it has other names.
     pub(crate) fn open(path: &CStr, flags: c_int) -> Result<LogFile, Errno> {
-        let flags = flags | CAREFULLY | libc::O_WRONLY | libc::O_CREAT | O_LARGEFILE;
-        // SAFETY: a string, which is only read.
-        let opened = Errno::result(unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
-        // SAFETY: just opened.
-        let opened = above_standard(unsafe { owner(opened) }?)?;
-        let fd = Fd::new(opened.as_raw_fd().into())?;
-        let st = own_status(fd)?;
-        if st.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(Errno::EINVAL);
+        let flags = flags | CAREFULLY | libc::O_WRONLY | O_LARGEFILE;
+        match open(path, flags | libc::O_CREAT | libc::O_EXCL) {
+            Err(Errno::EEXIST) => {
+                let file = Owned::new(open(path, flags)?)?;
+                check(&file.status()?)?;
+                Ok(LogFile(file))
+            }
+            made => Ok(LogFile(Owned::new(made?)?)),
         }
-        let _ = opened.into_raw_fd();
-        Ok(LogFile { fd, file: Identity::of(&st) })
     }
 
     /// How long the file is; `EBADF` when the program has closed it.
     pub(crate) fn size(&self) -> Result<u64, Errno> {
-        let st = own_status(self.fd)?;
-        if Identity::of(&st) != self.file {
-            return Err(Errno::EBADF);
-        }
-        u64::try_from(st.st_size).map_err(|_| Errno::EINVAL)
+        u64::try_from(self.0.status()?.st_size).map_err(|_| Errno::EINVAL)
     }
 
     /// Writes to the end of a file that was opened to be appended to.
     pub(crate) fn append(&self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
-            // SAFETY: the bytes live through the call.
-            let n = unsafe { libc::write(self.fd.raw(), bytes.as_ptr().cast(), bytes.len()) };
-            bytes = rest(bytes, n)?;
+            bytes = rest(bytes, self.0.write(bytes))?;
         }
         Ok(())
     }
 
     /// Puts `bytes` in place of what the file has.
     pub(crate) fn replace(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let fd = self.0.confirmed()?;
         // SAFETY: the bytes live through the call.
-        let n = unsafe { wide::pwrite(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
-        if !rest(bytes, n)?.is_empty() {
+        let n = unsafe { wide::pwrite(fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) };
+        if !rest(bytes, Errno::result(n).map(|n| n as usize))?.is_empty() {
             return Err(Errno::ENOSPC);
         }
+        let fd = self.0.confirmed()?;
         // SAFETY: no pointer is passed.
-        Errno::result(unsafe { wide::ftruncate(self.fd.raw(), bytes.len() as wide::off_t) }).map(drop)
+        Errno::result(unsafe { wide::ftruncate(fd.raw(), bytes.len() as wide::off_t) }).map(drop)
     }
 }
 
+fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+    let bytes = path.to_bytes_with_nul();
+    let Some(slash) = bytes.iter().rposition(|b| *b == b'/') else {
+        return open_at(libc::AT_FDCWD, path, flags);
+    };
+    let (folders, name) = bytes.split_at_checked(slash + 1).ok_or(Errno::EINVAL)?;
+    let mut folder = open_at(libc::AT_FDCWD, if bytes.first() == Some(&b'/') { c"/" } else { c"." }, FOLDER)?;
+    for part in folders.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
+        folder = enter(&folder, part)?;
+    }
+    open_at(folder.as_raw_fd(), CStr::from_bytes_with_nul(name).map_err(|_| Errno::EINVAL)?, flags)
+}
+
+/// Follows a link to a folder only if it is root's or our own.
+fn enter(folder: &OwnedFd, part: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut name = [0; NAME + 1];
+    name.get_mut(..part.len())
+        .filter(|_| part.len() <= NAME)
+        .ok_or(Errno::ENAMETOOLONG)?
+        .copy_from_slice(part);
+    let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::EINVAL)?;
+    match open_at(folder.as_raw_fd(), name, FOLDER | libc::O_NOFOLLOW) {
+        // What says that it is a link depends on the system.
+        Err(Errno::ENOTDIR | Errno::ELOOP | Errno::EMLINK) if is_trusted_link(folder, name)? => {
+            open_at(folder.as_raw_fd(), name, FOLDER)
+        }
+        entered => entered,
+    }
+}
+
+fn is_trusted_link(folder: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
+    let mut st = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the name is only read, and the kernel fills `st` or fails.
+    Errno::result(unsafe {
+        libc::fstatat(folder.as_raw_fd(), name.as_ptr(), st.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW)
+    })?;
+    // SAFETY: filled, because the call succeeded.
+    let st = unsafe { st.assume_init() };
+    if st.st_mode & libc::S_IFMT != libc::S_IFLNK {
+        return Ok(false);
+    }
+    if is_trusted(st.st_uid) { Ok(true) } else { Err(Errno::ELOOP) }
+}
+
+fn open_at(folder: c_int, name: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+    // SAFETY: a string, which is only read.
+    let opened = Errno::result(unsafe { libc::openat(folder, name.as_ptr(), flags, MODE) })?;
+    // SAFETY: just opened.
+    unsafe { owner(opened) }
+}
+
+/// Whether a file that was there already may be written.
+fn check(st: &wide::stat) -> Result<(), Errno> {
+    match () {
+        () if st.st_mode & libc::S_IFMT != libc::S_IFREG => Err(Errno::EINVAL),
+        () if !is_trusted(st.st_uid) => Err(Errno::EPERM),
+        () if st.st_nlink > 1 => Err(Errno::EMLINK),
+        () => Ok(()),
+    }
+}
+
+fn is_trusted(owner: libc::uid_t) -> bool {
+    // SAFETY: takes nothing and cannot fail.
+    owner == 0 || owner == unsafe { libc::geteuid() }
+}
+
 /// What one write has left of `bytes`.
-fn rest(bytes: &[u8], written: isize) -> Result<&[u8], Errno> {
-    match usize::try_from(written) {
+fn rest(bytes: &[u8], written: Result<usize, Errno>) -> Result<&[u8], Errno> {
+    match written {
         Ok(0) => Err(Errno::ENOSPC),
         Ok(n) => Ok(bytes.get(n..).unwrap_or_default()),
-        Err(_) if Errno::last() == Errno::EINTR => Ok(bytes),
-        Err(_) => Err(Errno::last()),
+        Err(Errno::EINTR) => Ok(bytes),
+        Err(e) => Err(e),
     }
 }
 

@@ -33,6 +33,20 @@ pub(crate) unsafe fn free(p: *mut u8) {
     }
 }
 
+/// Whether a `malloc` block has at least `size` bytes; no, where the system does not tell.
+///
+/// # Safety
+/// `p` is the start of a live `malloc` block.
+#[inline]
+pub(crate) unsafe fn has(p: NonNull<u8>, size: usize) -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the caller's promise.
+    let usable = unsafe { libc::malloc_usable_size(p.as_ptr().cast()) };
+    #[cfg(not(target_os = "linux"))]
+    let usable = p.addr().get().min(0);
+    usable >= size
+}
+
 /// `Box::new` that says so if memory is short, instead of ending the process.
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Errno> {
     let room = allocate::<T>()?;

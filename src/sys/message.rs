@@ -3,15 +3,19 @@
 //! Descriptor numbers and memory are the C caller's. The kernel checks both, so each call is an errno at
 //! worst; nothing here dereferences a caller's pointer.
 
+use super::cancel;
 use super::count::{Call, count};
+use super::mem;
 use super::moving::{self, MORE, QUIET};
 pub(crate) use super::moving::{push_held, read_ahead};
+use super::spare::Spare;
 use super::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::mem::{MaybeUninit, zeroed};
+use std::ptr::NonNull;
 use std::{ptr, slice};
 
 /// Pieces that one gathering send may have (`UIO_MAXIOV`).
@@ -21,28 +25,65 @@ pub(crate) const GATHER_MAX: usize = 1024;
 /// which shows as a short count).
 pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
 
-/// Buffers for one gathering send, without allocation.
+/// Buffers for one gathering send. A short list lies on the stack, of which a thread may have 16 KiB in all, and needs no
+/// allocation. A long one has the block that the last one left; without memory for it the list stays short.
 pub(crate) struct Gather {
-    iov: [MaybeUninit<libc::iovec>; GATHER_MAX],
+    few: [MaybeUninit<libc::iovec>; FEW],
+    many: Option<NonNull<MaybeUninit<libc::iovec>>>,
     len: usize,
     bytes: usize,
 }
 
+const FEW: usize = 32;
+
+static LONG_LIST: Spare = Spare::new();
+
 impl Gather {
+    #[inline(always)]
     pub(crate) fn new() -> Gather {
-        Gather { iov: [const { MaybeUninit::uninit() }; GATHER_MAX], len: 0, bytes: 0 }
+        Gather { few: [const { MaybeUninit::uninit() }; FEW], many: None, len: 0, bytes: 0 }
+    }
+
+    #[inline(always)]
+    fn places(&mut self) -> &mut [MaybeUninit<libc::iovec>] {
+        match self.many {
+            // SAFETY: a block of that size, which this list owns.
+            Some(p) => unsafe { slice::from_raw_parts_mut(p.as_ptr(), GATHER_MAX) },
+            None => &mut self.few,
+        }
+    }
+
+    /// From a short list to a long one.
+    #[cold]
+    #[inline(never)]
+    fn lengthen(&mut self) {
+        if self.many.is_some() {
+            return;
+        }
+        // SAFETY: a new block.
+        let fresh = || unsafe { mem::realloc(ptr::null_mut(), GATHER_MAX * size_of::<libc::iovec>()) }.ok();
+        if let Some(p) = LONG_LIST.take().or_else(fresh) {
+            let p = p.cast::<MaybeUninit<libc::iovec>>();
+            // SAFETY: the block has more places than the short list.
+            unsafe { ptr::copy_nonoverlapping(self.few.as_ptr(), p.as_ptr(), FEW) };
+            self.many = Some(p);
+        }
     }
 
     /// Begins anew with as many of `items` as are buffers that fit in whole, and says how many these are.
     #[inline(always)]
     pub(crate) fn start<T>(&mut self, items: &[T], buffer: impl Fn(&T) -> Option<Source>) -> usize {
+        if items.len() > FEW {
+            self.lengthen();
+        }
         let (mut len, mut bytes, mut taken) = (0, 0, 0);
+        let places = self.places();
         for item in items {
             let Some(s) = buffer(item) else { break };
             if s.len() > TRANSFER_MAX - bytes {
                 break;
             }
-            let Some(place) = self.iov.get_mut(len) else { break };
+            let Some(place) = places.get_mut(len) else { break };
             // One of no size is written over.
             place.write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: s.len() });
             len += usize::from(s.len() > 0);
@@ -57,7 +98,11 @@ impl Gather {
     /// follows it must wait for the next call.
     pub(crate) fn push(&mut self, s: Source) -> bool {
         let len = s.len().min(TRANSFER_MAX - self.bytes);
-        let Some(place) = self.iov.get_mut(self.len).filter(|_| len > 0) else { return s.len() == 0 };
+        if self.len == FEW {
+            self.lengthen();
+        }
+        let at = self.len;
+        let Some(place) = self.places().get_mut(at).filter(|_| len > 0) else { return s.len() == 0 };
         place.write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: len });
         self.len += 1;
         self.bytes += len;
@@ -115,14 +160,36 @@ impl Gather {
         self.list().iter().flat_map(copy).collect()
     }
 
+    fn first(&self) -> *const MaybeUninit<libc::iovec> {
+        self.many.map_or(self.few.as_ptr(), |p| p.as_ptr().cast_const())
+    }
+
     fn list(&self) -> &[libc::iovec] {
         // SAFETY: `push` wrote the first `len` elements.
-        unsafe { slice::from_raw_parts(self.iov.as_ptr().cast(), self.len) }
+        unsafe { slice::from_raw_parts(self.first().cast(), self.len) }
     }
 
     fn list_mut(&mut self) -> &mut [libc::iovec] {
         // SAFETY: as above.
-        unsafe { slice::from_raw_parts_mut(self.iov.as_mut_ptr().cast(), self.len) }
+        unsafe { slice::from_raw_parts_mut(self.places().as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl Drop for Gather {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(superfluous) = self.many.and_then(|p| LONG_LIST.leave(p.cast())) {
+            // SAFETY: `lengthen` made it, and nobody else has it.
+            unsafe { mem::free(superfluous.as_ptr()) };
+        }
+    }
+}
+
+/// Gives the spare list back.
+pub(crate) fn shut_down() {
+    if let Some(p) = LONG_LIST.take() {
+        // SAFETY: as for the drop of a list.
+        unsafe { mem::free(p.as_ptr()) };
     }
 }
 
@@ -134,11 +201,6 @@ pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
 /// `writev`, for what is no socket.
 pub(crate) fn write(d: Fd, list: &Gather) -> Result<usize, Errno> {
     write_list(d, list.list())
-}
-
-/// [`send`] for bytes of our own.
-pub(crate) fn send_bytes(s: Fd, bytes: &[u8]) -> Result<usize, Errno> {
-    send_list(s, &[iovec(bytes)], false)
 }
 
 /// [`write`] for bytes of our own.
@@ -160,13 +222,13 @@ fn send_list(s: Fd, list: &[libc::iovec], more: bool) -> Result<usize, Errno> {
     count(Call::Sendmsg);
     // SAFETY: the header and the list live through the call; the memory that the list names is read by the
     // kernel, which checks it.
-    moved(unsafe { libc::sendmsg(s.raw(), &message, flags) })
+    moved(unsafe { cancel::sendmsg(s.raw(), &message, flags) })
 }
 
 fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
     count(Call::Writev);
     // SAFETY: as for `sendmsg`; the length is at most `GATHER_MAX`.
-    moved(unsafe { libc::writev(d.raw(), list.as_ptr(), list.len() as c_int) })
+    moved(unsafe { cancel::writev(d.raw(), list.as_ptr(), list.len() as c_int) })
 }
 
 /// `sendfile` from a position; the file's own position stays. A position that no file can have reaches the
@@ -180,7 +242,28 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
     count(Call::Pread);
     let n = room.len();
     // SAFETY: the room is ours and has `n` bytes.
-    moved(unsafe { wide::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
+    moved(unsafe { cancel::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
+}
+
+/// [`pread`] into several rooms, one after the other; into the first alone, where a sandbox or the system knows no such
+/// call.
+pub(crate) fn read_scattered(
+    file: Fd,
+    rooms: &mut [&mut [MaybeUninit<u8>]],
+    off: u64,
+) -> Result<usize, Errno> {
+    let several = rooms.iter().filter(|room| !room.is_empty()).count() > 1;
+    // -1 would mean the file's own position.
+    let read = match wide::off_t::try_from(off) {
+        Ok(at) if several => moved(moving::read_scattered(file, rooms, at)),
+        _ => Err(Errno::ENOSYS),
+    };
+    match read {
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EOPNOTSUPP) => {
+            rooms.first_mut().map_or(Ok(0), |room| pread(file, room, off))
+        }
+        read => read,
+    }
 }
 
 /// All of `room` from a position of a file, if the page cache has it.

@@ -58,6 +58,17 @@ fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
 }
 
+/// An option of socket(7); `None` if there is no such thing, as for a file.
+pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
+    count(Call::Getsockopt);
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes into `value`.
+    let r =
+        unsafe { libc::getsockopt(fd.raw(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len) };
+    (r == 0).then_some(value)
+}
+
 /// fstat(2) of an open number.
 pub(crate) fn status(fd: Fd) -> Result<wide::stat, Errno> {
     count(Call::Fstat);

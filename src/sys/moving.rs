@@ -3,7 +3,9 @@
 use super::wide::{self, off_t};
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
+use crate::sys::cancel;
 use crate::sys::count::{Call, count};
+use crate::sys::mode::socket_option;
 use libc::{c_int, c_void, iovec};
 use nix::errno::Errno;
 use std::mem::{MaybeUninit, size_of};
@@ -24,7 +26,7 @@ pub(in crate::sys) fn read_nowait(fd: Fd, t: Target) -> isize {
     count(Call::Preadv);
     let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
     // SAFETY: one vector, whose memory `Target` vouches for.
-    unsafe { wide::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
+    unsafe { cancel::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
 }
 
 /// write(2) that does not wait, whatever the descriptor's mode.
@@ -32,7 +34,20 @@ pub(in crate::sys) fn write_nowait(fd: Fd, s: Source) -> isize {
     count(Call::Pwritev);
     let v = iovec { iov_base: s.ptr().cast_mut().cast::<c_void>(), iov_len: s.len() };
     // SAFETY: one vector, which the kernel only reads.
-    unsafe { wide::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
+    unsafe { cancel::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
+}
+
+/// pread(2) into several rooms, one after the other.
+pub(in crate::sys) fn read_scattered(file: Fd, rooms: &mut [&mut [MaybeUninit<u8>]], off: off_t) -> isize {
+    count(Call::Preadv);
+    let mut list = [const { iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; 8];
+    let mut n = 0;
+    for (v, room) in list.iter_mut().zip(rooms) {
+        *v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+        n += 1;
+    }
+    // SAFETY: the vectors name `rooms`.
+    unsafe { cancel::preadv2(file.raw(), list.as_ptr(), n, off, 0) }
 }
 
 /// pread(2) of what the page cache has.
@@ -40,7 +55,7 @@ pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: o
     count(Call::Preadv);
     let v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: one vector, which names `room`.
-    unsafe { wide::preadv2(file.raw(), &v, 1, off, NOWAIT) }
+    unsafe { cancel::preadv2(file.raw(), &v, 1, off, NOWAIT) }
 }
 
 /// See `message::sendfile`.
@@ -51,30 +66,59 @@ pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> R
     usize::try_from(sent).map_err(|_| Errno::last())
 }
 
-/// Makes TCP send at once what [`MORE`] holds back. Writing 0 to `TCP_CORK` does that, and changes nothing
-/// else while the option is 0; a program that corks its socket itself is left alone.
-pub(crate) fn push_held(s: Fd) {
+/// Has a socket send at once what [`MORE`] holds back, whatever its kind, unless the program corks it itself.
+/// `is_sure`: something is held.
+pub(crate) fn push_held(s: Fd, is_sure: bool) {
+    match is_corked(s, libc::IPPROTO_TCP, libc::TCP_CORK) {
+        Some(true) => {}
+        // Writing 0 while the option is 0 sends what is held, and changes nothing else.
+        Some(false) => uncork(s, libc::IPPROTO_TCP, libc::TCP_CORK),
+        None => match is_corked(s, libc::IPPROTO_UDP, libc::UDP_CORK) {
+            Some(true) => {}
+            Some(false) => uncork(s, libc::IPPROTO_UDP, libc::UDP_CORK),
+            None if is_sure => push_held_otherwise(s),
+            None => {}
+        },
+    }
+}
+
+/// Of the others only those of IP hold anything back, and they have no option for it: what ends a held packet is a send
+/// that holds nothing back.
+fn push_held_otherwise(s: Fd) {
+    let domain = socket_option(s, libc::SO_DOMAIN);
+    if domain != Some(libc::AF_INET) && domain != Some(libc::AF_INET6) {
+        return;
+    }
+    count(Call::Send);
+    // SAFETY: no bytes are sent. A failure drops what was held, and the next send begins anew.
+    unsafe { cancel::send(s.raw(), ptr::null(), 0, QUIET | libc::MSG_DONTWAIT) };
+}
+
+/// Whether the program has set the option; `None` if the socket has no such option.
+fn is_corked(s: Fd, level: c_int, option: c_int) -> Option<bool> {
     count(Call::Getsockopt);
     let mut corked: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: both results live through the call and have the sizes given.
-    let known = unsafe {
-        libc::getsockopt(
+    let known =
+        unsafe { libc::getsockopt(s.raw(), level, option, ptr::from_mut(&mut corked).cast(), &mut len) };
+    (known == 0).then_some(corked != 0)
+}
+
+fn uncork(s: Fd, level: c_int, option: c_int) {
+    count(Call::Setsockopt);
+    let off: c_int = 0;
+    // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to the kernel's own
+    // timer.
+    unsafe {
+        libc::setsockopt(
             s.raw(),
-            libc::IPPROTO_TCP,
-            libc::TCP_CORK,
-            ptr::from_mut(&mut corked).cast(),
-            &mut len,
+            level,
+            option,
+            ptr::from_ref(&off).cast(),
+            size_of::<c_int>() as libc::socklen_t,
         )
     };
-    if known == 0 && corked == 0 {
-        count(Call::Setsockopt);
-        // SAFETY: the value lives through the call and has the size given. A failure leaves the bytes to
-        // TCP's own timer.
-        unsafe {
-            libc::setsockopt(s.raw(), libc::IPPROTO_TCP, libc::TCP_CORK, ptr::from_ref(&corked).cast(), len)
-        };
-    }
 }
 
 /// Tells the kernel that a range of a file will be read soon. Only a hint, so failures are not reported.

@@ -1,5 +1,6 @@
 //! Opening by a path in the caller's memory.
 
+use super::cancel;
 use super::count::{Call, count};
 use super::own::owner;
 use nix::errno::Errno;
@@ -31,7 +32,7 @@ pub(crate) fn working_directory(place: &mut [u8]) -> Option<usize> {
 pub(crate) fn open(path: Path, flags: c_int, mode: c_uint) -> Result<OwnedFd, Errno> {
     count(Call::Open);
     // SAFETY: a C string by the promise of `Path::new`, and only read.
-    let fd = Errno::result(unsafe { libc::open(path.0, flags, mode) })?;
+    let fd = Errno::result(unsafe { cancel::open(path.0, flags, mode) })?;
     // SAFETY: just opened.
     unsafe { owner(fd) }
 }

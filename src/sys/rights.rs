@@ -1,6 +1,7 @@
 //! Descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate, and lose the descriptors of a message
 //! that was cut short.
 
+use super::cancel;
 use super::count::{Call, count};
 use super::linux::carries_descriptors;
 use super::moving::QUIET;
@@ -48,7 +49,7 @@ pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
         }
         count(Call::Sendmsg);
         // SAFETY: the message points to live locals of the stated sizes.
-        Errno::result(unsafe { libc::sendmsg(sock.raw(), message, QUIET) }).map(drop)
+        Errno::result(unsafe { cancel::sendmsg(sock.raw(), message, QUIET) }).map(drop)
     })
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn receive(sock: Fd) -> Result<Received, Errno> {
     with_message(&mut byte, &mut control, |message| {
         count(Call::Recvmsg);
         // SAFETY: the message points to live locals of the stated sizes.
-        Errno::result(unsafe { libc::recvmsg(sock.raw(), message, 0) })?;
+        Errno::result(unsafe { cancel::recvmsg(sock.raw(), message, 0) })?;
         Ok(match first_descriptor(message) {
             Some(fd) => Received::Descriptor(fd),
             None if message.msg_flags & libc::MSG_CTRUNC != 0 => Received::Refused,

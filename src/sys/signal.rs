@@ -3,7 +3,7 @@
 use super::count::{Call, count};
 use nix::errno::Errno;
 use std::ffi::c_int;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
 
 extern "C" fn nothing(_: c_int) {}
@@ -26,4 +26,25 @@ pub(crate) fn handle_if_default(signal: c_int) -> Result<(), Errno> {
     // SAFETY: a valid action whose handler does nothing and is never unmapped (the library is linked with
     // nodelete).
     Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
+}
+
+/// Whether a signal waits to be delivered to this thread or to the process, which means that this thread blocks it.
+pub(crate) fn is_pending(signal: c_int) -> bool {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    count(Call::Sigpending);
+    // SAFETY: the call fills the set, which is read only if it has.
+    unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal) == 1 }
+}
+
+/// Takes a pending signal away, if there is one.
+pub(crate) fn take_pending(signal: c_int) {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    count(Call::Sigtimedwait);
+    // SAFETY: the set is filled before it is used, and everything lives through the calls. All-zero is no time.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        let at_once: libc::timespec = zeroed();
+        libc::sigtimedwait(set.as_ptr(), ptr::null_mut(), &at_once);
+    }
 }

@@ -6,16 +6,14 @@
 
 #[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
 pub(in crate::sys) use libc::{
-    fstat, ftruncate, getrlimit, off_t, posix_fadvise, pread, pwrite, rlimit, sendfile, stat,
+    fstat, ftruncate, getrlimit, off_t, posix_fadvise, pwrite, rlimit, sendfile, stat,
 };
 #[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
 pub(in crate::sys) use libc::{
     fstat64 as fstat, ftruncate64 as ftruncate, getrlimit64 as getrlimit, off64_t as off_t,
-    posix_fadvise64 as posix_fadvise, pread64 as pread, preadv64v2 as preadv2, pwrite64 as pwrite,
-    pwritev64v2 as pwritev2, rlimit64 as rlimit, sendfile64 as sendfile, stat64 as stat,
+    posix_fadvise64 as posix_fadvise, pwrite64 as pwrite, rlimit64 as rlimit, sendfile64 as sendfile,
+    stat64 as stat,
 };
-#[cfg(all(target_env = "gnu", not(target_pointer_width = "32")))]
-pub(in crate::sys) use libc::{preadv2, pwritev2};
 #[cfg(not(target_env = "gnu"))]
 pub(in crate::sys) use vectors::{preadv2, pwritev2};
 

@@ -40,6 +40,7 @@ use crate::time::Moment;
 use nix::errno::Errno;
 use sink::Sink;
 use stats::Stats;
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -97,15 +98,11 @@ pub(crate) fn at_exit() {
         return;
     }
     quietly(|| {
-        if is_traced()
-            && let Some(mut sink) = SINK.try_lock()
-        {
+        if let Some(mut sink) = is_traced().then(|| SINK.try_lock()).flatten() {
             sink.add(|| lines::plain("end", Shown::Nothing));
             sink.write_out();
         }
-        if is_counted()
-            && let Some(mut stats) = STATS.try_lock()
-        {
+        if let Some(mut stats) = is_counted().then(|| STATS.try_lock()).flatten() {
             stats.write_out();
         }
     });
@@ -177,12 +174,15 @@ fn quietly(f: impl FnOnce()) {
 }
 
 /// That a file cannot be opened is worth a line: somebody wanted it.
-fn complain(variable: &str, e: Errno) {
+fn complain(variable: &str, path: &CStr, e: Errno) {
     let mut text = Text::new();
-    for part in ["libowfat_io: ", variable, ": the file cannot be written (", errors::name(e)] {
+    for part in ["libowfat_io: ", variable, ": "] {
         text.add(part);
     }
-    text.add("); going on without\n");
+    text.add_path(path.to_bytes());
+    for part in [" cannot be written (", errors::name(e), "); going on without\n"] {
+        text.add(part);
+    }
     text.say();
 }
 

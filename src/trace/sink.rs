@@ -37,7 +37,7 @@ impl Sink {
                 Ok(file) => self.file = Some(file),
                 Err(e) => {
                     end(TRACED);
-                    return complain("OWFAT_IO_TRACE", e);
+                    return complain("OWFAT_IO_TRACE", self.path.get(), e);
                 }
             }
             self.gather(&lines::plain("begin", lines::Shown::Nothing));

@@ -9,16 +9,11 @@ use crate::sys::count;
 use crate::sys::logfile::{LogFile, size_limit};
 use crate::text::{self, Text};
 use crate::time::Moment;
-use nix::errno::Errno;
-use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Between two writings of the file.
 const PACE: Duration = Duration::from_secs(1);
-
-/// Each process writes a file of its own, of what it did itself.
-const FLAGS: c_int = libc::O_TRUNC;
 
 const BACKENDS: [&str; 2] = ["epoll", "poll"];
 
@@ -52,7 +47,7 @@ static BATCHES: Counter = Counter::new();
 static LARGEST_BYTES: Counter = Counter::new();
 static LARGEST_ENTRIES: Counter = Counter::new();
 
-const NAMED: [(&str, &Counter); 8] = [
+static NAMED: [(&str, &Counter); 8] = [
     ("events", &EVENTS),
     ("reports.read", &READABLE),
     ("reports.write", &WRITABLE),
@@ -89,33 +84,31 @@ impl Stats {
     pub(super) fn write_out(&mut self) {
         NEWS.store(false, Relaxed);
         if self.file.is_none() {
-            match self.open() {
-                Ok(file) => self.file = Some(file),
-                Err(e) => {
-                    end(COUNTED);
-                    return complain("OWFAT_IO_STATS", e);
-                }
-            }
+            self.open();
         }
+        let Some(file) = &self.file else { return };
         let text = describe();
         let text = text.bytes().unwrap_or_default();
-        let written = self.file.as_ref().is_some_and(|file| {
-            file.size().is_ok() && text.len() as u64 <= size_limit() && file.replace(text).is_ok()
-        });
-        if !written {
+        if text.len() as u64 > size_limit() || file.replace(text).is_err() {
             end(COUNTED);
         }
     }
 
-    fn open(&mut self) -> Result<LogFile, Errno> {
+    /// Each process writes a file of its own, of what it did itself.
+    fn open(&mut self) {
         let len = self.path.len();
         let mut suffix = Text::new();
         suffix.add(".");
         suffix.add_decimal(process::own().into());
         self.path.add(suffix.bytes().unwrap_or_default());
-        let file = LogFile::open(self.path.get(), FLAGS);
+        match LogFile::open(self.path.get(), 0) {
+            Ok(file) => self.file = Some(file),
+            Err(e) => {
+                end(COUNTED);
+                complain("OWFAT_IO_STATS", self.path.get(), e);
+            }
+        }
         self.path.truncate(len);
-        file
     }
 
     /// In a forked child, which counts its own.

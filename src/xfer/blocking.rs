@@ -3,6 +3,9 @@
 //! `O_NONBLOCK` belongs to the open file and is shared with other processes, and a timer signal belongs to
 //! the program: neither is ours to touch. Sockets can be asked per call (`MSG_DONTWAIT`), pipes too
 //! (`RWF_NOWAIT`). What is left is asked with `poll(2)` first and then given no more than it must take.
+//!
+//! A kind that is told is what was there when somebody looked. The program may have put something else under the number
+//! since (dup2(2)); so what would wait if the kind were wrong is looked at again.
 
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
@@ -10,8 +13,9 @@ use crate::interest::Direction;
 use crate::mode::FileKind;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::count::{Call, count};
-use crate::sys::mode::{status, who};
+use crate::sys::mode::{is_nonblocking, status, who};
 use crate::sys::{bytes, poll::ready_now};
+use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 
 /// What a pipe that is ready for writing takes without waiting (pipe(7), PIPE_BUF).
@@ -25,14 +29,21 @@ pub(crate) fn kind(fd: Fd) -> Result<FileKind, Errno> {
 }
 
 /// One of unknown kind is taken for a socket; if it is none, the answer is `ENOTSOCK`.
-pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
-    let once = match kind {
+pub(crate) fn read(fd: Fd, t: Target, told: FileKind) -> Outcome {
+    let once = match told {
         FileKind::Unknown => return Ok(receive(fd, t)?),
-        FileKind::Regular => return Ok(bytes::read(fd, t)?),
         FileKind::Socket => receive(fd, t),
         FileKind::Pipe | FileKind::Device | FileKind::Other => bytes::read_nowait(fd, t),
+        FileKind::Regular => match kind(fd)? {
+            FileKind::Regular => return Ok(bytes::read(fd, t)?),
+            now => return read(fd, t, now),
+        },
     };
     match once {
+        Err(Errno::ENOTSOCK) => match kind(fd)? {
+            FileKind::Socket => Err(Errno::ENOTSOCK.into()),
+            now => read(fd, t, now),
+        },
         Err(e) if refuses(e) && !ready_now(fd).has(Direction::Read) => not_ready(fd),
         Err(e) if refuses(e) => Ok(bytes::read(fd, t)?),
         r => Ok(r?),
@@ -40,16 +51,26 @@ pub(crate) fn read(fd: Fd, t: Target, kind: FileKind) -> Outcome {
 }
 
 /// As [`read`].
-pub(crate) fn write(fd: Fd, s: Source, kind: FileKind) -> Outcome {
-    let (once, step) = match kind {
+pub(crate) fn write(fd: Fd, s: Source, told: FileKind) -> Outcome {
+    let nowait = || quietly(|| bytes::write_nowait(fd, s));
+    let (once, step) = match told {
         FileKind::Unknown => return Ok(send(fd, s)?),
-        FileKind::Regular => return Ok(bytes::write(fd, s)?),
         FileKind::Socket => (send(fd, s), s.len()),
-        FileKind::Pipe => (bytes::write_nowait(fd, s), PIPE_BUF),
-        FileKind::Device => (bytes::write_nowait(fd, s), TERMINAL_STEP),
-        FileKind::Other => (bytes::write_nowait(fd, s), s.len()),
+        FileKind::Pipe => (nowait(), PIPE_BUF),
+        FileKind::Device => (nowait(), TERMINAL_STEP),
+        FileKind::Other => (nowait(), s.len()),
+        FileKind::Regular => match kind(fd)? {
+            FileKind::Regular => return Ok(quietly(|| bytes::write(fd, s))?),
+            now => return write(fd, s, now),
+        },
     };
     match once {
+        Err(Errno::ENOTSOCK) => match kind(fd)? {
+            FileKind::Socket => Err(Errno::ENOTSOCK.into()),
+            now => write(fd, s, now),
+        },
+        // It does not wait anyway.
+        Err(e) if refuses(e) && is_nonblocking(fd) == Ok(true) => Ok(quietly(|| bytes::write(fd, s))?),
         Err(e) if refuses(e) => write_in_steps(fd, s, step),
         r => Ok(r?),
     }
@@ -79,7 +100,7 @@ fn write_in_steps(fd: Fd, s: Source, step: usize) -> Outcome {
             return if done > 0 { Ok(done) } else { not_ready(fd) };
         }
         let piece = s.part(done, step);
-        match bytes::write(fd, piece) {
+        match quietly(|| bytes::write(fd, piece)) {
             Ok(n) => {
                 done += n;
                 if n < piece.len() {

@@ -1,77 +1,19 @@
-//! Feeding file content to a filter.
+//! Feeding file content to a filter that has no batch.
 //!
-//! A filter (TLS, say) that answers "again" must be offered the same bytes at the same address the next
-//! time, so a stretch of the file that was offered and not taken is kept. It is read, not mapped: a file that
-//! shrinks under a mapping is a SIGBUS, or zeros that nobody wrote.
-//!
-//! A batch keeps the stretch in its own entry. [`feed`], which has no batch, keeps it here under the number
-//! of the target, and [`forget`] drops it when a number involved is closed.
+//! What was offered and not taken is kept under the number of the target ([`Window`]), and [`forget`] drops it when a
+//! number involved is closed. It is kept there while the filter looks, too: the filter may never come back, by an
+//! exception, `pthread_exit` or `longjmp`.
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sorted::Sorted;
+use crate::sys::guard::cancellable;
 use crate::sys::lock::ForkLock;
-use crate::sys::message;
 use crate::sys::mode::{self, Identity};
-use crate::xfer::room::{self, Room};
+use crate::xfer::window::Window;
 use nix::errno::Errno;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// No piece offered crosses a multiple of this file position, so none is longer, and each is one read.
-const SPAN: u64 = room::SIZE as u64;
-
-/// A stretch of a file in memory that does not move while any of it is untaken.
-#[derive(Default)]
-pub(crate) struct Window {
-    base: u64,
-    len: usize,
-    /// `None`: nothing has been read.
-    room: Option<Room>,
-}
-
-impl Window {
-    /// The file's bytes from `off` on: at most `n`, not past the next 64 KiB boundary, at least one.
-    /// Position that the window holds already is not read again: same address, same bytes.
-    pub(crate) fn at(&mut self, file: Fd, off: u64, n: u64) -> Result<&[u8], Stop> {
-        let n = n.min(SPAN - off % SPAN) as usize;
-        if !self.holds(off) {
-            self.read(file, off, n)?;
-        }
-        let from = (off - self.base) as usize;
-        // SAFETY: `len` bytes were read.
-        let bytes = self.room.as_ref().map_or(&[][..], |room| unsafe { room.written(from, self.len) });
-        Ok(bytes.get(..n).unwrap_or(bytes))
-    }
-
-    fn holds(&self, off: u64) -> bool {
-        off.checked_sub(self.base).is_some_and(|d| d < self.len as u64)
-    }
-
-    /// Its bytes are those of no file any more; the room stays.
-    pub(crate) fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    fn read(&mut self, file: Fd, off: u64, n: usize) -> Result<(), Stop> {
-        let room = match &mut self.room {
-            Some(room) => room,
-            None => self.room.insert(Room::new()?),
-        };
-        (self.base, self.len) = (off, 0);
-        while self.len < n {
-            let Some(free) = room.all().get_mut(self.len..n) else { break };
-            match message::pread(file, free, off.saturating_add(self.len as u64)) {
-                Ok(0) if self.len == 0 => return Err(Stop::Failed(Errno::EIO)),
-                Err(e) if self.len == 0 => return Err(e.into()),
-                // What is there is delivered first; the next read meets the end or the error again.
-                Ok(0) | Err(_) => break,
-                Ok(read) => self.len += read,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Offers `n` bytes of `file` from `off` to `take`, piece by piece, until it takes less than it is offered.
 /// A file that ends before anything could be offered is `EIO`.
@@ -80,23 +22,24 @@ pub(crate) fn feed(
     file: Fd,
     off: u64,
     n: u64,
-    mut take: impl FnMut(*const u8, usize) -> Outcome<u64>,
+    mut take: impl FnMut(*const u8, u64) -> Outcome<u64>,
 ) -> Outcome<u64> {
     if n == 0 {
         return Ok(0);
     }
-    let mut window = lend(out, file, off);
+    let key = cancellable(|| begin(out, file, off))?;
     let mut total = 0;
     let end = loop {
         if total == n {
             break Ok(0);
         }
-        let piece = match window.at(file, off.saturating_add(total), n - total) {
+        let at = off.saturating_add(total);
+        let (bytes, len) = match cancellable(|| piece(key, file, at, n - total)) {
             Ok(piece) => piece,
             Err(stop) => break Err(stop),
         };
-        match take(piece.as_ptr(), piece.len()) {
-            Ok(k) if k >= piece.len() as u64 => total += piece.len() as u64,
+        match take(bytes, len) {
+            Ok(k) if k >= len => total += len,
             Ok(k) => {
                 total += k;
                 break Ok(0);
@@ -104,22 +47,26 @@ pub(crate) fn feed(
             Err(stop) => break Err(stop),
         }
     };
-    let retry = !matches!(end, Err(Stop::Failed(_))) && window.holds(off.saturating_add(total));
-    give_back(out, retry.then(|| mode::identity(file)).and_then(Result::ok), file, window);
+    let refused = !matches!(end, Err(Stop::Failed(_))) && total < n;
+    cancellable(|| finish(key, refused.then(|| off.saturating_add(total))));
     if total > 0 { Ok(total) } else { end }
 }
 
-/// What [`feed`] keeps for a target until its next call.
+/// A target, and which of the calls for it: one filter may call the function again for the same target, and one that never
+/// came back has left its window.
+type Key = (i64, u32);
+
+/// What a call has for its target, and leaves for the next one.
 struct Kept {
     file: Fd,
     /// The number may have been closed and reused behind the library's back.
-    identity: Identity,
+    identity: Option<Identity>,
     window: Window,
+    /// A filter looks at it, or has looked and not come back.
+    is_lent: bool,
 }
 
-/// By target. `None`: lent to a [`feed`] that is under way, so that a [`forget`] from inside its callback is
-/// noticed.
-type Store = Sorted<i64, Option<Kept>>;
+type Store = Sorted<Key, Kept>;
 
 /// Never locked while a callback runs.
 static STORE: ForkLock<Store> = ForkLock::new(Sorted::new());
@@ -141,31 +88,69 @@ pub(crate) fn in_child() {
     });
 }
 
-/// The window of an interrupted [`feed`] with the same target, file and position; otherwise a new one, and
-/// what was kept for the target is dropped, because its owner has given it up.
-fn lend(out: i64, file: Fd, off: u64) -> Window {
+/// Chooses the window for a call: that of an interrupted call with the same target, file and position; otherwise a new
+/// one, and what was kept for the target is dropped, because its owner has given it up.
+fn begin(out: i64, file: Fd, off: u64) -> Result<Key, Errno> {
+    let identity = mode::identity(file).ok();
     let mut store = STORE.lock();
-    let kept = store.get_or_insert_with(out, || None).map_or(None, Option::take);
+    let mut level = 0;
+    let mut found = None;
+    store.retain(|(target, this), kept| {
+        if target != out {
+            return true;
+        }
+        let is_same = kept.file == file && kept.identity == identity && kept.window.holds(off);
+        if is_same && found.is_none() {
+            found = Some(this);
+        } else if !kept.is_lent {
+            return false;
+        }
+        level = level.max(this + 1);
+        true
+    });
+    let key = (out, found.unwrap_or(level));
+    let fresh = || Kept { file, identity, window: Window::default(), is_lent: true };
+    let kept = store.get_or_insert_with(key, fresh).map(|kept| kept.is_lent = true);
     count(&store);
-    drop(store);
-    kept.filter(|k| k.file == file && k.window.holds(off))
-        .filter(|k| mode::identity(file) == Ok(k.identity))
-        .map_or_else(Window::default, |k| k.window)
+    kept.map(|()| key)
 }
 
-/// Ends a [`lend`]; keeps the window if there is a file to retry.
-fn give_back(out: i64, identity: Option<Identity>, file: Fd, window: Window) {
-    if KEPT.load(Ordering::Relaxed) == 0 {
-        return;
-    }
+/// The next bytes for the filter. They stay where they are until it has come back, or lets go of them itself by closing
+/// the target or the file.
+fn piece(key: Key, file: Fd, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
     let mut store = STORE.lock();
-    if let Some(place @ None) = store.get_mut(out) {
-        *place = identity.map(|identity| Kept { file, identity, window });
-        if place.is_none() {
-            store.remove(out);
-        }
+    let fresh = || Kept { file, identity: None, window: Window::default(), is_lent: true };
+    let kept = store.get_or_insert_with(key, fresh)?;
+    if !kept.window.holds(off) {
+        // Nobody waits for the disk because of us.
+        let mut window = mem::take(&mut kept.window);
+        drop(store);
+        let read = window.at(file, off, n).map(drop);
+        store = STORE.lock();
+        store.get_or_insert_with(key, fresh)?.window = window;
+        count(&store);
+        read?;
     }
+    let kept = store.get_or_insert_with(key, fresh)?;
+    let bytes = kept.window.at(file, off, n)?;
+    Ok((bytes.as_ptr(), bytes.len() as u64))
+}
+
+/// Ends a call; what begins at `refused` is kept for the next one.
+fn finish(key: Key, refused: Option<u64>) {
+    let mut store = STORE.lock();
+    let stays = match (store.get_mut(key), refused) {
+        (Some(kept), Some(off)) => {
+            kept.is_lent = false;
+            kept.window.keep(off);
+            kept.window.holds(off) && kept.identity.is_some()
+        }
+        _ => false,
+    };
+    let gone = if stays { None } else { store.remove(key) };
     count(&store);
+    drop(store);
+    drop(gone);
 }
 
 /// Called when `d` is closed: nothing kept for it as a target, or of it as a file, may reach its successor.
@@ -175,11 +160,11 @@ pub(crate) fn forget(d: Fd) {
     }
     let mut store = STORE.lock();
     let number = i64::from(d.raw());
-    store.retain(|out, kept| out != number && kept.as_ref().is_none_or(|k| k.file != d));
+    store.retain(|(out, _), kept| out != number && kept.file != d);
     count(&store);
 }
 
-/// Gives back all that is kept, and the room for it. What is lent is not taken back any more.
+/// Gives back all that is kept, and the room for it.
 pub(crate) fn shut_down() {
     let mut store = STORE.lock();
     let old = mem::replace(&mut *store, Sorted::new());
@@ -206,7 +191,7 @@ mod tests {
     }
 
     /// Runs `feed` with a filter that answers `answer` to its first call, and tells what it was offered.
-    fn offered(out: i64, fd: Fd, off: u64, n: u64, answer: Outcome<u64>) -> (usize, usize, u8) {
+    fn offered(out: i64, fd: Fd, off: u64, n: u64, answer: Outcome<u64>) -> (usize, u64, u8) {
         let mut seen = None;
         let r = feed(out, fd, off, n, |p, n| {
             assert!(seen.is_none(), "called again after less than everything");
@@ -221,14 +206,17 @@ mod tests {
     const AGAIN: Outcome<u64> = Err(Stop::Again);
 
     #[test]
-    fn pieces_end_at_64_kib_boundaries() {
+    fn pieces_end_at_16_kib_boundaries() {
         let (_f, fd) = file(200_000, 0);
         let mut sizes = Vec::new();
         let r = feed(-77, fd, 10, 150_000, |_, n| {
             sizes.push(n);
-            Ok(n as u64)
+            Ok(n)
         });
-        assert_eq!((r, sizes), (Ok(150_000), vec![65526, 65536, 150_000 - 65526 - 65536]));
+        let mut expected = vec![16374];
+        expected.extend([16384; 8]);
+        expected.push(150_000 - 16374 - 8 * 16384);
+        assert_eq!((r, sizes), (Ok(150_000), expected));
     }
 
     #[test]
@@ -257,7 +245,7 @@ mod tests {
         // Numbers beyond every limit: no other test's descriptor has them.
         let out = Fd::new(i64::from(i32::MAX)).unwrap();
         let number = i64::from(out.raw());
-        let kept = || STORE.lock().get_mut(number).is_some();
+        let kept = || STORE.lock().get((number, 0)).is_some();
         offered(number, fd, 0, 1000, AGAIN);
         assert!(kept());
         forget(fd);
@@ -273,17 +261,32 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_never_comes_back_leaves_its_window_for_the_next_call() {
+        let (_f, fd) = file(100_000, 5);
+        let key = begin(-82, fd, 10).unwrap();
+        let lost = piece(key, fd, 10, 1000).unwrap();
+        let (at, n, _) = offered(-82, fd, 10, 1000, AGAIN);
+        assert_eq!((at, n), (lost.0.addr(), lost.1));
+        // Somebody else is given memory of his own, whether that filter looks on or not.
+        let key = begin(-82, fd, 10).unwrap();
+        let lost = piece(key, fd, 10, 1000).unwrap();
+        assert_ne!(offered(-82, fd, 70_000, 1000, AGAIN).0, lost.0.addr());
+        assert_eq!(piece(key, fd, 10, 1000), Ok(lost));
+        finish(key, None);
+    }
+
+    #[test]
     fn the_end_of_the_file_is_an_error_once_everything_before_it_is_taken() {
         let (_f, fd) = file(100, 0);
         let mut sizes = Vec::new();
         let r = feed(-80, fd, 40, 4096, |_, n| {
             sizes.push(n);
-            Ok(n as u64)
+            Ok(n)
         });
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
         assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
-        assert!(STORE.lock().get_mut(-80).is_none());
+        assert!(STORE.lock().get((-80, 0)).is_none());
     }
 
     #[test]

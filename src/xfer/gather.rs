@@ -2,23 +2,24 @@
 
 use crate::fd::Fd;
 use crate::sys::message::{self, Gather};
-use crate::xfer::sigpipe;
+use crate::xfer::room::{self, Room};
+use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
-use std::mem::MaybeUninit;
 
 /// Sends a list of buffers. `more`: the last segment may wait for the bytes that follow in the same call of
 /// the library. Whether it blocks is the descriptor's mode.
+#[inline(always)]
 pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     or_write(message::send(s, list, more), || message::write(s, list))
 }
 
 /// The largest piece of a file that is read and sent with the buffers around it. That takes as many system calls as
 /// sending it by itself and less time, by 8 % at this size and more below it (`docs/performance.md`).
-pub(crate) const SMALL_FILE: usize = 16 << 10;
+pub(crate) const SMALL_FILE: usize = room::SIZE;
 
 /// [`send`] of a list with a gap for `n` bytes of `file` from `off`, at most [`SMALL_FILE`]. `None`, and nothing is
 /// sent: they are not all there, or not without waiting for the disk.
-#[inline(never)] // Or every send would pay for the room.
+#[inline(never)]
 pub(crate) fn send_around(
     s: Fd,
     list: &mut Gather,
@@ -26,15 +27,10 @@ pub(crate) fn send_around(
     (file, off): (Fd, u64),
     more: bool,
 ) -> Option<Result<usize, Errno>> {
-    let mut room = [const { MaybeUninit::uninit() }; SMALL_FILE];
-    let bytes = message::read_cached(file, room.get_mut(..n)?, off)?;
+    let mut room = Room::new().ok()?;
+    let bytes = message::read_cached(file, room.all().get_mut(..n)?, off)?;
     list.fill(gap, bytes);
     Some(send(s, list, more))
-}
-
-/// Sends bytes of our own.
-pub(crate) fn send_bytes(s: Fd, bytes: &[u8]) -> Result<usize, Errno> {
-    or_write(message::send_bytes(s, bytes), || message::write_bytes(s, bytes))
 }
 
 /// Sockets are what nearly all descriptors are here, so they do not pay for the question.
@@ -43,10 +39,7 @@ fn or_write(
     write: impl FnOnce() -> Result<usize, Errno>,
 ) -> Result<usize, Errno> {
     match sent {
-        Err(Errno::ENOTSOCK) => {
-            sigpipe::arrange();
-            write()
-        }
+        Err(Errno::ENOTSOCK) => quietly(write),
         sent => sent,
     }
 }

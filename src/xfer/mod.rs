@@ -9,3 +9,4 @@ pub(crate) mod room;
 pub(crate) mod rw;
 pub(crate) mod sendfile;
 pub(crate) mod sigpipe;
+pub(crate) mod window;

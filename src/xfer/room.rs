@@ -1,6 +1,7 @@
-//! Memory that files are read into: page-aligned, of one size, and the last block that was used is kept for the next
-//! user. A block of that size is more than `malloc` has at hand.
+//! Memory that files are read into: page-aligned, of one size, and a few blocks that were used are kept for the next
+//! users. A block of that size is more than `malloc` has at hand.
 
+use crate::sys::message;
 use crate::sys::spare::Spare;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc, dealloc};
@@ -8,17 +9,17 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
-/// Smaller reads cost more (16 KiB: a fifth on top of a checksum, a seventh on top of AES-GCM), larger ones no less
-/// (`docs/performance.md`).
-pub(crate) const SIZE: usize = 64 << 10;
+/// The most of a file that is kept for a filter that does not take it.
+pub(crate) const SIZE: usize = 16 << 10;
 
-/// Where pages are larger than that, with a part of one.
+/// Aligned as `O_DIRECT` asks for. Where pages are larger than that, with a part of one.
 const LAYOUT: Layout = match Layout::from_size_align(SIZE, 4096) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two"),
 };
 
-static SPARE: Spare = Spare::new();
+/// As many as are in use at a time, nearly always.
+static SPARE: [Spare; 4] = [const { Spare::new() }; 4];
 
 /// [`SIZE`] bytes.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ unsafe impl Send for Room {}
 impl Room {
     pub(crate) fn new() -> Result<Room, Errno> {
         // SAFETY: the layout has a size.
-        SPARE.take().or_else(|| NonNull::new(unsafe { alloc(LAYOUT) })).map(Room).ok_or(Errno::ENOMEM)
+        let fresh = || NonNull::new(unsafe { alloc(LAYOUT) });
+        SPARE.iter().find_map(Spare::take).or_else(fresh).map(Room).ok_or(Errno::ENOMEM)
     }
 
     /// All of it. What was written before is still there.
@@ -50,16 +52,21 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if let Some(superfluous) = SPARE.leave(self.0) {
+        let mut superfluous = Some(self.0);
+        for spare in &SPARE {
+            superfluous = superfluous.and_then(|p| spare.leave(p));
+        }
+        if let Some(p) = superfluous {
             // SAFETY: it came from `alloc` with this layout, and nobody else has it.
-            unsafe { dealloc(superfluous.as_ptr(), LAYOUT) };
+            unsafe { dealloc(p.as_ptr(), LAYOUT) };
         }
     }
 }
 
-/// Gives the spare block back.
+/// Gives the spare blocks back, and the memory that sends keep.
 pub(crate) fn shut_down() {
-    if let Some(p) = SPARE.take() {
+    message::shut_down();
+    for p in SPARE.iter().filter_map(Spare::take) {
         // SAFETY: as for the drop of a room.
         unsafe { dealloc(p.as_ptr(), LAYOUT) };
     }

@@ -6,6 +6,7 @@ use crate::interest::Interest;
 use crate::outcome::Outcome;
 use crate::sys::bytes;
 use crate::sys::poll::until_ready;
+use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 
 /// read(2) on a descriptor in non-blocking mode.
@@ -15,7 +16,7 @@ pub(crate) fn read(fd: Fd, t: Target) -> Outcome {
 
 /// write(2) on a descriptor in non-blocking mode.
 pub(crate) fn write(fd: Fd, s: Source) -> Outcome {
-    Ok(bytes::write(fd, s)?)
+    Ok(quietly(|| bytes::write(fd, s))?)
 }
 
 /// read(2) that waits in either mode. A signal ends it with `EINTR`.
@@ -25,7 +26,7 @@ pub(crate) fn wait_read(fd: Fd, t: Target) -> Result<usize, Errno> {
 
 /// write(2) that waits in either mode. A signal ends it with `EINTR`.
 pub(crate) fn wait_write(fd: Fd, s: Source) -> Result<usize, Errno> {
-    patiently(fd, Interest::WRITE, Err(Errno::EPIPE), || bytes::write(fd, s))
+    patiently(fd, Interest::WRITE, Err(Errno::EPIPE), || quietly(|| bytes::write(fd, s)))
 }
 
 /// A Unix datagram socket that is shut down says "again" for ever in non-blocking mode: that is `the_end`.

@@ -1,10 +1,11 @@
 //! One try at sending a piece of a file.
 
 use crate::fd::Fd;
-use crate::outcome::Outcome;
-use crate::sys::message::{self, TRANSFER_MAX};
-use crate::xfer::room::{self, Room};
-use crate::xfer::{gather, sigpipe};
+use crate::outcome::{Outcome, Stop};
+use crate::sys::message::{self, Gather, TRANSFER_MAX};
+use crate::xfer::gather;
+use crate::xfer::sigpipe::quietly;
+use crate::xfer::window::Window;
 use nix::errno::Errno;
 
 /// The part of `n` that one call can move.
@@ -18,8 +19,7 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
     if n == 0 {
         return Ok(0);
     }
-    sigpipe::arrange();
-    match message::sendfile(out, file, off, part(n)) {
+    match quietly(|| message::sendfile(out, file, off, part(n))) {
         // Files that cannot splice (on older kernels those of /proc), and such targets (append mode, some ttys).
         Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
         r => Ok(r?),
@@ -28,33 +28,33 @@ pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
 
 /// The same by reading and sending. What was read and not sent is read again the next time.
 fn copy(out: Fd, file: Fd, off: u64, n: usize, refusal: Errno) -> Outcome {
-    let mut room = Room::new()?;
+    let mut window = Window::default();
     let mut sent = 0;
     let end = loop {
         if sent == n {
             break Ok(0);
         }
-        let piece = (n - sent).min(room::SIZE);
-        let read = match message::pread(file, &mut room.all()[..piece], off.saturating_add(sent as u64)) {
-            Ok(0) => break Ok(0),
-            Ok(read) => read,
+        let (at, left) = (off.saturating_add(sent as u64), (n - sent) as u64);
+        let mut list = Gather::new();
+        match window.gather(file, at, left, &mut list) {
+            Ok(()) if list.is_empty() => break Ok(0),
+            Ok(()) => {}
             // A directory: sendfile's own verdict is the documented one.
-            Err(Errno::EISDIR) => break Err(refusal),
+            Err(Stop::Failed(Errno::EISDIR)) => break Err(refusal.into()),
             Err(e) => break Err(e),
-        };
-        // SAFETY: so many bytes were read.
-        match gather::send_bytes(out, unsafe { room.written(0, read) }) {
+        }
+        match gather::send(out, &list, false) {
             Ok(k) => {
                 sent += k;
-                if k < read {
+                if k < list.bytes() {
                     break Ok(0);
                 }
             }
-            Err(e) => break Err(e),
+            Err(e) => break Err(e.into()),
         }
     };
     match end {
-        Err(e) if sent == 0 => Err(e.into()),
+        Err(e) if sent == 0 => Err(e),
         _ => Ok(sent),
     }
 }

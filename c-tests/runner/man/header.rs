@@ -13,7 +13,8 @@ pub(crate) struct Declaration {
     pub(crate) comment: String,
 }
 
-const HEADERS: [&str; 7] = ["io.h", "iob.h", "tai.h", "taia.h", "array.h", "uint32.h", "uint64.h"];
+const HEADERS: [&str; 8] =
+    ["io.h", "iob.h", "tai.h", "taia.h", "array.h", "uint16.h", "uint32.h", "uint64.h"];
 
 /// Everything that a program may call, by its name.
 pub(crate) fn public() -> Result<BTreeMap<String, Declaration>, String> {
@@ -90,8 +91,10 @@ fn of_macro(directive: &str) -> Option<(String, String)> {
 
 /// `type name(type argument, …);`
 fn of_prototype(statement: &str) -> Option<(String, String)> {
-    let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (head, arguments) = words.strip_suffix(");")?.split_once('(')?;
+    // What is for C++ only stands in capitals behind the arguments.
+    let is_for_c = |word: &&str| !word.ends_with("_NOEXCEPT;");
+    let words = statement.split_whitespace().filter(is_for_c).collect::<Vec<_>>().join(" ");
+    let (head, arguments) = words.trim_end_matches(';').strip_suffix(')')?.split_once('(')?;
     let start = head.rfind([' ', '*']).map(|at| at + 1)?;
     let (kind, name) = head.split_at(start);
     if kind.starts_with("typedef") {
@@ -101,6 +104,8 @@ fn of_prototype(statement: &str) -> Option<(String, String)> {
         let text = text.trim();
         if text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() }
     };
+    // What C23 takes empty parentheses for.
+    let arguments = if arguments.is_empty() { "void" } else { arguments };
     let arguments: Vec<String> = arguments.split(',').map(quoted).collect();
     Some((name.to_owned(), format!(".Ft {}\n.Fn {name} {}\n", quoted(kind), arguments.join(" "))))
 }

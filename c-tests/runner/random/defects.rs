@@ -12,6 +12,7 @@
 //! | `stale-after-error` | leaves the write event when `iob_send` fails |
 //! | `sweep-omits` | ends a sweep with the number that was registered last |
 //! | `sweep-skips-ready` | passes over expired ends that it takes for ready; so do we, of ends that are ready and wanted |
+//! | `unregistered-refused` | sends no batch to a descriptor that was not registered |
 //! | `timedout-after-close` | finds a closed number timed out |
 
 use super::play::{Line, Run};
@@ -170,6 +171,10 @@ impl Case<'_> {
             "getcookie" if self.is_haunted(line.a) && ours == "0" => both("D12"),
             // With us, too, the cookie stays until io_fd; with 0.32 the end has another number.
             "getcookie" if line.is("haunted") && line.is("unregistered") && theirs == "0" => both("D12"),
+            // 0.32 refuses, and keeps the batch; 0.34 sends, as we do.
+            "send_batch" | "pump" if line.is("unregistered") && theirs.starts_with("-3 EBADF") => {
+                both("unregistered-refused").map(|b| b.with_batch(line))
+            }
             // 0.32 refuses; the kernel is asked by us.
             _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
             _ if sends && ours.starts_with("-3 EBADF") && line.is("unregistered") => {

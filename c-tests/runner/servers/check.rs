@@ -30,22 +30,23 @@ pub(super) const TRIALS: &[Once] = &[
     ("check::library_replaced_under_a_process", library_replaced_under_a_process),
 ];
 
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
-const USES_TWO: &str = "#include <io.h>\nint main(void) { return io_fd(0) + (int)io_canread(); }\n";
+pub(super) const USES_TWO: &str =
+    "#include <io.h>\nint main(void) { return io_fd(0) + (int)io_canread(); }\n";
 
 /// A program or library made for one trial.
-struct Made(PathBuf);
+pub(super) struct Made(pub(super) PathBuf);
 
 impl Made {
-    fn new(text: &str, flags: &[&str]) -> Result<Made, Box<dyn Error>> {
+    pub(super) fn new(text: &str, flags: &[&str]) -> Result<Made, Box<dyn Error>> {
         let made = Made(fresh_path("checked"));
         compile(text, &made.0, flags)?;
         Ok(made)
     }
 }
 
-fn compile(text: &str, into: &Path, flags: &[&str]) -> Result<(), Box<dyn Error>> {
+pub(super) fn compile(text: &str, into: &Path, flags: &[&str]) -> Result<(), Box<dyn Error>> {
     let source = into.with_extension("c");
     fs::write(&source, text)?;
     let compiled = stage::succeed(Command::new("cc").arg("-o").arg(into).arg(&source).args(flags), LIMIT);
@@ -60,13 +61,13 @@ impl Drop for Made {
     }
 }
 
-struct Answer {
-    status: Option<i32>,
-    json: Value,
+pub(super) struct Answer {
+    pub(super) status: Option<i32>,
+    pub(super) json: Value,
 }
 
 impl Answer {
-    fn of(arguments: &[&str]) -> Result<Answer, Box<dyn Error>> {
+    pub(super) fn of(arguments: &[&str]) -> Result<Answer, Box<dyn Error>> {
         let end = child::run(command()?.arg("--json").args(arguments), LIMIT)?;
         Ok(Answer {
             status: end.status.and_then(|s| s.code()),
@@ -74,18 +75,18 @@ impl Answer {
         })
     }
 
-    fn of_file(path: &Path) -> Result<Answer, Box<dyn Error>> {
+    pub(super) fn of_file(path: &Path) -> Result<Answer, Box<dyn Error>> {
         Answer::of(&[&path.to_string_lossy()])
     }
 
-    fn words(&self, list: &str, field: &str) -> Vec<&str> {
+    pub(super) fn words(&self, list: &str, field: &str) -> Vec<&str> {
         let of = |v: &'_ Value| v[field].as_str().map(str::len);
         let items = self.json[list].as_array().map_or(&[][..], Vec::as_slice);
         items.iter().filter(|v| of(v).is_some()).filter_map(|v| v[field].as_str()).collect()
     }
 
     /// Exactly these obstacles, and the status that goes with them.
-    fn must_be(&self, obstacles: &[&str]) -> Verdict {
+    pub(super) fn must_be(&self, obstacles: &[&str]) -> Verdict {
         let reachable = obstacles.is_empty();
         let status = Some(i32::from(!reachable));
         if self.words("obstacles", "kind") == obstacles
@@ -100,7 +101,7 @@ impl Answer {
     }
 }
 
-fn command() -> Result<Command, String> {
+pub(super) fn command() -> Result<Command, String> {
     Ok(Command::new(stage::prefix()?.join("bin/owfat-io-check")))
 }
 
@@ -165,14 +166,19 @@ fn program_with_its_own_copy() -> Verdict {
 }
 
 /// A library with the text below, and a program that is linked with it.
-struct Pair {
-    directory: PathBuf,
-    library: PathBuf,
-    program: PathBuf,
+pub(super) struct Pair {
+    pub(super) directory: PathBuf,
+    pub(super) library: PathBuf,
+    pub(super) program: PathBuf,
 }
 
 impl Pair {
-    fn new(name: &str, library: &str, flags: &[&str], program: &str) -> Result<Pair, Box<dyn Error>> {
+    pub(super) fn new(
+        name: &str,
+        library: &str,
+        flags: &[&str],
+        program: &str,
+    ) -> Result<Pair, Box<dyn Error>> {
         let directory = fresh_path("pair");
         fs::create_dir_all(&directory)?;
         let pair = Pair { library: directory.join(name), program: directory.join("program"), directory };

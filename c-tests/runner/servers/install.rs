@@ -51,7 +51,7 @@ fn files() -> Verdict {
     for name in ["libowfat_io.so", "libowfat_io.so.0", &format!("libowfat_io.so.{VERSION}")] {
         wanted.insert(format!("usr/lib/here/{name}"));
     }
-    for header in ["array.h", "io.h", "iob.h", "tai.h", "taia.h", "uint32.h", "uint64.h"] {
+    for header in ["array.h", "io.h", "iob.h", "tai.h", "taia.h", "uint16.h", "uint32.h", "uint64.h"] {
         wanted.insert(format!("usr/include/owfat_io/{header}"));
         wanted.insert(format!("usr/include/owfat_io/libowfat/{header}"));
     }
@@ -218,7 +218,7 @@ fn wrapper_has_a_program_watched() -> Verdict {
     let say = ["sh", "-c", "echo $OWFAT_IO_TRACE $OWFAT_IO_STATS"];
     for (options, wanted) in [
         (&["--trace", "t", "--stats=a b"][..], "/usr/t /usr/a b\n"),
-        (&["--trace=/x/t", "--stats", "s/s", "--"], "/x/t /usr/s/s\n"),
+        (&["--trace=/tmp/t", "--stats", "lib/s", "--"], "/tmp/t /usr/lib/s\n"),
         (&[], "\n"),
     ] {
         let mut run = wrapper()?;

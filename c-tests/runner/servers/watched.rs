@@ -23,10 +23,10 @@ pub(super) const TRIALS: &[Once] = &[
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A file made for one trial.
-struct Made(PathBuf);
+pub(super) struct Made(pub(super) PathBuf);
 
 impl Made {
-    fn new(text: &str) -> Result<Made, Box<dyn Error>> {
+    pub(super) fn new(text: &str) -> Result<Made, Box<dyn Error>> {
         let made = Made(fresh_path("trace"));
         fs::write(&made.0, text)?;
         Ok(made)
@@ -40,7 +40,7 @@ impl Drop for Made {
     }
 }
 
-fn run(arguments: &[&Path]) -> Result<Ended, String> {
+pub(super) fn run(arguments: &[&Path]) -> Result<Ended, String> {
     child::run(Command::new(stage::prefix()?.join("bin/owfat-io-trace")).args(arguments), LIMIT)
 }
 
@@ -49,7 +49,7 @@ fn shown(trace: &Path) -> Result<String, Box<dyn Error>> {
     if end.passed() && end.stderr.is_empty() { Ok(end.stdout) } else { Err(end.story().into()) }
 }
 
-fn picture(trace: &Path) -> Result<String, Box<dyn Error>> {
+pub(super) fn picture(trace: &Path) -> Result<String, Box<dyn Error>> {
     let made = Made::new("")?;
     let end = run(&[Path::new("--svg"), &made.0, trace])?;
     if !end.passed() || !end.stdout.is_empty() {
@@ -128,7 +128,7 @@ fn of_a_server() -> Verdict {
 }
 
 /// Two processes, two threads, a descriptor with two lives, a failure, a sleep that goes on at the end.
-const SMALL: &str = "\
+pub(super) const SMALL: &str = "\
 1700000000.500000 10/10 - begin -
 1700000000.500001 10/10 5 io_fd 1
 1700000000.500002 10/10 5 io_wantread -

@@ -1,6 +1,6 @@
 //! Batches of a few bytes each, which are followed to where they arrive.
 
-use super::script::{Answer, BEHIND, Embedded, Script, file_of, note_buffer, note_file, released, seen};
+use super::script::{Answer, Embedded, Script, file_of, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
 use crate::batch::send::send;
 use crate::batch::window::drop_window;
@@ -64,7 +64,6 @@ impl Stock {
 
 struct Run<'s> {
     stock: &'s Stock,
-    setting: Setting,
     batch: Batch,
     script: Script,
     /// What has still to arrive: where it begins and ends in the stock, which may be behind that of the file.
@@ -84,12 +83,13 @@ fn run_with(stock: &Stock, setting: Setting, codes: &[Code]) {
     let batch = e.view();
     batch.init(setting.autofree, 0).unwrap();
     let script = Script { cold: setting.cold, ..Script::default() };
-    let mut run = Run { stock, setting, batch, script, stream: VecDeque::new(), owners: Owners::default() };
+    let mut run =
+        Run { stock, batch, script, stream: VecDeque::new(), owners: Owners::new(setting.autofree) };
     codes.iter().copied().map(Step::decode).for_each(|step| run.step(step));
     run.script.answers.clear();
     run.step(Step::Send);
     run.step(Step::Reset);
-    assert_eq!(e.behind, BEHIND);
+    assert!(e.is_whole(setting.autofree));
 }
 
 impl Run<'_> {
@@ -106,7 +106,7 @@ impl Run<'_> {
             }
         }
         assert_eq!(u128::from(self.batch.bytesleft()), self.owners.left());
-        assert_eq!(self.batch.autofree(), self.setting.autofree);
+        assert_eq!(self.batch.autofree(), self.owners.autofree);
         if self.stream.is_empty() {
             assert_eq!(seen(self.batch), (0, 0, 0, 0, vec![]));
         }
@@ -150,7 +150,7 @@ impl Run<'_> {
         } else if takes_all {
             assert!(self.stream.is_empty() || self.is_at_a_gap(), "{:?} is left", self.stream);
         }
-        self.owners.moved(got.len() as u128, self.setting.autofree);
+        self.owners.moved(got.len() as u128);
     }
 
     fn is_at_a_gap(&self) -> bool {

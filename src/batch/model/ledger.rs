@@ -1,6 +1,6 @@
 //! Entries of any size. Most of their memory does not exist: only what is asked of the descriptor is looked at.
 
-use super::script::{Answer, BEHIND, Embedded, note_buffer, note_file, released, seen};
+use super::script::{Answer, Embedded, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
 use crate::batch::filter::{self, Filter};
 use crate::batch::plan::{Piece, Small};
@@ -158,7 +158,7 @@ impl Carrier for Ledger {
         Ok(self.take(part(n) as u64, false)?)
     }
 
-    fn push_held(&mut self) {
+    fn push_held(&mut self, _: bool) {
         self.held = false;
     }
 }
@@ -205,11 +205,11 @@ pub(crate) fn run(setting: Setting, codes: &[Code]) {
         held: false,
         full: false,
     };
-    let mut run = Run { batch, ledger, owners: Owners::default(), added: 0 };
+    let mut run = Run { batch, ledger, owners: Owners::new(setting.autofree), added: 0 };
     codes.iter().copied().map(Step::decode).for_each(|step| run.step(step));
     run.step(Step::Send);
     run.step(Step::Reset);
-    assert_eq!(e.behind, BEHIND);
+    assert!(e.is_whole(setting.autofree));
 }
 
 impl Run {
@@ -270,6 +270,6 @@ impl Run {
         let result = call(&mut self.ledger, self.batch);
         assert_eq!(result.unwrap_or(0) as u128, self.ledger.moved);
         assert!(!self.ledger.held, "the call ended with bytes that wait for more");
-        self.owners.moved(self.ledger.moved, self.ledger.setting.autofree);
+        self.owners.moved(self.ledger.moved);
     }
 }

@@ -48,9 +48,15 @@ struct Owners {
     queued: u128,
     sent: u128,
     in_batch: VecDeque<(u128, u64)>,
+    /// Each is released when it is sent: until a reset.
+    autofree: bool,
 }
 
 impl Owners {
+    fn new(autofree: bool) -> Owners {
+        Owners { autofree, ..Owners::default() }
+    }
+
     /// An entry of `n` bytes was added.
     fn added(&mut self, n: u64, note: Option<u64>) {
         self.queued += u128::from(n);
@@ -62,23 +68,24 @@ impl Owners {
     }
 
     /// Bytes were sent: with `autofree`, or if these were the last, owners have been released.
-    fn moved(&mut self, n: u128, autofree: bool) {
+    fn moved(&mut self, n: u128) {
         self.sent += n;
         let all = self.left() == 0;
         let mut expected = Vec::new();
         while let Some(&(end, note)) = self.in_batch.front()
-            && (all || (autofree && end <= self.sent))
+            && (all || (self.autofree && end <= self.sent))
         {
             expected.push(note);
             self.in_batch.pop_front();
         }
         assert_eq!(released(), expected);
+        self.was_empty |= all && n > 0;
     }
 
     /// Everything was let go of.
     fn reset(&mut self) {
         let expected: Vec<u64> = self.in_batch.drain(..).map(|(_, note)| note).collect();
         assert_eq!(released(), expected);
-        *self = Owners::default();
+        *self = Owners { was_empty: true, ..Owners::default() };
     }
 }

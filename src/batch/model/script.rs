@@ -25,14 +25,14 @@ thread_local! {
 }
 
 /// Clean-up function of owned buffers: notes the original length, by which the tests know an entry.
-pub(in crate::batch) unsafe extern "C" fn note_buffer(e: *mut IobEntry) {
+pub(in crate::batch) unsafe extern "C-unwind" fn note_buffer(e: *mut IobEntry) {
     // SAFETY: called by the batch with a live entry.
     let n = unsafe { (*e).offset + (*e).n };
     RELEASED.with_borrow_mut(|r| r.push(n));
 }
 
 /// Clean-up function of owned files: notes the end of the piece.
-pub(in crate::batch) unsafe extern "C" fn note_file(e: *mut IobEntry) {
+pub(in crate::batch) unsafe extern "C-unwind" fn note_file(e: *mut IobEntry) {
     // SAFETY: called by the batch with a live entry of `item::file`.
     unsafe {
         drop_window(e);
@@ -52,10 +52,17 @@ pub(in crate::batch) struct Embedded {
 }
 
 pub(in crate::batch) const BEHIND: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+/// The same after a batch with autofree was reset: its first half is the member `autofree`.
+const BEHIND_AUTOFREE: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0x5a, 0x5a, 0x5a, 0x5a]);
 
 impl Embedded {
     pub(in crate::batch) fn new() -> Box<Embedded> {
         Box::new(Embedded { batch: empty(0), behind: BEHIND })
+    }
+
+    /// Whether nothing was written behind the batch that is not its own, after a reset.
+    pub(super) fn is_whole(&self, autofree: bool) -> bool {
+        self.behind == if autofree { BEHIND_AUTOFREE } else { BEHIND }
     }
 
     pub(in crate::batch) fn view(&mut self) -> Batch {
@@ -147,7 +154,7 @@ impl Carrier for Script {
         Ok(n)
     }
 
-    fn push_held(&mut self) {
+    fn push_held(&mut self, _: bool) {
         self.held = false;
     }
 }

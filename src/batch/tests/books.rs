@@ -187,7 +187,7 @@ fn a_filter_that_resets_its_batch_ends_the_call() {
 #[test]
 fn an_entry_is_not_released_again_by_a_reset_from_its_own_clean_up() {
     thread_local!(static BATCH: RefCell<Option<Batch>> = const { RefCell::new(None) });
-    unsafe extern "C" fn resets(e: *mut IobEntry) {
+    unsafe extern "C-unwind" fn resets(e: *mut IobEntry) {
         // SAFETY: called by the batch with a live entry.
         unsafe { note_buffer(e) };
         BATCH.with_borrow(|b| b.unwrap().reset());

@@ -1,52 +1,156 @@
 //! Which libraries the dynamic linker would load with a program, in the order in which it looks for a name.
+//!
+//! It is not asked: `ld.so --list` runs what the program names in `DT_AUDIT`, and maps the program where the program
+//! wants. So its search is done here, by reading files: see ld.so(8). What it knows of the processor is left out, for a
+//! library offers the same functions in each of its variants.
 
+use crate::cache::Cache;
+use crate::elf::Elf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub(crate) enum Loaded {
-    Libraries(Vec<PathBuf>),
+    /// The program and its libraries.
+    Objects(Vec<Elf>),
     /// The name of one that is not there, so that the program does not start.
-    Missing(String),
+    Missing(Vec<u8>),
 }
 
-/// Asks the dynamic linker that the program names. It loads the program and its libraries, but runs nothing of them.
-pub(crate) fn with(program: &Path, interpreter: &Path) -> Result<Loaded, String> {
-    // A program that nobody trusts may name anything here.
-    let real = interpreter.canonicalize().map_err(|e| format!("{}: {e}", interpreter.display()))?;
-    if !["/lib", "/lib64", "/lib32", "/libx32", "/usr"].iter().any(|d| real.starts_with(d)) {
-        return Err(format!("{}: asks for the dynamic linker {}", program.display(), interpreter.display()));
-    }
-    // Without a slash the dynamic linker would search for it.
-    let program = program.canonicalize().map_err(|e| format!("{}: {e}", program.display()))?;
-    let output = Command::new(&real)
-        .arg("--list")
-        .arg(&program)
-        .env_remove("LD_PRELOAD")
-        .env("LC_ALL", "C")
-        .output()
-        .map_err(|e| format!("{}: {e}", real.display()))?;
-    if output.status.success() {
-        return Ok(Loaded::Libraries(parse(&String::from_utf8_lossy(&output.stdout))));
-    }
-    let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    missing(&why).map(Loaded::Missing).ok_or(why)
+struct Search {
+    cache: Cache,
+    /// `LD_LIBRARY_PATH`.
+    named: Vec<PathBuf>,
+    /// What was found, with the one that needs it.
+    objects: Vec<(Elf, usize)>,
+    /// By which names, and which of them.
+    names: Vec<(Vec<u8>, usize)>,
 }
 
-/// Lines as `libc.so.6 => /lib/libc.so.6 (0x7f…)` and `/lib64/ld-linux-x86-64.so.2 (0x7f…)`; what the kernel provides
-/// has no path.
-fn parse(list: &str) -> Vec<PathBuf> {
-    let path = |line: &str| {
-        let place = line.split_once(" => ").map_or(line, |(_, place)| place).trim();
-        let (path, _) = place.rsplit_once(" (0x")?;
-        path.starts_with('/').then(|| path.into())
+pub(crate) fn with(program: Elf) -> Loaded {
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = named.as_bytes().split(|b| b":;".contains(b)).filter(|d| !d.is_empty());
+    let named = named.map(|d| OsStr::from_bytes(d).into()).collect();
+    let mut search =
+        Search { cache: Cache::of_the_system(), named, objects: vec![(program, 0)], names: Vec::new() };
+    let mut next = 0;
+    while let Some((object, _)) = search.objects.get(next) {
+        for name in object.linking.needed.clone() {
+            if !search.is_there(&name) {
+                match search.find(&name, next) {
+                    Some(found) => search.add(name, found, next),
+                    None => return Loaded::Missing(name),
+                }
+            }
+        }
+        next += 1;
+    }
+    Loaded::Objects(search.objects.into_iter().map(|(object, _)| object).collect())
+}
+
+impl Search {
+    fn is_there(&self, name: &[u8]) -> bool {
+        self.names.iter().any(|(n, _)| n == name)
+    }
+
+    /// A file may be found under several names.
+    fn add(&mut self, name: Vec<u8>, found: Elf, by: usize) {
+        let known = self.objects.iter().position(|(o, _)| o.file == found.file);
+        let at = known.unwrap_or(self.objects.len());
+        self.names.push((name, at));
+        if known.is_none() {
+            self.names.extend(found.linking.soname.clone().map(|soname| (soname, at)));
+            self.objects.push((found, by));
+        }
+    }
+
+    fn find(&self, name: &[u8], by: usize) -> Option<Elf> {
+        let (needs, _) = self.objects.get(by)?;
+        if name.contains(&b'/') {
+            return self.fitting(&expanded(name, needs));
+        }
+        let mut directories: Vec<PathBuf> = Vec::new();
+        if needs.linking.runpath.is_none() {
+            directories.extend(self.old_paths(by));
+        }
+        directories.extend(self.named.iter().cloned());
+        directories.extend(needs.linking.runpath.iter().flat_map(|path| listed(path, needs)));
+        let in_directory = |d: &PathBuf| self.fitting(&d.join(OsStr::from_bytes(name)));
+        let cached = || self.cache.files(name).iter().find_map(|file| self.fitting(file));
+        let found = directories.iter().find_map(in_directory);
+        if needs.linking.no_defaults {
+            return found;
+        }
+        found.or_else(cached).or_else(|| defaults().iter().find_map(in_directory))
+    }
+
+    /// `DT_RPATH` of whoever needs it, of who needs that, and so on up to the program.
+    fn old_paths(&self, by: usize) -> Vec<PathBuf> {
+        let (mut at, mut paths) = (by, Vec::new());
+        while let Some((object, next)) = self.objects.get(at) {
+            if object.linking.runpath.is_none() {
+                paths.extend(object.linking.rpath.iter().flat_map(|path| listed(path, object)));
+            }
+            if at == 0 {
+                break;
+            }
+            at = *next;
+        }
+        paths
+    }
+
+    /// What is for another machine is passed over.
+    fn fitting(&self, path: &Path) -> Option<Elf> {
+        let (program, _) = self.objects.first()?;
+        let found = Elf::read(path).ok()?;
+        (found.machine == program.machine && found.is_64 == program.is_64).then_some(found)
+    }
+}
+
+fn listed(path: &[u8], of: &Elf) -> Vec<PathBuf> {
+    path.split(|b| *b == b':').filter(|d| !d.is_empty()).map(|d| expanded(d, of)).collect()
+}
+
+/// With the words that the dynamic linker puts in place of `$ORIGIN` and `$LIB`.
+fn expanded(path: &[u8], of: &Elf) -> PathBuf {
+    let origin = of.path.canonicalize().ok();
+    let origin = origin.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let library = format!("lib/{}", triplet());
+    let mut path = path.to_owned();
+    for (word, value) in [("ORIGIN", origin.as_os_str().as_bytes()), ("LIB", library.as_bytes())] {
+        for form in [format!("${{{word}}}"), format!("${word}")] {
+            path = replaced(&path, form.as_bytes(), value);
+        }
+    }
+    OsString::from_vec(path).into()
+}
+
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut done, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.windows(from.len()).position(|w| w == from) {
+        done.extend_from_slice(&rest[..at]);
+        done.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    done.extend_from_slice(rest);
+    done
+}
+
+/// As Debian names the folders of a machine.
+fn triplet() -> String {
+    let machine = if cfg!(target_arch = "x86") { "i386" } else { std::env::consts::ARCH };
+    format!("{machine}-linux-gnu")
+}
+
+/// Where systems have their libraries, the special places first.
+fn defaults() -> Vec<PathBuf> {
+    let places = if cfg!(target_env = "musl") {
+        ["/lib", "/usr/local/lib", "/usr/lib"].map(PathBuf::from).to_vec()
+    } else {
+        ["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(PathBuf::from).to_vec()
     };
-    list.lines().filter_map(path).collect()
-}
-
-fn missing(complaint: &str) -> Option<String> {
-    let (_, rest) = complaint.split_once("error while loading shared libraries: ")?;
-    let (name, _) = rest.split_once(": cannot open shared object file")?;
-    Some(name.to_owned())
+    let special = ["/lib", "/usr/lib"].map(|d| Path::new(d).join(triplet()));
+    special.into_iter().chain(places).collect()
 }
 
 #[cfg(test)]
@@ -54,19 +158,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_dynamic_linker() {
-        let found = parse(
-            "\tlinux-vdso.so.1 (0x00007ffe)\n\tlibowfat.so.0 => /usr/lib/libowfat.so.0 (0x00007f)\n\
-             \tlibc.so.6 => /a path/libc.so.6 (0x00007f)\n\t/lib64/ld.so.2 (0x00007f)\n",
-        );
-        let found: Vec<_> = found.iter().map(|p| p.to_str().unwrap()).collect();
-        assert_eq!(found, ["/usr/lib/libowfat.so.0", "/a path/libc.so.6", "/lib64/ld.so.2"]);
-    }
-
-    #[test]
-    fn its_complaint() {
-        let why = "./p: error while loading shared libraries: libgone.so.3: cannot open shared object file: No such file";
-        assert_eq!(missing(why).as_deref(), Some("libgone.so.3"));
-        assert_eq!(missing("./p: error while loading shared libraries: ./p: invalid ELF header"), None);
+    fn words_of_a_path_are_replaced_wherever_they_stand() {
+        assert_eq!(replaced(b"$ORIGIN/a:$ORIGIN", b"$ORIGIN", b"/x"), b"/x/a:/x");
+        assert_eq!(replaced(b"/none", b"$ORIGIN", b"/x"), b"/none");
+        assert_eq!(replaced(b"", b"$ORIGIN", b"/x"), b"");
     }
 }

@@ -1,67 +1,113 @@
 //! Either answer, for a person and for a machine.
 
 use crate::running::{Backend, Process};
-use crate::verdict::Verdict;
-use serde_json::json;
+use crate::shown;
+use crate::verdict::{Function, Linked, Verdict};
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
-pub(crate) fn program(v: &Verdict, json: bool) -> String {
-    if json { program_json(v) } else { program_text(v) }
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+    /// The obstacles only.
+    Brief,
+}
+
+/// For terminals and for programs that show what they read on one: JSON need not escape all that they obey.
+fn json_text(value: &Value) -> String {
+    let text = format!("{value:#}\n");
+    let mut safe = String::new();
+    for c in text.chars() {
+        match c {
+            // In the layout, not in a string: there it is `\\n`.
+            '\n' => safe.push(c),
+            c if shown::text(c.encode_utf8(&mut [0; 4])) == c.to_string() => safe.push(c),
+            // Writing to a string does not fail; all of them are below 2^16.
+            c => drop(write!(safe, "\\u{:04x}", u32::from(c))),
+        }
+    }
+    safe
+}
+
+fn name_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+pub(crate) fn program(v: &Verdict, form: Form) -> String {
+    match form {
+        Form::Text => program_text(v),
+        Form::Json => program_json(v),
+        Form::Brief => v.obstacles.iter().map(|o| format!("{}: {o}\n", o.kind())).collect(),
+    }
 }
 
 fn program_json(v: &Verdict) -> String {
-    let functions: Vec<_> = v
-        .functions
-        .iter()
-        .map(|f| json!({"name": f.name, "used_by": f.used_by, "from": f.from, "provided": f.is_provided}))
-        .collect();
+    let function = |f: &Function| {
+        json!({"name": f.name, "used_by": name_of(&f.used_by), "from": f.from.as_deref().map(name_of),
+            "provided": f.is_provided})
+    };
+    let functions: Vec<_> = v.functions.iter().map(function).collect();
     let obstacles: Vec<_> =
         v.obstacles.iter().map(|o| json!({"kind": o.kind(), "text": o.to_string()})).collect();
-    let command = v.is_reachable().then(|| command(&v.program));
-    format!(
-        "{:#}\n",
-        json!({"program": v.program, "reachable": v.is_reachable(), "functions": functions,
-            "obstacles": obstacles, "command": command})
-    )
+    let command = v.is_reachable().then(|| command(v));
+    json_text(&json!({"program": name_of(&v.program), "reachable": v.is_reachable(), "functions": functions,
+            "obstacles": obstacles, "linked": v.linked.map(Linked::kind), "command": command}))
 }
 
 fn program_text(v: &Verdict) -> String {
     let mut text = String::new();
     if !v.functions.is_empty() {
-        let of = |p: &Path| p.file_name().unwrap_or(p.as_os_str()).to_string_lossy().into_owned();
+        let of = |p: &Path| shown::path(Path::new(p.file_name().unwrap_or(p.as_os_str())));
         let rows = v.functions.iter().map(|f| {
             let from = f.from.as_deref().map_or("nowhere".to_owned(), of);
-            [f.name.clone(), of(&f.used_by), from, if f.is_provided { "yes" } else { "no" }.to_owned()]
+            let provided = if f.is_provided { "yes" } else { "no" };
+            [shown::text(&f.name), of(&f.used_by), from, provided.to_owned()]
         });
         table(&mut text, &["function", "used by", "comes from", "provided"], rows.collect());
         text.push('\n');
     }
-    // Writing to a string does not fail.
-    if v.is_reachable() {
-        let _ = write!(
-            text,
-            "{} can be run on libowfat_io:\n\n    {}\n",
-            v.program.display(),
-            command(&v.program)
-        );
-    } else {
-        let _ = writeln!(text, "{} cannot be run on libowfat_io.", v.program.display());
+    let name = shown::path(&v.program);
+    if !v.is_reachable() {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name} cannot be run on libowfat_io.");
         for obstacle in &v.obstacles {
             let _ = writeln!(text, "{obstacle}");
         }
+        return text;
     }
+    let what = match v.linked {
+        Some(Linked::First) => "is linked with libowfat_io: it runs on it as it is",
+        Some(Linked::Inside) => "has libowfat_io linked into it: it runs on it as it is",
+        Some(Linked::Behind) => {
+            "is linked with libowfat_io, but behind libowfat, whose io layer it uses. Link it with -lowfat_io before \
+             -lowfat. Until then it can be run on libowfat_io"
+        }
+        None => "can be run on libowfat_io",
+    };
+    let _ = write!(text, "{name} {what}:\n\n    {}\n", command(v));
     text
 }
 
 /// As a shell reads it.
-fn command(program: &Path) -> String {
-    let path = program.to_string_lossy();
+fn command(v: &Verdict) -> String {
+    // Without a slash it would be looked for in PATH.
+    let path =
+        if v.program.components().count() == 1 { Path::new(".").join(&v.program) } else { v.program.clone() };
+    let path = quoted(&path);
+    if v.needs_preloading() { format!("owfat-io-run {path}") } else { path }
+}
+
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    let options_end = if path.starts_with('-') { "-- " } else { "" };
-    match path.chars().all(is_plain) {
-        true => format!("owfat-io-run {options_end}{path}"),
-        false => format!("owfat-io-run {options_end}'{}'", path.replace('\'', r"'\''")),
+    let escaped = shown::path(path);
+    match () {
+        () if text.chars().all(is_plain) => text.into_owned(),
+        () if escaped == text => format!("'{}'", text.replace('\'', r"'\''")),
+        // bash, zsh, ksh and POSIX of 2024.
+        () => format!("$'{}'", escaped.replace('\'', r"\'")),
     }
 }
 
@@ -84,25 +130,25 @@ fn named(p: &Process) -> Option<&str> {
     }
 }
 
-pub(crate) fn process(p: &Process, json: bool) -> String {
-    if json {
-        return format!(
-            "{:#}\n",
-            json!({"pid": p.pid, "program": p.program, "uses_libowfat_io": p.uses_it(), "library": p.library,
-                "library_replaced": p.is_deleted, "backend": named(p), "libowfat": p.libowfat})
+pub(crate) fn process(p: &Process, form: Form) -> String {
+    if form == Form::Json {
+        return json_text(
+            &json!({"pid": p.pid, "program": name_of(&p.program), "uses_libowfat_io": p.uses_it(),
+                "library": p.library.as_deref().map(name_of), "library_replaced": p.is_deleted,
+                "backend": named(p), "libowfat": p.libowfat.as_deref().map(name_of)}),
         );
     }
-    let who = format!("process {} ({})", p.pid, p.program.display());
+    let who = format!("process {} ({})", p.pid, shown::path(&p.program));
     let Some(library) = &p.library else {
         return match &p.libowfat {
-            Some(old) => format!("{who} does not use libowfat_io: its io layer is {}.\n", old.display()),
+            Some(old) => format!("{who} does not use libowfat_io: its io layer is {}.\n", shown::path(old)),
             None => format!("{who} uses neither libowfat_io nor libowfat.\n"),
         };
     };
-    let mut text = format!("{who} uses libowfat_io: {}\n", library.display());
+    let mut text = format!("{who} uses libowfat_io: {}\n", shown::path(library));
     // Writing to a string does not fail.
     let _ = match &p.backend {
-        Backend::Named(name) => writeln!(text, "It waits with {name}."),
+        Backend::Named(name) => writeln!(text, "It waits with {}.", shown::text(name)),
         Backend::NotYet => {
             writeln!(text, "It has not registered a descriptor yet, and so not begun to wait.")
         }

@@ -2,6 +2,8 @@
 
 use crate::elf::Elf;
 use crate::loaded::{self, Loaded};
+use crate::shown;
+use nix::unistd::{AccessFlags, access};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -12,6 +14,29 @@ pub(crate) struct Verdict {
     pub(crate) functions: Vec<Function>,
     /// Why not; none: it works.
     pub(crate) obstacles: Vec<Obstacle>,
+    pub(crate) linked: Option<Linked>,
+}
+
+/// How a program was linked with this library.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Linked {
+    /// Its functions are found here.
+    First,
+    /// libowfat comes first, and has the functions, too.
+    Behind,
+    /// As an archive.
+    Inside,
+}
+
+impl Linked {
+    /// A word for programs.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Linked::First => "first",
+            Linked::Behind => "behind-libowfat",
+            Linked::Inside => "inside",
+        }
+    }
 }
 
 pub(crate) struct Function {
@@ -32,7 +57,9 @@ pub(crate) enum Obstacle {
     Privileged(&'static str),
     NotProvided(Vec<String>),
     Machine(&'static str),
+    OtherC,
     Missing(String),
+    NotExecutable,
 }
 
 /// What this library exports, whose list is in the sources for the tests.
@@ -56,12 +83,18 @@ impl Verdict {
     pub(crate) fn is_reachable(&self) -> bool {
         self.obstacles.is_empty()
     }
+
+    /// Whether it runs on libowfat as it is.
+    pub(crate) fn needs_preloading(&self) -> bool {
+        !matches!(self.linked, Some(Linked::First | Linked::Inside))
+    }
 }
 
 pub(crate) fn judge(path: &Path) -> Result<Verdict, String> {
     let program = Elf::read(path)?;
-    let mut verdict = Verdict { program: path.to_owned(), functions: Vec::new(), obstacles: Vec::new() };
-    if program.machine != std::env::consts::ARCH {
+    let mut verdict =
+        Verdict { program: path.to_owned(), functions: Vec::new(), obstacles: Vec::new(), linked: None };
+    if program.machine != std::env::consts::ARCH || program.is_64 != cfg!(target_pointer_width = "64") {
         verdict.obstacles.push(Obstacle::Machine(program.machine));
         return Ok(verdict);
     }
@@ -69,36 +102,67 @@ pub(crate) fn judge(path: &Path) -> Result<Verdict, String> {
         verdict.obstacles.push(Obstacle::NoProgram);
         return Ok(verdict);
     }
-    let Some(interpreter) = &program.interpreter else {
-        let holds = ours().filter(|n| is_of_the_io_layer(n) && program.holds.contains(*n));
-        verdict.obstacles.push(Obstacle::Static { holds: holds.map(str::to_owned).collect() });
+    if access(path, AccessFlags::X_OK).is_err() {
+        verdict.obstacles.push(Obstacle::NotExecutable);
+    }
+    let is_inside = program.has_us;
+    let Some(interpreter) = program.linking.interpreter.clone() else {
+        if is_inside {
+            verdict.linked = Some(Linked::Inside);
+        } else {
+            let holds = ours().filter(|n| is_of_the_io_layer(n) && program.holds.contains(*n));
+            verdict.obstacles.push(Obstacle::Static { holds: holds.map(str::to_owned).collect() });
+        }
         return Ok(verdict);
     };
-    verdict.obstacles.extend(privilege(path)?.map(Obstacle::Privileged));
-    let libraries = match loaded::with(path, interpreter)? {
-        Loaded::Libraries(libraries) => libraries,
+    if is_of_musl(&interpreter) != cfg!(target_env = "musl") {
+        verdict.obstacles.push(Obstacle::OtherC);
+        return Ok(verdict);
+    }
+    if !interpreter.exists() {
+        verdict.obstacles.push(Obstacle::Missing(shown::path(&interpreter)));
+        return Ok(verdict);
+    }
+    let objects = match loaded::with(program) {
+        Loaded::Objects(objects) => objects,
         Loaded::Missing(name) => {
-            verdict.obstacles.push(Obstacle::Missing(name));
+            verdict.obstacles.push(Obstacle::Missing(shown::bytes(&name)));
             return Ok(verdict);
         }
     };
-    let mut objects = vec![program];
-    for library in &libraries {
-        objects.push(Elf::read(library)?);
-    }
+    verdict.linked = if is_inside { Some(Linked::Inside) } else { linked(&objects) };
     for (i, object) in objects.iter().enumerate().filter(|(_, o)| !is_libowfat(&o.path) && !is_us(&o.path)) {
         verdict.functions.extend(used_by(object, &objects));
-        verdict.obstacles.extend(own_copy(object, i == 0));
+        if !(i == 0 && is_inside) {
+            verdict.obstacles.extend(own_copy(object, i == 0));
+        }
+    }
+    if verdict.needs_preloading() {
+        verdict.obstacles.extend(privilege(path)?.map(Obstacle::Privileged));
     }
     let unprovided = verdict.functions.iter().filter(|f| !f.is_provided).map(|f| f.name.clone());
     let unprovided: BTreeSet<String> = unprovided.collect();
     if !unprovided.is_empty() {
         verdict.obstacles.push(Obstacle::NotProvided(unprovided.into_iter().collect()));
     }
-    if verdict.functions.is_empty() && verdict.obstacles.is_empty() {
+    if verdict.functions.is_empty() && verdict.obstacles.is_empty() && verdict.linked.is_none() {
         verdict.obstacles.push(Obstacle::Unused);
     }
     Ok(verdict)
+}
+
+/// The first library that has a function wins.
+fn linked(objects: &[Elf]) -> Option<Linked> {
+    let first = |is_it: fn(&Path) -> bool| objects.iter().position(|o| is_it(&o.path));
+    match (first(is_us), first(is_libowfat)) {
+        (None, _) => None,
+        (Some(ours), Some(theirs)) if theirs < ours => Some(Linked::Behind),
+        _ => Some(Linked::First),
+    }
+}
+
+fn is_of_musl(interpreter: &Path) -> bool {
+    interpreter.file_name().is_some_and(|n| n.to_string_lossy().starts_with("ld-musl"))
 }
 
 /// Other libraries have names that begin alike (`io_submit`, `io_uring_enter`): it is libowfat's if we have it, too, or
@@ -118,13 +182,13 @@ fn own_copy(object: &Elf, is_program: bool) -> Option<Obstacle> {
     let within = if is_program { &object.holds } else { &object.offers };
     let names: Vec<String> =
         ours().filter(|n| is_of_the_io_layer(n) && within.contains(*n)).map(str::to_owned).collect();
-    (!names.is_empty() && (is_program || object.is_symbolic))
+    (!names.is_empty() && (is_program || object.linking.is_symbolic))
         .then(|| Obstacle::OwnCopy { object: object.path.clone(), names })
 }
 
 /// For such programs the dynamic linker ignores `LD_PRELOAD` (ld.so(8), secure-execution mode).
 fn privilege(path: &Path) -> Result<Option<&'static str>, String> {
-    let mode = path.metadata().map_err(|e| format!("{}: {e}", path.display()))?.mode();
+    let mode = path.metadata().map_err(|e| format!("{}: {e}", shown::path(path)))?.mode();
     let has_capabilities = || xattr::get_deref(path, "security.capability").is_ok_and(|c| c.is_some());
     Ok(match () {
         () if mode & 0o4000 != 0 => Some("set-user-ID"),
@@ -145,7 +209,9 @@ impl Obstacle {
             Obstacle::Privileged(_) => "privileged",
             Obstacle::NotProvided(_) => "not-provided",
             Obstacle::Machine(_) => "machine",
+            Obstacle::OtherC => "c-library",
             Obstacle::Missing(_) => "missing-library",
+            Obstacle::NotExecutable => "not-executable",
         }
     }
 }
@@ -161,14 +227,15 @@ impl fmt::Display for Obstacle {
             ),
             Obstacle::Static { holds } => write!(
                 f,
-                "It is linked statically, libowfat's io layer included ({} functions): it has to be linked anew.",
+                "It is linked statically, libowfat's io layer included ({} functions): it has to be linked anew, with \
+                 -lowfat_io before -lowfat.",
                 holds.len()
             ),
             Obstacle::OwnCopy { object, names } => write!(
                 f,
                 "{} has functions of the io layer in itself, which are used before any library's: {}.",
-                object.display(),
-                names.join(", ")
+                shown::path(object),
+                shown::text(&names.join(", "))
             ),
             Obstacle::Privileged(how) => write!(
                 f,
@@ -176,11 +243,17 @@ impl fmt::Display for Obstacle {
                  not, as the user that it needs, or link it with -lowfat_io."
             ),
             Obstacle::NotProvided(names) => {
-                write!(f, "libowfat_io does not have all that it uses: {} would stay libowfat's.", names.join(", "))
+                write!(f, "libowfat_io does not have all that it uses: {} would stay libowfat's.", shown::text(&names.join(", ")))
             }
             Obstacle::Machine(machine) => {
                 write!(f, "It is a program for {machine}; this libowfat_io is for {}.", std::env::consts::ARCH)
             }
+            Obstacle::OtherC => write!(
+                f,
+                "It was built for another C library ({}) than this libowfat_io: build both for one.",
+                if cfg!(target_env = "musl") { "not musl" } else { "musl" }
+            ),
+            Obstacle::NotExecutable => f.write_str("It may not be executed: give it the right by chmod +x."),
             Obstacle::Missing(name) => write!(f, "It does not start here at all: {name} is not installed."),
         }
     }

@@ -63,7 +63,9 @@ pub(crate) fn parse(line: &str) -> Result<Entry<'_>, &'static str> {
                 let value = value.parse().map_err(|_| "no number behind a name")?;
                 entry.details.push((name, value));
             }
-            None if entry.error.is_none() && word.starts_with('E') => entry.error = Some(word),
+            None if entry.error.is_none() && word.starts_with('E') && is_word(word.trim_end_matches('?')) => {
+                entry.error = Some(word)
+            }
             None => return Err("something else behind the fifth field"),
         }
     }
@@ -117,6 +119,7 @@ mod tests {
             ("1.000000 1/1 3 io_fd <1>\n", "fifth"),
             ("1.000000 1/1 3 io_fd 1 len=x\n", "behind a name"),
             ("1.000000 1/1 3 io_fd 1 more\n", "something else"),
+            ("1.000000 1/1 3 io_fd 0 E\u{1b}[31m\n", "something else"),
         ] {
             let found = parse(line).unwrap_err();
             assert!(found.contains(why), "{line:?}: {found}");

@@ -1,29 +1,41 @@
 //! `owfat-io-trace`: what OWFAT_IO_TRACE has written, as a timeline of each descriptor.
 //!
 //! `line.rs` reads one line, `words.rs` says what it means, `story.rs` sorts all of them by process and descriptor,
-//! `text.rs` and `picture.rs` show them.
+//! `text.rs`, `picture.rs` (with `fold.rs` and `drawing.rs`) and `perfetto.rs` show them.
 
+mod drawing;
+mod fold;
 mod line;
+mod perfetto;
 mod picture;
+#[path = "../common/shown.rs"]
+mod shown;
 mod story;
 mod text;
 mod words;
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use story::Story;
 
 const USAGE: &str = "\
-usage: owfat-io-trace [--svg PICTURE] FILE
+usage: owfat-io-trace [--svg PICTURE | --perfetto OUT] [--from SECONDS]
+                      [--to SECONDS] [--fd NUMBER[,NUMBER]...]... FILE
 
 Shows what a program on libowfat_io did, from FILE that OWFAT_IO_TRACE or
 'owfat-io-run --trace' had it write: for each descriptor, what happened when.
 
-  --svg PICTURE   write a picture for a web browser instead of the text
-  --help          this text
+  --svg PICTURE    write a picture for a web browser instead of the text
+  --perfetto OUT   write the trace-event form (JSON), which ui.perfetto.dev and
+                   speedscope open: for long traces
+  --from SECONDS   leave out what was before, counted from the first line
+  --to SECONDS     leave out what was after
+  --fd NUMBER      leave out other descriptors; may be given several times
+  -h, --help       this text
+  --version        the version
 
 Exit status: 0, 1 when lines of FILE could not be understood and were left out,
 2 when nothing could be shown.
@@ -32,46 +44,86 @@ Exit status: 0, 1 when lines of FILE could not be understood and were left out,
 /// Complaints about more lines than this are counted only.
 const COMPLAINTS: usize = 10;
 
+enum Form {
+    Text,
+    Picture(PathBuf),
+    Perfetto(PathBuf),
+}
+
 struct Question {
     trace: PathBuf,
-    picture: Option<PathBuf>,
+    form: Form,
+    /// Microseconds from the begin.
+    from: Option<i64>,
+    to: Option<i64>,
+    descriptors: Vec<i64>,
+}
+
+enum Asked {
+    Trace(Question),
+    Help,
+    Version,
 }
 
 fn main() -> ExitCode {
     match question(std::env::args_os().skip(1)) {
-        Ok(Some(question)) => answer(&question).unwrap_or_else(|why| failed(&why)),
-        Ok(None) => {
+        Ok(Asked::Trace(question)) => answer(&question).unwrap_or_else(|why| failed(&why)),
+        Ok(Asked::Help) => {
             print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Ok(Asked::Version) => {
+            println!("owfat-io-trace (libowfat_io) {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         Err(why) => failed(&why),
     }
 }
 
-/// What is asked for; `None` for help.
-fn question(mut arguments: impl Iterator<Item = OsString>) -> Result<Option<Question>, String> {
-    let (mut picture, mut files, mut options) = (None, Vec::new(), true);
+fn question(mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, String> {
+    let (mut form, mut from, mut to) = (Form::Text, None, None);
+    let (mut descriptors, mut files, mut options) = (Vec::new(), Vec::new(), true);
     while let Some(argument) = arguments.next() {
+        let mut value = |what: &str| {
+            arguments.next().ok_or(format!("{} needs {what}", shown::text(&argument.to_string_lossy())))
+        };
         match argument.to_str() {
             Some("--") if options => options = false,
-            Some("--help") if options => return Ok(None),
-            Some("--svg") if options => {
-                picture = Some(arguments.next().ok_or("--svg needs a file for the picture")?.into());
-            }
+            Some("-h" | "--help") if options => return Ok(Asked::Help),
+            Some("--version") if options => return Ok(Asked::Version),
+            Some("--svg") if options => form = Form::Picture(value("a file for the picture")?.into()),
+            Some("--perfetto") if options => form = Form::Perfetto(value("a file")?.into()),
+            Some("--from") if options => from = Some(micros("--from", &value("seconds")?)?),
+            Some("--to") if options => to = Some(micros("--to", &value("seconds")?)?),
+            Some("--fd") if options => descriptors.extend(numbers(&value("the number of a descriptor")?)?),
             Some(other) if options && other.starts_with('-') => {
-                return Err(format!("unknown option {other} (see --help)"));
+                return Err(format!("unknown option {} (see --help)", shown::text(other)));
             }
             _ => files.push(argument),
         }
     }
     match <[_; 1]>::try_from(files) {
-        Ok([trace]) => Ok(Some(Question { trace: trace.into(), picture })),
+        Ok([trace]) => Ok(Asked::Trace(Question { trace: trace.into(), form, from, to, descriptors })),
         Err(_) => Err("needs one trace (see --help)".into()),
     }
 }
 
+fn micros(option: &str, value: &OsString) -> Result<i64, String> {
+    let text = value.to_string_lossy();
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..1e12).contains(&seconds) => Ok((seconds * 1e6).round() as i64),
+        _ => Err(format!("{option} {}: no seconds", shown::text(&text))),
+    }
+}
+
+fn numbers(value: &OsString) -> Result<Vec<i64>, String> {
+    let text = value.to_string_lossy();
+    let number = |n: &str| n.parse().map_err(|_| format!("--fd {}: no descriptor", shown::text(&text)));
+    text.split(',').map(number).collect()
+}
+
 fn answer(question: &Question) -> Result<ExitCode, String> {
-    let name = question.trace.display();
+    let name = shown::path(&question.trace);
     let bytes = fs::read(&question.trace).map_err(|e| format!("{name}: {e}"))?;
     let text = String::from_utf8_lossy(&bytes);
     let (mut story, mut broken) = (Story::default(), 0);
@@ -92,12 +144,33 @@ fn answer(question: &Question) -> Result<ExitCode, String> {
     if story.is_empty() {
         return Err(format!("{name}: nothing of a trace in it"));
     }
-    match &question.picture {
-        Some(path) => fs::write(path, picture::of(&story, &name.to_string()))
-            .map_err(|e| format!("{}: {e}", path.display()))?,
-        None => show(&text::of(&story))?,
+    let (begin, end) = story.span();
+    if question.from.is_some() || question.to.is_some() {
+        let at = |asked: Option<i64>, or| asked.map_or(or, |micros| begin.saturating_add(micros));
+        story.cut(at(question.from, begin), at(question.to, end));
+    }
+    if !question.descriptors.is_empty() {
+        story.keep(&question.descriptors);
+    }
+    if story.processes.is_empty() {
+        return Err(format!("{name}: nothing is left of it by --from, --to and --fd"));
+    }
+    match &question.form {
+        Form::Picture(path) => {
+            fs::write(path, picture::of(&story, &name)).map_err(|e| format!("{}: {e}", shown::path(path)))?;
+        }
+        Form::Perfetto(path) => {
+            write_perfetto(&story, path).map_err(|e| format!("{}: {e}", shown::path(path)))?;
+        }
+        Form::Text => show(&text::of(&story))?,
     }
     Ok(ExitCode::from(u8::from(broken > 0)))
+}
+
+fn write_perfetto(story: &Story, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    perfetto::write(story, &mut file)?;
+    file.flush()
 }
 
 /// Whoever looks at the beginning only, as `head` does, is content.

@@ -3,9 +3,11 @@
 //! However long the trace is, the picture has at most one mark of a kind at a place: what falls together is told in the
 //! text that a browser shows under the pointer.
 
+use crate::drawing::{SHAPES, STYLE, escaped, legend, shape};
+use crate::fold::{self, Row, Span};
 use crate::story::{Happening, Process, Story};
 use crate::text::seconds;
-use crate::words::{Kind, Way};
+use crate::words::Way;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -21,43 +23,8 @@ const BOTTOM: i64 = 46;
 const MARK: i64 = 4;
 /// Happenings that the text of one mark lists.
 const LISTED: usize = 12;
-
-const STYLE: &str = "\
-text{font:12px sans-serif;fill:#222}.title{font-size:16px;font-weight:bold}.heading{font-weight:bold}\
-.label{text-anchor:end}.axis{text-anchor:middle;fill:#555}.grid{stroke:#e4e4e4}.row:hover .ground{fill:#f1f5fb}\
-.ground{fill:#fff}.open{fill:#d4d4d4}.sleep{fill:#c9cfe8}.want-read{fill:#9ecae9}.want-write{fill:#f9c68a}\
-.told-read{fill:none;stroke:#1f5fa8;stroke-width:1.5}.told-write{fill:none;stroke:#b35900;stroke-width:1.5}\
-.read{fill:#1f5fa8}.write{fill:#b35900}.again{fill:#8a8a8a}.end-of-file{fill:#222}.expired{fill:#7b3fa0}\
-.failed{stroke:#c8102e;stroke-width:2.5;fill:none}.closed{fill:#222}.other{fill:#8a8a8a}";
-
-/// What a mark shows, drawn around 0,0: the middle of a row.
-const SHAPES: [(&str, &str, &str); 10] = [
-    ("told-read", "<path class=\"told-read\" d=\"M-4-9 L0-16 L4-9z\"/>", "reported readable"),
-    ("told-write", "<path class=\"told-write\" d=\"M-4 9 L0 16 L4 9z\"/>", "reported writable"),
-    ("read", "<rect class=\"read\" x=\"-1.5\" y=\"-8\" width=\"3\" height=\"7\"/>", "read"),
-    ("write", "<rect class=\"write\" x=\"-1.5\" y=\"1\" width=\"3\" height=\"7\"/>", "wrote"),
-    ("again", "<circle class=\"again\" r=\"2.5\"/>", "not ready"),
-    ("end-of-file", "<path class=\"end-of-file\" d=\"M-1.5-10 L6-6 L-1.5-2z\"/>", "end of file"),
-    ("expired", "<path class=\"expired\" d=\"M0-6 L6 0 L0 6 L-6 0z\"/>", "deadline passed"),
-    ("failed", "<path class=\"failed\" d=\"M-4-4 L4 4 M4-4 L-4 4\"/>", "failed"),
-    ("closed", "<rect class=\"closed\" x=\"-1.5\" y=\"-12\" width=\"3\" height=\"24\"/>", "closed"),
-    ("other", "<circle class=\"other\" r=\"1.5\"/>", "something else"),
-];
-
-fn shape(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Reported(Way::Read) => "told-read",
-        Kind::Reported(Way::Write) => "told-write",
-        Kind::Moved(Way::Read) => "read",
-        Kind::Moved(Way::Write) => "write",
-        Kind::NotReady(_) => "again",
-        Kind::EndOfFile => "end-of-file",
-        Kind::Expired => "expired",
-        Kind::Failed => "failed",
-        Kind::Closed => "closed",
-        Kind::Opened | Kind::Wants(_) | Kind::WantsNoMore(_) | Kind::Minor => "other",
-    }
-}
+/// Rows of one process. A picture with more of them is looked at by nobody.
+const ROWS: usize = 150;
 
 struct Picture {
     svg: String,
@@ -72,9 +39,9 @@ pub(crate) fn of(story: &Story, name: &str) -> String {
     for (number, process) in &story.processes {
         picture.heading(*number, process);
         picture.loop_row(process);
-        for (d, happenings) in &process.descriptors {
-            picture.row(*d, happenings);
-        }
+        let rows = fold::rows(process);
+        rows.iter().take(ROWS).for_each(|row| picture.row(row));
+        picture.left_out(rows.len().saturating_sub(ROWS));
     }
     picture.whole(name)
 }
@@ -97,16 +64,27 @@ impl Picture {
         self.y += HEADING;
     }
 
+    fn left_out(&mut self, rows: usize) {
+        if rows > 0 {
+            let y = self.y + HEADING - 10;
+            self.add(format_args!(
+                "<text x=\"12\" y=\"{y}\">and {rows} more rows: see --fd, --from and --to, or --perfetto</text>"
+            ));
+            self.y += HEADING;
+        }
+    }
+
     /// Begins a row, whose middle is at 0.
-    fn begin_row(&mut self, label: &str) {
+    fn begin_row(&mut self, label: &str, members: &str) {
         let middle = self.y + ROW / 2;
         self.add(format_args!(
             "<g class=\"row\" transform=\"translate(0,{middle})\"><rect class=\"ground\" y=\"{}\" width=\"{}\" \
-             height=\"{ROW}\"/>{}<text class=\"label\" x=\"{}\" y=\"4\">{label}</text>",
+             height=\"{ROW}\"/>{}<text class=\"label\" x=\"{}\" y=\"4\">{label}{}</text>",
             -ROW / 2,
             LEFT + WIDTH + RIGHT,
             self.grid(),
             LEFT - 12,
+            if members.is_empty() { String::new() } else { format!("<title>{members}</title>") },
         ));
         self.y += ROW;
     }
@@ -121,103 +99,60 @@ impl Picture {
         format!("<path class=\"grid\" d=\"{lines}\"/>")
     }
 
-    fn span(&mut self, class: &str, from: i64, to: i64, (top, height): (i64, i64), words: &str) {
-        let (x, end) = (self.x(from), self.x(to));
-        let title =
-            format!("{words}\n{} to {}, {} s", self.relative(from), self.relative(to), seconds(to - from));
-        self.add(format_args!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\"><title>{}</title></rect>",
-            (end - x).max(1),
-            escaped(&title)
-        ));
-    }
-
     fn relative(&self, at: i64) -> String {
         seconds(at - self.begin)
     }
 
+    /// Those that a pixel does not part are one.
+    fn spans(&mut self, class: &str, (top, height): (i64, i64), words: &str, mut spans: Vec<Span>) {
+        spans.sort_by_key(|s| s.from);
+        let mut one: Option<Span> = None;
+        let mut merged = Vec::new();
+        for span in spans {
+            match &mut one {
+                Some(one) if self.x(span.from) <= self.x(one.to) + 1 => one.take_in(&span),
+                _ => merged.extend(one.replace(span)),
+            }
+        }
+        for span in merged.into_iter().chain(one) {
+            let (x, end) = (self.x(span.from), self.x(span.to));
+            let title = format!(
+                "{words}{}\n{} to {}, {} s",
+                span.numbers(),
+                self.relative(span.from),
+                self.relative(span.to),
+                seconds(span.to - span.from)
+            );
+            self.add(format_args!(
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\">\
+                 <title>{}</title></rect>",
+                (end - x).max(1),
+                escaped(&title)
+            ));
+        }
+    }
+
     fn loop_row(&mut self, process: &Process) {
-        self.begin_row("event loop");
-        let (mut from, mut to, mut count, mut events) = (0, 0, 0, 0);
-        // Sleeps that a pixel does not part are one.
-        for sleep in process.sleeps_until(self.end) {
-            if count > 0 && self.x(sleep.from) <= self.x(to) {
-                to = sleep.to.max(to);
-                count += 1;
-                events += sleep.events;
-                continue;
-            }
-            self.slept(from, to, count, events);
-            (from, to, count, events) = (sleep.from, sleep.to, 1, sleep.events);
-        }
-        self.slept(from, to, count, events);
-        self.marks(&process.others);
+        self.begin_row("event loop", "");
+        let sleep =
+            |s: crate::story::Sleep| Span { from: s.from, to: s.to, times: 1, events: Some(s.events) };
+        let sleeps = process.sleeps_until(self.end).map(sleep).collect();
+        self.spans("sleep", (-6, 12), "asleep in the kernel", sleeps);
+        self.marks(&process.others.iter().collect::<Vec<_>>());
         self.end_row();
     }
 
-    fn slept(&mut self, from: i64, to: i64, count: i64, events: i64) {
-        if count > 0 {
-            let times = if count > 1 { format!("{count} times, ") } else { String::new() };
-            self.span("sleep", from, to, (-6, 12), &format!("asleep in the kernel, {times}{events} events"));
-        }
-    }
-
-    fn row(&mut self, d: i64, happenings: &[Happening]) {
-        self.begin_row(&format!("descriptor {d}"));
-        self.while_open(happenings);
-        for (way, class, place, words) in [
-            (Way::Read, "want-read", (-6, 5), "wants to read"),
-            (Way::Write, "want-write", (1, 5), "wants to write"),
-        ] {
-            self.while_wanted(happenings, way, class, place, words);
-        }
-        self.marks(happenings);
+    fn row(&mut self, row: &Row) {
+        self.begin_row(&row.label(), &row.members());
+        let end = self.end;
+        self.spans("open", (-1, 2), "known to the library", row.open(end));
+        self.spans("want-read", (-6, 5), "wants to read", row.wanted(Way::Read, end));
+        self.spans("want-write", (1, 5), "wants to write", row.wanted(Way::Write, end));
+        self.marks(&row.happenings());
         self.end_row();
     }
 
-    /// From what opened it to what closed it; what the trace does not show may have been before its beginning.
-    fn while_open(&mut self, happenings: &[Happening]) {
-        let mut since = None;
-        for h in happenings {
-            match h.kind {
-                Kind::Closed => {
-                    if let Some(from) = since.take() {
-                        self.span("open", from, h.at, (-1, 2), "known to the library");
-                    }
-                }
-                Kind::Failed => {}
-                _ => since = since.or(Some(h.at)),
-            }
-        }
-        if let Some(from) = since {
-            self.span("open", from, self.end, (-1, 2), "known to the library");
-        }
-    }
-
-    fn while_wanted(
-        &mut self,
-        happenings: &[Happening],
-        way: Way,
-        class: &str,
-        place: (i64, i64),
-        words: &str,
-    ) {
-        let mut since = None;
-        for h in happenings {
-            if h.kind == Kind::Wants(way) {
-                since = since.or(Some(h.at));
-            } else if (h.kind == Kind::Closed || h.kind == Kind::WantsNoMore(way))
-                && let Some(from) = since.take()
-            {
-                self.span(class, from, h.at, place, words);
-            }
-        }
-        if let Some(from) = since {
-            self.span(class, from, self.end, place, words);
-        }
-    }
-
-    fn marks(&mut self, happenings: &[Happening]) {
+    fn marks(&mut self, happenings: &[&Happening]) {
         let mut places: BTreeMap<(&str, i64), Vec<&Happening>> = BTreeMap::new();
         for h in happenings {
             places.entry((shape(h.kind), self.x(h.at) / MARK)).or_default().push(h);
@@ -268,7 +203,7 @@ impl Picture {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\">\n<style>{STYLE}</style>\n<defs>\n{shapes}</defs>\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n\
+             <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"title\" x=\"12\" y=\"26\">{}</text>\n{}{rows}{axes}</svg>\n",
             escaped(&format!(
                 "{name}: {} s (point at a mark to see what it is)",
@@ -292,50 +227,6 @@ fn step(span: i64) -> i64 {
     }
 }
 
-fn legend() -> String {
-    let spans = [
-        ("open", -1, 2, "known to the library"),
-        ("want-read", -6, 5, "wants to read"),
-        ("want-write", 1, 5, "wants to write"),
-        ("sleep", -6, 12, "asleep in the kernel"),
-    ];
-    let span = |(class, y, height, words): (&str, i64, i64, &'static str)| {
-        (format!("<rect class=\"{class}\" x=\"-8\" y=\"{y}\" width=\"22\" height=\"{height}\"/>"), words)
-    };
-    let mark = |(id, _, words): (&str, &str, &'static str)| (format!("<use href=\"#{id}\"/>"), words);
-    legend_row(54, spans.into_iter().map(span)) + &legend_row(86, SHAPES.into_iter().map(mark))
-}
-
-fn legend_row(y: i64, items: impl Iterator<Item = (String, &'static str)>) -> String {
-    let (mut text, mut x) = (String::new(), 20);
-    for (drawing, words) in items {
-        let _ = writeln!(
-            text,
-            "<g transform=\"translate({x},{y})\">{drawing}<text x=\"20\" y=\"4\">{words}</text></g>"
-        );
-        // Of a usual letter.
-        x += 48 + 7 * words.len();
-    }
-    text
-}
-
-/// Fit for XML: a file name may have anything in it.
-fn escaped(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\n' => safe.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,10 +234,5 @@ mod tests {
     #[test]
     fn steps_are_round() {
         assert_eq!([1, 12, 13, 100, 1_000_000].map(step), [1, 1, 2, 10, 100_000]);
-    }
-
-    #[test]
-    fn nothing_ends_the_text_of_xml() {
-        assert_eq!(escaped("a<b>&\"c\"\n\u{1b}"), "a&lt;b&gt;&amp;&quot;c&quot;\n\u{fffd}");
     }
 }

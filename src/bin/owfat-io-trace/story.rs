@@ -14,7 +14,9 @@ pub(crate) struct Happening {
 }
 
 /// One look at the kernel.
+#[derive(Clone, Copy)]
 pub(crate) struct Sleep {
+    pub(crate) thread: u32,
     pub(crate) from: i64,
     pub(crate) to: i64,
     /// Events that ended it.
@@ -70,6 +72,35 @@ impl Story {
         self.span.is_none()
     }
 
+    /// Leaves out all other descriptors.
+    pub(crate) fn keep(&mut self, descriptors: &[i64]) {
+        for process in self.processes.values_mut() {
+            process.descriptors.retain(|d, _| descriptors.contains(d));
+        }
+        self.processes.retain(|_, p| !p.descriptors.is_empty());
+    }
+
+    /// Leaves out what was before or after. What a descriptor had been opened for and wanted before stands at the begin.
+    pub(crate) fn cut(&mut self, from: i64, to: i64) {
+        let (begin, end) = self.span();
+        let (from, to) = (from.clamp(begin, end), to.clamp(begin, end));
+        for process in self.processes.values_mut() {
+            process.sleeps = process.sleeps_until(end).filter(|s| s.from <= to && s.to >= from).collect();
+            process.asleep.clear();
+            for sleep in &mut process.sleeps {
+                (sleep.from, sleep.to) = (sleep.from.max(from), sleep.to.min(to));
+            }
+            process.others.retain(|h| (from..=to).contains(&h.at));
+            for happenings in process.descriptors.values_mut() {
+                *happenings = cut(std::mem::take(happenings), from, to);
+            }
+            process.descriptors.retain(|_, happenings| !happenings.is_empty());
+        }
+        let is_empty = |p: &Process| p.descriptors.is_empty() && p.sleeps.is_empty() && p.others.is_empty();
+        self.processes.retain(|_, p| !is_empty(p));
+        self.span = Some((from, to));
+    }
+
     /// When it begins and ends.
     pub(crate) fn span(&self) -> (i64, i64) {
         self.span.unwrap_or_default()
@@ -80,15 +111,47 @@ impl Process {
     /// A look that was none to sleep has no beginning, and is not of interest.
     fn wakes(&mut self, entry: &Entry) {
         if let Some(from) = self.asleep.remove(&entry.thread) {
-            self.sleeps.push(Sleep { from, to: entry.at, events: entry.number().unwrap_or(0) });
+            self.sleeps.push(Sleep {
+                thread: entry.thread,
+                from,
+                to: entry.at,
+                events: entry.number().unwrap_or(0),
+            });
         }
     }
 
     /// The sleeps, and those that go on at the end of the trace.
     pub(crate) fn sleeps_until(&self, end: i64) -> impl Iterator<Item = Sleep> {
-        let done = self.sleeps.iter().map(|s| Sleep { ..*s });
-        done.chain(self.asleep.values().map(move |&from| Sleep { from, to: end, events: 0 }))
+        let going_on = move |(&thread, &from): (&u32, &i64)| Sleep { thread, from, to: end, events: 0 };
+        self.sleeps.iter().copied().chain(self.asleep.iter().map(going_on))
     }
+}
+
+fn cut(happenings: Vec<Happening>, from: i64, to: i64) -> Vec<Happening> {
+    // What was stated last of each: that it is there, and what is wanted of it.
+    let mut before: Vec<Happening> = Vec::new();
+    let mut kept = Vec::new();
+    for h in happenings {
+        if h.at >= from {
+            kept.extend((h.at <= to).then_some(h));
+            continue;
+        }
+        match h.kind {
+            Kind::Closed => before.clear(),
+            Kind::WantsNoMore(way) => before.retain(|b| b.kind != Kind::Wants(way)),
+            Kind::Opened | Kind::Wants(_) => {
+                before.retain(|b| b.kind != h.kind);
+                before.push(h);
+            }
+            _ => {}
+        }
+    }
+    for h in &mut before {
+        h.at = from;
+        h.words.push_str(" (before)");
+    }
+    before.extend(kept);
+    before
 }
 
 fn plain(entry: &Entry) -> String {

@@ -118,6 +118,7 @@ fn other(entry: &Entry) -> (Kind, i64, String) {
         "io_queueforwrite" => "queued for writing",
         "io_eagain" | "io_eagain_read" | "io_eagain_write" => "said to be not ready",
         "iom_add" => "added to a multiplexer",
+        "iom_requeue" => "armed again in a multiplexer",
         name => name,
     };
     match (entry.error, entry.what) {
@@ -128,7 +129,7 @@ fn other(entry: &Entry) -> (Kind, i64, String) {
         (None, "io_receivefd") => {
             (Kind::Minor, 0, format!("received as descriptor {}", entry.number().unwrap_or(-1)))
         }
-        (None, "iom_add") => (Kind::Minor, 0, format!("{what}{}", events(entry))),
+        (None, "iom_add" | "iom_requeue") => (Kind::Minor, 0, format!("{what}{}", events(entry))),
         _ => (Kind::Minor, 0, what.into()),
     }
 }
@@ -167,6 +168,7 @@ mod tests {
             ("io_close -", Kind::Closed, 0, "closed"),
             ("io_close -1 EBADF", Kind::Failed, 0, "io_close: failed, EBADF"),
             ("iom_add 0 events=3", Kind::Minor, 0, "added to a multiplexer: read, write"),
+            ("iom_requeue 0 events=1", Kind::Minor, 0, "armed again in a multiplexer: read"),
             ("io_new_one 7 left=1", Kind::Minor, 0, "io_new_one"),
         ] {
             assert_eq!(means(line), (kind, bytes, words.to_owned()), "{line}");

@@ -1,0 +1,121 @@
+//! Descriptors as rows of a picture. Where there are many, those to which the same kinds of things happened share one.
+
+use crate::story::{Happening, Process};
+use crate::words::{Kind, Way};
+use std::collections::BTreeMap;
+
+/// So many can be looked at one by one.
+const FEW: usize = 24;
+/// Numbers that the text of a row lists.
+const LISTED: usize = 40;
+
+/// A time in which something went on, so many times.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) times: i64,
+    /// That ended it, where there are any.
+    pub(crate) events: Option<i64>,
+}
+
+impl Span {
+    pub(crate) fn take_in(&mut self, next: &Span) {
+        self.to = self.to.max(next.to);
+        self.times += next.times;
+        self.events = self.events.zip(next.events).map(|(a, b)| a + b);
+    }
+
+    pub(crate) fn numbers(&self) -> String {
+        let times = if self.times > 1 { format!(", {} times", self.times) } else { String::new() };
+        self.events.map_or(times.clone(), |events| format!("{times}, {events} events"))
+    }
+}
+
+/// One descriptor, or several.
+pub(crate) struct Row<'a>(Vec<(i64, &'a [Happening])>);
+
+pub(crate) fn rows(process: &Process) -> Vec<Row<'_>> {
+    let all = process.descriptors.iter().map(|(d, happenings)| (*d, happenings.as_slice()));
+    if process.descriptors.len() <= FEW {
+        return all.map(|one| Row(vec![one])).collect();
+    }
+    let mut alike: BTreeMap<Vec<Kind>, Vec<(i64, &[Happening])>> = BTreeMap::new();
+    for (d, happenings) in all {
+        let mut kinds: Vec<Kind> = happenings.iter().map(|h| h.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        alike.entry(kinds).or_default().push((d, happenings));
+    }
+    let mut rows: Vec<_> = alike.into_values().map(Row).collect();
+    rows.sort_by_key(|row| row.0.first().map(|(d, _)| *d));
+    rows
+}
+
+impl Row<'_> {
+    pub(crate) fn label(&self) -> String {
+        match self.0.as_slice() {
+            [(d, _)] => format!("descriptor {d}"),
+            several => format!("{} descriptors", several.len()),
+        }
+    }
+
+    /// Which ones, if there are several.
+    pub(crate) fn members(&self) -> String {
+        if self.0.len() < 2 {
+            return String::new();
+        }
+        let mut listed: Vec<_> = self.0.iter().take(LISTED).map(|(d, _)| d.to_string()).collect();
+        listed.extend((self.0.len() > LISTED).then(|| format!("and {} more", self.0.len() - LISTED)));
+        listed.join(", ")
+    }
+
+    pub(crate) fn happenings(&self) -> Vec<&Happening> {
+        let mut all: Vec<_> = self.0.iter().flat_map(|(_, happenings)| happenings.iter()).collect();
+        all.sort_by_key(|h| h.at);
+        all
+    }
+
+    /// From what opened it to what closed it; what the trace does not show may have been before its beginning.
+    pub(crate) fn open(&self, end: i64) -> Vec<Span> {
+        let begins = |h: &Happening| !matches!(h.kind, Kind::Failed | Kind::Closed);
+        self.between(end, begins, |h| h.kind == Kind::Closed)
+    }
+
+    pub(crate) fn wanted(&self, way: Way, end: i64) -> Vec<Span> {
+        let ends = |h: &Happening| h.kind == Kind::Closed || h.kind == Kind::WantsNoMore(way);
+        self.between(end, |h| h.kind == Kind::Wants(way), ends)
+    }
+
+    fn between(
+        &self,
+        end: i64,
+        begins: impl Fn(&Happening) -> bool,
+        ends: impl Fn(&Happening) -> bool,
+    ) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for (_, happenings) in &self.0 {
+            spans.extend(between(happenings, end, &begins, &ends));
+        }
+        spans
+    }
+}
+
+/// What goes on at the end goes on until `end`.
+pub(crate) fn between(
+    happenings: &[Happening],
+    end: i64,
+    begins: impl Fn(&Happening) -> bool,
+    ends: impl Fn(&Happening) -> bool,
+) -> Vec<Span> {
+    let (mut spans, mut since) = (Vec::new(), None);
+    for h in happenings {
+        if begins(h) {
+            since = since.or(Some(h.at));
+        } else if ends(h) {
+            spans.extend(since.take().map(|from| Span { from, to: h.at, times: 1, events: None }));
+        }
+    }
+    spans.extend(since.map(|from| Span { from, to: end, times: 1, events: None }));
+    spans
+}

@@ -1,0 +1,243 @@
+//! A stretch of a file in memory that does not move while any of it is untaken.
+//!
+//! A filter (TLS, say) that answers "again" must be offered the same bytes at the same address the next time, so what was
+//! offered and not taken is kept. It is read, not mapped: a file that shrinks under a mapping is a SIGBUS, or zeros that
+//! nobody wrote.
+//!
+//! Blocks begin at multiples of their size in the file, and so does what is read of a file that was opened `O_DIRECT`,
+//! which nothing else can be read of.
+
+use crate::buf::Source;
+use crate::fd::Fd;
+use crate::outcome::Stop;
+use crate::sys::message::{self, Gather};
+use crate::xfer::room::{self, Room};
+use nix::errno::Errno;
+use std::iter;
+use std::mem::MaybeUninit;
+
+/// No piece offered crosses a multiple of this file position, so none is longer.
+const SPAN: u64 = room::SIZE as u64;
+
+/// Blocks that one read fills. Fewer cost more: one at a time a fifth on top of a checksum, a seventh on top of AES-GCM
+/// (`docs/performance.md`).
+const AHEAD: usize = 4;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Window {
+    /// The file position of the first byte that is held, and how many there are.
+    base: u64,
+    len: u64,
+    /// The one that has the first byte, and those behind it.
+    blocks: [Option<Room>; AHEAD],
+    /// A filter has refused some: it will not take much the next time either.
+    was_refused: bool,
+}
+
+impl Window {
+    /// The file's bytes from `off` on: at most `n`, not past the next multiple of [`SPAN`], at least one. A position that
+    /// the window holds already is not read again: same address, same bytes.
+    pub(crate) fn at(&mut self, file: Fd, off: u64, n: u64) -> Result<&[u8], Stop> {
+        if !self.holds(off) && self.read(file, off, n)? == 0 {
+            return Err(Stop::Failed(Errno::EIO));
+        }
+        self.held(off, n).ok_or(Stop::Failed(Errno::EIO))
+    }
+
+    /// [`Window::at`], if they are held.
+    #[inline(always)]
+    pub(crate) fn held(&self, off: u64, n: u64) -> Option<&[u8]> {
+        let before = off.wrapping_sub(self.base);
+        if before >= self.len {
+            return None;
+        }
+        let from = off % SPAN;
+        let to = from + (self.len - before).min(n).min(SPAN - from);
+        let block = ((off / SPAN).wrapping_sub(self.base / SPAN)) as usize;
+        let room = self.blocks.get(block)?.as_ref()?;
+        // SAFETY: `read` has written what is held, each byte at the place in its block that it has in its span.
+        Some(unsafe { room.written(from as usize, to as usize) })
+    }
+
+    /// Its bytes are those of no file any more; its memory stays for another one.
+    pub(crate) fn forget(&mut self) {
+        self.len = 0;
+        self.was_refused = false;
+    }
+
+    /// All that one read brings of the file's bytes from `off` on, at most `n`, goes into `list`; nothing: the file ends
+    /// there.
+    pub(crate) fn gather(&mut self, file: Fd, off: u64, n: u64, list: &mut Gather) -> Result<(), Stop> {
+        let read = self.read(file, off, n)?.min(n);
+        let mut done = 0;
+        while done < read {
+            let piece = self.at(file, off + done, read - done)?;
+            done += piece.len() as u64;
+            // SAFETY: the window outlives the list, and nobody writes to it.
+            list.push(unsafe { Source::new(piece.as_ptr(), piece.len()) });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn holds(&self, off: u64) -> bool {
+        off.checked_sub(self.base).is_some_and(|d| d < self.len)
+    }
+
+    /// A filter has not taken what begins at `off`: only the block with these bytes stays.
+    pub(crate) fn keep(&mut self, off: u64) {
+        self.was_refused = true;
+        if !self.holds(off) {
+            return self.clear();
+        }
+        let end = self.base + self.len;
+        let block = ((off / SPAN).wrapping_sub(self.base / SPAN)) as usize;
+        let kept = self.blocks.get_mut(block).and_then(Option::take);
+        self.blocks = [kept, None, None, None];
+        self.base = off;
+        self.len = end.min((off / SPAN + 1).saturating_mul(SPAN)) - off;
+    }
+
+    /// Its bytes are those of no file any more, and its memory is given back.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.blocks = Default::default();
+    }
+
+    /// Reads up to `n` bytes from `off` on, and says how many; 0: the file ends there. Those of a file that can be read only in whole blocks may be more.
+    #[inline(never)]
+    fn read(&mut self, file: Fd, off: u64, n: u64) -> Result<u64, Stop> {
+        let ahead = if self.was_refused { 1 } else { AHEAD as u64 };
+        let end = off.saturating_add(n).min((off / SPAN + ahead).saturating_mul(SPAN));
+        let skipped = off % SPAN;
+        let wanted = end.saturating_sub(off);
+        let blocks = (skipped + wanted).div_ceil(SPAN) as usize;
+        self.len = 0;
+        for block in self.blocks.iter_mut().take(blocks) {
+            if block.is_none() {
+                *block = match Room::new() {
+                    Ok(room) => Some(room),
+                    // Without memory for all of them it reads what goes into the others.
+                    Err(e) => return self.read_into_first(file, off, skipped, wanted, e),
+                };
+            }
+        }
+        let read = match self.fill(file, off, skipped, wanted) {
+            // O_DIRECT, and something else that shows again.
+            Err(Errno::EINVAL) => {
+                let whole = self.fill(file, off - skipped, 0, blocks as u64 * SPAN)? as u64;
+                whole.saturating_sub(skipped)
+            }
+            read => read? as u64,
+        };
+        (self.base, self.len) = (off, read);
+        Ok(read)
+    }
+
+    #[cold]
+    fn read_into_first(
+        &mut self,
+        file: Fd,
+        off: u64,
+        skipped: u64,
+        wanted: u64,
+        none: Errno,
+    ) -> Result<u64, Stop> {
+        if self.blocks.first().is_none_or(Option::is_none) {
+            return Err(none.into());
+        }
+        let read = self.fill(file, off, skipped, wanted.min(SPAN - skipped))? as u64;
+        (self.base, self.len) = (off, read);
+        Ok(read)
+    }
+
+    /// Reads `wanted` bytes from `off` on, to the place `skipped` bytes into the first block.
+    fn fill(&mut self, file: Fd, off: u64, skipped: u64, wanted: u64) -> Result<usize, Errno> {
+        let mut rest = wanted as usize;
+        let starts = iter::once(skipped as usize).chain(iter::repeat(0));
+        let mut rooms: [&mut [MaybeUninit<u8>]; AHEAD] = Default::default();
+        for ((place, block), start) in rooms.iter_mut().zip(self.blocks.iter_mut().flatten()).zip(starts) {
+            let free = block.all().get_mut(start..).unwrap_or_default();
+            let n = free.len().min(rest);
+            *place = free.get_mut(..n).unwrap_or_default();
+            rest -= n;
+        }
+        message::read_scattered(file, &mut rooms, off)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    fn byte(i: u64) -> u8 {
+        (i / 3) as u8
+    }
+
+    fn file(n: u64) -> (File, Fd) {
+        let mut f = File::from(memfd_create(c"window", MFdFlags::empty()).unwrap());
+        f.write_all(&(0..n).map(byte).collect::<Vec<_>>()).unwrap();
+        let fd = Fd::new(i64::from(f.as_raw_fd())).unwrap();
+        (f, fd)
+    }
+
+    fn blocks(w: &Window) -> usize {
+        w.blocks.iter().flatten().count()
+    }
+
+    #[test]
+    fn every_stretch_has_the_files_bytes() {
+        let (_f, fd) = file(200_000);
+        for off in [0u64, 1, 16_383, 16_384, 70_000, 199_999] {
+            for n in [1, 16_384, 16_385, 65_536, 100_000, u64::MAX] {
+                let mut w = Window::default();
+                let (mut at, end) = (off, 200_000.min(off.saturating_add(n)));
+                while at < end {
+                    let piece = w.at(fd, at, n - (at - off)).unwrap();
+                    assert!(!piece.is_empty() && piece.len() as u64 <= end - at);
+                    assert_eq!(at / SPAN, (at + piece.len() as u64 - 1) / SPAN, "crosses a multiple");
+                    assert!(piece.iter().zip(at..).all(|(b, i)| *b == byte(i)), "{off} {n} {at}");
+                    at += piece.len() as u64;
+                }
+                assert_eq!(at, end);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_stays_where_it_is_and_the_rest_goes() {
+        let (_f, fd) = file(200_000);
+        for (off, refused, len) in [(10, 10, 16_374), (0, 20_000, 12_768), (0, 65_535, 1)] {
+            let mut w = Window::default();
+            let mut at = off;
+            w.at(fd, at, 100_000).unwrap();
+            assert_eq!(blocks(&w), AHEAD);
+            while at / SPAN < refused / SPAN {
+                at += w.at(fd, at, 100_000).unwrap().len() as u64;
+            }
+            let before = w.at(fd, refused, 100_000).unwrap().as_ptr_range();
+            w.keep(refused);
+            assert_eq!((blocks(&w), w.len), (1, len));
+            let piece = w.at(fd, refused, 100_000).unwrap();
+            assert_eq!(piece.as_ptr_range(), before);
+            assert_eq!((piece[0], piece.len() as u64), (byte(refused), len));
+            let next = refused + len;
+            assert_eq!(w.at(fd, next, 100_000).unwrap()[0], byte(next));
+            assert_eq!(blocks(&w), 1, "what was refused once is not read far ahead of");
+        }
+    }
+
+    #[test]
+    fn the_end_and_what_has_no_positions_are_errors() {
+        let (_f, fd) = file(10);
+        assert_eq!(Window::default().at(fd, 10, 1), Err(Stop::Failed(Errno::EIO)));
+        assert_eq!(Window::default().at(fd, u64::MAX, 1), Err(Stop::Failed(Errno::EINVAL)));
+        let (pipe, _other) = std::io::pipe().unwrap();
+        let fd = Fd::new(i64::from(pipe.as_raw_fd())).unwrap();
+        assert_eq!(Window::default().at(fd, 0, 1), Err(Stop::Failed(Errno::ESPIPE)));
+    }
+}
