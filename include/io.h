@@ -78,9 +78,7 @@ extern "C" {
 /*
  Registers descriptor `d` with the event loop, whatever its mode, which is never changed. Nothing is wanted
  of it then; it has no cookie and no deadline. Calling it again keeps all three; but if the number was closed
- by close(2) and now stands for another file, that file starts clean. That is noticed if a wait call has watched
- the old one; otherwise the three stay, and what was found ready is forgotten and asked for anew. `io_nonblock` or
- `io_block` right before shows that the number is open, so that no system call is made then.
+ by close(2) and now stands for another file, that file starts clean.
 
  Returns 1, or 0 with errno: EBADF (not open, negative, past INT_MAX), ENOMEM, EMFILE or ENFILE (no
  descriptor left for the event loop itself). Any thread may call it.

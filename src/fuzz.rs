@@ -2,14 +2,18 @@
 //! here run without a fuzzer.
 
 use crate::batch::model::{Setting, bytes, ledger};
-use crate::reactor::model::{Op, scripted::run_scripted};
+use crate::event_loop::model::{Op, scripted::run_scripted};
+use crate::table;
 
 /// Longer inputs find nothing that a shorter one does not.
 const OPS_MAX: usize = 200;
 
-/// The state machine of table and reactor on a scripted kernel, against its model. Three bytes are a step.
+/// The event loop on a scripted kernel, against its model. The first byte says after how many looks their numbers come
+/// round, three more are a step.
 pub fn machine(input: &[u8]) {
-    let steps = input.chunks_exact(3).take(OPS_MAX);
+    let Some((&to_wrap, rest)) = input.split_first() else { return };
+    table::set_look(u32::MAX - u32::from(to_wrap));
+    let steps = rest.chunks_exact(3).take(OPS_MAX);
     let ops: Vec<Op> = steps.map(|step| Op::decode([step[0], step[1], step[2]])).collect();
     run_scripted(&ops);
 }

@@ -31,8 +31,8 @@ pub mod ctypes;
 mod event_loop;
 mod fd;
 mod field;
-// #[cfg(any(test, fuzzing))]
-// pub mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod grow;
 mod interest;
 mod mode;

@@ -82,7 +82,7 @@ pub(crate) fn in_child() {
     table().slots.in_child();
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn set_look(look: u32) {
     table().look.store(look, Relaxed);
 }

@@ -27,6 +27,8 @@ mod probe;
 pub(crate) mod scripted;
 mod waker;
 
+#[cfg(test)]
+pub(crate) use choice::open_named;
 pub(crate) use choice::{Opened, open};
 pub(crate) use event::{Event, Events, Token};
 pub(crate) use probe::{Found, Probe};

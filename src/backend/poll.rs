@@ -275,7 +275,7 @@ mod tests {
         let p = Poll::open().unwrap();
         let (tokens, _open) = watch_ready(&p, 2, Watch { once: true, ..READ });
         assert_eq!(reported(&p, 8).len(), 2);
-        assert_eq!(reported(&p, 8), []);
+        assert_eq!(reported(&p, 8), [0; 0]);
         p.set(tokens[1], Interest::READ, READ).unwrap();
         assert_eq!(reported(&p, 8), [tokens[1].fd.index() as u32]);
     }

@@ -23,8 +23,9 @@ pub(crate) struct Script {
     pub(crate) stale: Vec<Token>,
     /// Where the next wait begins, as the kernel moves what it has reported to the end of its list.
     turn: Option<Fd>,
-    /// Calls of `set`, and of `wait`.
+    /// Calls of `set`, of `probe` and of `wait`.
     pub(crate) sets: usize,
+    pub(crate) probes: usize,
     pub(crate) waits: usize,
     /// The room of the last wait.
     pub(crate) room: usize,
@@ -125,7 +126,8 @@ impl Backend for Scripted {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno> {
-        let s = self.script();
+        let mut s = self.script();
+        s.probes += 1;
         let ready = probe.answer(|token, interest| s.answer(token, interest));
         Ok(Found { ready, first: true })
     }

@@ -185,7 +185,7 @@ impl EventLoop {
         Ok(())
     }
 
-    fn set_deadline(&mut self, d: i64, at: Deadline) -> Result<(), Errno> {
+    pub(super) fn set_deadline(&mut self, d: i64, at: Deadline) -> Result<(), Errno> {
         if registered(d).is_none() {
             return Ok(());
         }

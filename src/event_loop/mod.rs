@@ -31,9 +31,13 @@ mod describe;
 mod fork;
 mod interest;
 mod looking;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 pub(crate) mod news;
 mod register;
 mod send;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod transfer;
 mod wait;

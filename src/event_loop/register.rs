@@ -256,7 +256,7 @@ impl EventLoop {
     }
 
     /// What was there is to be dropped without the lock.
-    fn shut_down(&mut self) -> EventLoop {
+    pub(super) fn shut_down(&mut self) -> EventLoop {
         if let Some(kernel) = &self.kernel {
             kernel.backend.wake();
         }

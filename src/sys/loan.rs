@@ -5,12 +5,13 @@
 //! to a use after free, and a thread that jumped out of its wait call gets the same value again in the next one.
 
 use super::mem::boxed;
+use super::sync::AtomicUsize;
 use super::thread::this_thread;
 use nix::errno::Errno;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Marks a value whose owner is gone: bit 0 of no thread's number.
 const ORPHAN: usize = 1;
@@ -45,7 +46,7 @@ impl<T> Loan<T> {
     /// Whether another thread has the value.
     #[inline]
     pub(crate) fn is_lent_elsewhere(&self) -> bool {
-        let borrower = self.shelf().borrower.load(Ordering::Relaxed);
+        let borrower = self.shelf().borrower.load(Ordering::Acquire);
         borrower != NOBODY && borrower != this_thread()
     }
 
@@ -111,7 +112,7 @@ impl<T> Drop for Lent<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::sync::Arc;

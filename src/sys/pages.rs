@@ -152,6 +152,6 @@ mod tests {
             last = Some(n);
             sum += u64::from(value.load(Ordering::Relaxed));
         });
-        assert_eq!(sum, numbers.iter().map(|&n| u64::from(n)).sum());
+        assert_eq!(sum, numbers.iter().map(|&n| u64::from(n)).sum::<u64>());
     }
 }

@@ -5,7 +5,7 @@ use super::count::{Call, count};
 use std::ptr;
 
 pub(crate) use std::hint::spin_loop;
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32};
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 
 /// How often to look at a held lock again before sleeping: it is held for a few hundred instructions.
 pub(super) const LOOKS: u32 = 100;

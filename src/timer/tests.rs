@@ -34,7 +34,9 @@ fn sweep(timer: &mut Timer, now: i64) -> Vec<u32> {
 #[test]
 fn a_sweep_ends_and_the_next_names_the_unhandled_again() {
     let mut timer = timer_of(8);
-    (0..8).for_each(|n| timer.set(n, at(10 + i64::from(n))).unwrap());
+    for n in 0..8 {
+        timer.set(n, at(10 + i64::from(n))).unwrap();
+    }
     assert_eq!(sweep(&mut timer, 14), [0, 1, 2, 3]);
     timer.clear(of(1));
     timer.set(2, at(1000)).unwrap();
@@ -103,7 +105,9 @@ fn only_a_first_place_is_the_nearest() {
 #[test]
 fn pushing_back_moves_nothing_and_grows_nothing() {
     let mut timer = timer_of(100);
-    (0..100).for_each(|n| timer.set(n, at(100 + i64::from(n))).unwrap());
+    for n in 0..100 {
+        timer.set(n, at(100 + i64::from(n))).unwrap();
+    }
     let before: Vec<Place> = (0..100).map(|n| of(n).place.get()).collect();
     for round in 0..10_000 {
         timer.set(round % 100, at(1000 + i64::from(round))).unwrap();

@@ -1,10 +1,12 @@
 //! `ForkLock`. Fails if the lock is released or taken with `Relaxed`, if the unlocking thread wakes nobody, or if
-//! who has slept takes the lock as `HELD`.
+//! who has slept takes the lock as if nobody else could be asleep.
 
 use crate::sys::lock::ForkLock;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
+
+type Lock = ForkLock<UnsafeCell<u32>>;
 
 fn add(value: &UnsafeCell<u32>) {
     // SAFETY: loom checks that nobody else is at it.
@@ -21,7 +23,7 @@ fn threads_take_turns() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
-        let lock = Arc::new(ForkLock::new(UnsafeCell::new(0)));
+        let lock = Arc::new(Lock::new(UnsafeCell::new(0)));
         drop(lock.lock());
         let others: Vec<_> = (0..2)
             .map(|_| {
@@ -35,23 +37,42 @@ fn threads_take_turns() {
     });
 }
 
+/// The child has a copy of the lock as it was at the fork, and none of the other threads.
 #[test]
-fn a_forking_thread_holds_it_and_no_other_releases_it() {
+fn a_child_frees_what_another_thread_held_and_finds_what_that_had_written() {
     loom::model(|| {
-        let lock = Arc::new(ForkLock::new(UnsafeCell::new(0)));
+        let lock = Arc::new(Lock::new(UnsafeCell::new(0)));
         drop(lock.lock());
-        lock.release(|_| panic!("nobody holds it"));
-        let forking = {
+        lock.in_child(|v, torn| assert!(get(v) == 0 && !torn));
+        let other = {
             let lock = lock.clone();
             thread::spawn(move || {
-                lock.hold();
-                // The fork itself.
-                lock.release(|v| add(v));
+                let guard = lock.lock();
+                add(&guard);
+                std::mem::forget(guard);
             })
         };
-        lock.release(|_| panic!("released by a stranger"));
-        add(&lock.lock());
-        forking.join().unwrap();
+        other.join().unwrap();
+        assert!(lock.try_lock().is_none());
+        let mut was_torn = false;
+        lock.in_child(|v, torn| {
+            add(v);
+            was_torn = torn;
+        });
+        assert!(was_torn);
         assert_eq!(get(&lock.lock()), 2);
+    });
+}
+
+#[test]
+fn a_child_of_the_thread_that_has_the_lock_goes_on_with_it() {
+    loom::model(|| {
+        let lock = Lock::new(UnsafeCell::new(0));
+        let guard = lock.lock();
+        lock.in_child(|_, _| panic!("adopted what this thread is changing"));
+        assert!(lock.try_lock().is_none());
+        add(&guard);
+        drop(guard);
+        assert_eq!(get(&lock.lock()), 1);
     });
 }

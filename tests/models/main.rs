@@ -2,20 +2,16 @@
 //! with every value that a weakly ordered load may see. `make check-loom`.
 //!
 //! The sources are the product's own; only what they are built on ([`sys::sync`]) is loom's. What is only ever
-//! touched under the one lock (the table and its growth, the queues, the timer) needs no model of its own.
+//! touched under the one lock (the dirty list, the events, the timer) needs no model of its own.
 //!
 //! Each model has been seen to fail when what it proves is broken; how is said beside it.
 
 #![cfg(loom)]
 
-#[path = "../../src/reactor/sleepers.rs"]
-#[allow(dead_code, reason = "a change of backends is not modelled")]
-mod sleepers;
-
-mod backend;
-mod bell;
+mod beside;
+mod handover;
+mod loan;
 mod lock;
-mod loops;
-mod sleep;
 mod spare;
 mod sys;
+mod waker;

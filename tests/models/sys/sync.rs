@@ -58,10 +58,19 @@ macro_rules! atomic {
     };
 }
 
-atomic!(AtomicBool, loom::sync::atomic::AtomicBool, bool);
 atomic!(AtomicPtr<T>, loom::sync::atomic::AtomicPtr<T>, *mut T);
 atomic!(AtomicUsize, loom::sync::atomic::AtomicUsize, usize);
 atomic!(Word, loom::sync::atomic::AtomicU32, u32);
+
+impl AtomicUsize {
+    pub(crate) fn fetch_or(&self, bits: usize, order: Ordering) -> usize {
+        self.it().fetch_or(bits, order)
+    }
+
+    pub(crate) fn fetch_and(&self, bits: usize, order: Ordering) -> usize {
+        self.it().fetch_and(bits, order)
+    }
+}
 
 /// With its queue of sleepers in the kernel.
 pub(crate) struct AtomicU32 {

@@ -1,0 +1,63 @@
+//! A loop of its own on some backend.
+
+use super::super::register::File;
+use super::super::wait::{Waiter, wait_on};
+use super::super::{EventLoop, Kernel, Limit, lock};
+use crate::backend::Opened;
+use crate::fd::Fd;
+use crate::interest::Direction;
+use crate::sys::lock::{ForkLock, Guard};
+use nix::errno::Errno;
+
+/// The slots belong to the thread and not to the rig: what is registered ends with it, so that the next one finds none.
+pub(crate) struct Rig {
+    lock: ForkLock<EventLoop>,
+}
+
+impl Rig {
+    pub(crate) fn new(backend: impl Into<Opened>) -> Rig {
+        let mut it = EventLoop::new();
+        it.kernel = Some(Kernel::new(backend.into()).unwrap());
+        Rig { lock: ForkLock::new(it) }
+    }
+
+    pub(crate) fn state(&self) -> Guard<'_, EventLoop> {
+        lock(&self.lock)
+    }
+
+    pub(crate) fn register(&self, fd: Fd, file: File, can_write: bool) {
+        self.state().register(fd, file, can_write).unwrap();
+    }
+
+    pub(crate) fn want(&self, fd: Fd, dir: Direction) {
+        self.state().want(fd.raw().into(), dir);
+    }
+
+    pub(crate) fn dont_want(&self, fd: Fd, dir: Direction) {
+        self.state().dont_want(fd.raw().into(), dir);
+    }
+
+    pub(crate) fn wait(&self, limit: Limit) -> Result<usize, Errno> {
+        wait_on(&self.lock, limit, Waiter::Program)
+    }
+
+    pub(crate) fn pop(&self, dir: Direction) -> Option<u32> {
+        self.state().next(dir)
+    }
+
+    pub(crate) fn drain(&self, dir: Direction) -> Vec<u32> {
+        std::iter::from_fn(|| self.pop(dir)).collect()
+    }
+
+    /// A fork made a child, as far as this process can tell.
+    pub(crate) fn fork(&self) {
+        self.state().after_fork();
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let old = self.state().shut_down();
+        drop(old);
+    }
+}

@@ -1,5 +1,0 @@
-//! In place of `src/backend`.
-
-mod models;
-#[path = "../../../src/backend/shut.rs"]
-mod shut;
