@@ -233,7 +233,7 @@ T_HELPER void t_tcp_pair(int64 d[2]) {
 
 /* Writes until the kernel takes no more; leaves d non-blocking. Returns the number of bytes. */
 T_HELPER int64 t_fill(int64 d) {
-  static const char zeroes[65536];
+  static const char zeroes[65536] = {0};
   int64 sum = 0;
   size_t piece = sizeof zeroes;
   int flags = fcntl((int)d, F_GETFL);

@@ -1,5 +1,6 @@
 //! What the program wants, and telling the backend of it.
 
+use super::deliver::queued;
 use super::looking::{list, token};
 use super::{EventLoop, attention, state};
 use crate::backend::{Backend, Refusal, Watch};
@@ -152,6 +153,9 @@ impl EventLoop {
         if want.has(dir) {
             slot.want.set(want - dir.into());
             self.wanted -= 1;
+            if dir == Direction::Write && slot.hint.get() == Hint::Claimed {
+                slot.hint.set(Hint::Given);
+            }
             if self.wanted == 0 {
                 self.dismiss_looker();
             }
@@ -169,7 +173,8 @@ impl EventLoop {
 
     pub(super) fn queue_for(&mut self, d: i64, dir: Direction) -> bool {
         let Some(slot) = registered(d) else { return false };
-        if self.queue(d as u32).is_err() {
+        // One that has queued something already stands in the list.
+        if queued(slot).is_none() && self.queue(d as u32).is_err() {
             return false;
         }
         slot.queued.set(slot.queued.get() | dir.into());

@@ -202,6 +202,9 @@ impl EventLoop {
             let Some(slot) = table::slot(event.number()) else { continue };
             if slot.generation() != event.generation() {
                 self.note_ended(slot);
+                // It is noted once.
+                i -= 1;
+                self.events.take_out(i);
                 continue;
             }
             let watched = slot.watched.get();

@@ -73,15 +73,14 @@ pub(crate) fn wait(limit: Limit) -> Result<usize, Errno> {
 /// Looks until there is something to report, a deadline passes, a signal comes or the time is over.
 pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) -> Result<usize, Errno> {
     let mut state = lock(it);
-    let (mut looking, mut reported, mut losses): (Option<Look>, usize, u32) = (None, 0, 0);
-    let mut has_expired = false;
+    let mut turn = Turn { waiter, reported: 0, losses: 0, has_expired: false };
+    let mut looking: Option<Look> = None;
     loop {
         // What is there to wait for?
         let due = state.timer.look(CLOCK_CHECK);
-        has_expired |= due == Due::Now;
-        let is_queued = state.has_queued();
-        if state.is_left_by(waiter) || !(is_queued || state.has_business(waiter)) {
-            return Ok(reported);
+        turn.has_expired |= due == Due::Now;
+        if !state.has_business(&turn) {
+            return Ok(turn.reported);
         }
 
         // One thread looks; the others wait beside.
@@ -94,12 +93,12 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
             look => look,
         };
         let Some(mut look) = begun else {
-            if has_expired || is_queued {
-                return Ok(reported);
+            if turn.is_last(&state) {
+                return Ok(turn.reported);
             }
             state = wait_beside(it, state, limit)?;
             if limit.is_over() {
-                return Ok(reported);
+                return Ok(turn.reported);
             }
             continue;
         };
@@ -107,91 +106,123 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
         // Tell the backend what has changed.
         state.narrow();
         state.choose_room();
-        let flushed = state.flush_dirty(&mut look).and_then(|()| state.begin_look(&mut look));
-        if state.is_stale && losses < MOST_LOSSES {
-            losses += 1;
+        let prepared = state.flush_dirty(&mut look).and_then(|()| state.begin_look(&mut look));
+        if state.is_stale && turn.may_lose_another() {
             continue;
         }
-        flushed?;
+        prepared?;
 
         // Probe what it does not watch, then sleep in it.
-        let is_last = is_queued || has_expired;
-        let mut timeout = if is_last { Some(Duration::ZERO) } else { shortest(limit, due) };
-        let mut result = Ok(());
-        let mut collects = true;
-        if look.has_probes() {
-            drop(state);
-            let found = look.probe();
-            state = lock(it);
-            match found {
-                Ok(found) if found.ready > 0 => {
-                    timeout = Some(Duration::ZERO);
-                    collects = found.first;
-                }
-                Ok(_) if state.owns(&look) => {
-                    if !state.watch_probed() {
-                        timeout = [timeout, Some(PROBE_AGAIN)].into_iter().flatten().min();
-                    }
-                }
-                Ok(_) => {}
-                Err(e) => result = Err(e),
-            }
-        }
+        let timeout = if turn.is_last(&state) { Some(Duration::ZERO) } else { shortest(limit, due) };
         let room = state.room;
-        drop(state);
-        let mut begun = None;
-        if collects && result.is_ok() {
-            if trace::is_on() {
-                let (now, until) = trace::look_begins(timeout);
-                (begun, timeout) = (Some(now), until);
-            }
-            result = look.collect(room, timeout);
-        }
-        if result.is_ok() {
-            look.add_probed();
-        }
-        if trace::is_on() {
-            look.trace(begun.unwrap_or_else(Moment::now), result);
-        }
+        let result = ask_the_kernel(it, state, &mut look, room, timeout);
 
         // What came of it?
         state = lock(it);
         match result {
             _ if !state.owns(&look) && result != Err(Errno::EINTR) => continue,
-            Err(Errno::EBADF | Errno::EINVAL) if losses < MOST_LOSSES => {
-                losses += 1;
+            Err(Errno::EBADF | Errno::EINVAL) if turn.may_lose_another() => {
                 state.lose_backend();
                 continue;
             }
-            Err(e) => return Err(e),
-            Ok(()) if state.is_outdated(&look) && !limit.is_over() => {
-                looking = Some(look);
-                continue;
+            Ok(()) if state.is_outdated(&look) && !limit.is_over() => {}
+            _ => {
+                let found = look.found();
+                turn.reported += found;
+                // Also after an error: what was found before is not sure any more.
+                let is_news = state.owns(&look) && state.install(&mut look);
+                result?;
+                if found > 0 && !is_news {
+                    trace::spurious();
+                }
+                // What nobody wants may have taken the places of what is wanted.
+                let is_crowded = found >= room && !is_news;
+                if is_news || turn.is_last(&state) || (limit.is_over() && !is_crowded) {
+                    return Ok(turn.reported);
+                }
             }
-            Ok(()) => {}
-        }
-        let found = look.found();
-        reported += found;
-        let is_news = state.install(&mut look);
-        if found > 0 && !is_news {
-            trace::spurious();
-        }
-        if is_news || is_last || limit.is_over() {
-            return Ok(reported);
         }
         looking = Some(look);
     }
 }
 
-impl EventLoop {
-    /// Whether this is not the loop of such a waiter any more.
-    fn is_left_by(&self, waiter: Waiter) -> bool {
-        self.threads.are_running() != (waiter == Waiter::EventLoopThread)
+/// A wait call so far.
+struct Turn {
+    waiter: Waiter,
+    /// Events that the kernel had.
+    reported: usize,
+    /// Backends that turned out not to be ours any more.
+    losses: u32,
+    /// A deadline has passed that had not been noticed.
+    has_expired: bool,
+}
+
+impl Turn {
+    /// Whether there is something to return for, whatever a look finds.
+    fn is_last(&self, state: &EventLoop) -> bool {
+        self.has_expired || state.has_queued()
     }
 
-    /// Whether anything can happen that ends a wait.
-    fn has_business(&self, waiter: Waiter) -> bool {
-        self.wanted > 0 || !self.timer.is_empty() || waiter == Waiter::EventLoopThread
+    fn may_lose_another(&mut self) -> bool {
+        self.losses += 1;
+        self.losses <= MOST_LOSSES
+    }
+}
+
+/// One look, most of it without the lock.
+fn ask_the_kernel<'a>(
+    it: &'a ForkLock<EventLoop>,
+    state: Guard<'a, EventLoop>,
+    look: &mut Look,
+    room: usize,
+    mut timeout: Option<Duration>,
+) -> Result<(), Errno> {
+    drop(state);
+    let mut collects = true;
+    if look.has_probes() {
+        let found = look.probe()?;
+        if found.ready > 0 {
+            (timeout, collects) = (Some(Duration::ZERO), found.first);
+        } else {
+            let mut state = lock(it);
+            if state.owns(look) && !state.watch_probed() {
+                timeout = [timeout, Some(PROBE_AGAIN)].into_iter().flatten().min();
+            }
+        }
+    }
+    let mut begun = None;
+    let mut result = Ok(());
+    if collects {
+        if trace::is_on() {
+            let (now, until) = trace::look_begins(timeout);
+            (begun, timeout) = (Some(now), until);
+        }
+        result = look.collect(room, timeout);
+    }
+    if result.is_ok() {
+        look.add_probed();
+    }
+    if trace::is_on() {
+        look.trace(begun.unwrap_or_else(Moment::now), result);
+    }
+    result
+}
+
+impl EventLoop {
+    /// Whether anything can happen that ends a wait. If not, what was found before and not taken is dropped, as it is by
+    /// each look.
+    fn has_business(&mut self, turn: &Turn) -> bool {
+        let threads = self.threads.are_running();
+        if threads != (turn.waiter == Waiter::EventLoopThread) {
+            return false;
+        }
+        let has = threads || self.wanted > 0 || !self.timer.is_empty() || self.has_queued();
+        if !has && self.events.len() > 0 {
+            self.narrow();
+            self.events.clear();
+            self.cursors = [0; 2];
+        }
+        has
     }
 }
 

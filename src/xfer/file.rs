@@ -245,7 +245,7 @@ mod tests {
         // Numbers beyond every limit: no other test's descriptor has them.
         let out = Fd::new(i64::from(i32::MAX)).unwrap();
         let number = i64::from(out.raw());
-        let kept = || STORE.lock().get((number, 0)).is_some();
+        let kept = || STORE.lock().get_mut((number, 0)).is_some();
         offered(number, fd, 0, 1000, AGAIN);
         assert!(kept());
         forget(fd);
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!((r, sizes), (Ok(60), vec![60]));
         let gone = feed(-80, fd, 100, 3996, |_, _| panic!("nothing to offer"));
         assert_eq!(gone, Err(Stop::Failed(Errno::EIO)));
-        assert!(STORE.lock().get((-80, 0)).is_none());
+        assert!(STORE.lock().get_mut((-80, 0)).is_none());
     }
 
     #[test]

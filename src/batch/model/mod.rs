@@ -79,13 +79,12 @@ impl Owners {
             self.in_batch.pop_front();
         }
         assert_eq!(released(), expected);
-        self.was_empty |= all && n > 0;
     }
 
     /// Everything was let go of.
     fn reset(&mut self) {
         let expected: Vec<u64> = self.in_batch.drain(..).map(|(_, note)| note).collect();
         assert_eq!(released(), expected);
-        *self = Owners { was_empty: true, ..Owners::default() };
+        *self = Owners::default();
     }
 }

@@ -95,7 +95,6 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    #[ignore = "the loop does not keep this yet"]
     fn what_is_ready_is_reported_and_nothing_else_on_a_scripted_kernel(ops in ops(), to_wrap in 0u32..40) {
         // The numbers of looks come round in the middle of a program.
         table::set_look(u32::MAX - to_wrap);
@@ -107,7 +106,6 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    #[ignore = "the loop does not keep this yet"]
     fn what_is_ready_is_reported_and_nothing_else_on_epoll(ops in ops(), to_wrap in 0u32..40) {
         no_sigpipe();
         table::set_look(u32::MAX - to_wrap);
@@ -115,7 +113,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "the loop does not keep this yet"]
     fn what_is_ready_is_reported_and_nothing_else_on_poll(ops in ops(), to_wrap in 0u32..40) {
         no_sigpipe();
         table::set_look(u32::MAX - to_wrap);

@@ -28,7 +28,6 @@ fn a_report_that_was_not_taken_is_asked_about_anew() {
 }
 
 #[test]
-#[ignore = "the loop does not keep this yet"]
 fn a_wait_that_a_signal_ends_drops_what_was_not_taken() {
     let (rig, kernel) = watching_rig(1);
     set_ready(&kernel, 0, Interest::READ);
@@ -39,7 +38,6 @@ fn a_wait_that_a_signal_ends_drops_what_was_not_taken() {
 }
 
 #[test]
-#[ignore = "the loop does not keep this yet"]
 fn a_wait_with_nothing_to_wait_for_drops_what_was_not_taken() {
     let (rig, kernel) = watching_rig(1);
     set_ready(&kernel, 0, Interest::READ);
@@ -247,7 +245,6 @@ fn a_descriptor_is_pending_as_long_as_it_would_be_reported() {
 
 /// The hint is claimed, withdrawn, passed over, and interest stated again.
 #[test]
-#[ignore = "the loop does not keep this yet"]
 fn a_hint_that_is_not_reported_any_more_is_not_pending() {
     let (rig, _kernel) = rig(0);
     rig.register(fd(0), file(0, 0), true);

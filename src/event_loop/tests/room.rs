@@ -140,7 +140,6 @@ fn a_late_comer_is_reported_beside_descriptors_that_are_always_ready() {
 
 /// Descriptors whose readiness nobody wants take the only place of a small look.
 #[test]
-#[ignore = "the loop does not keep this yet"]
 fn a_check_finds_what_is_wanted_although_something_unwanted_is_ready_too() {
     let (rig, kernel) = busy_rig(4);
     // Its turn comes behind the others.

@@ -72,7 +72,6 @@ fn watch(rig: &Rig, n: u32, version: u64) {
 }
 
 #[test]
-#[ignore = "the loop does not keep this yet"]
 fn the_set_is_rebuilt_once_and_then_nothing_stale_is_left() {
     let (rig, [ours, peer], copy) = copied();
     let [other, other_peer] = stream_sockets().unwrap();
