@@ -61,10 +61,9 @@ pub unsafe extern "C" fn array_start(x: *const Array) -> *mut c_void {
 /// `x` is NULL or an array that nobody changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn array_length(x: *const Array, membersize: u64) -> i64 {
+    let length = |x| array::length(x, membersize);
     // SAFETY: by the contract above.
-    guard_state(-1, || {
-        unsafe { x.as_ref() }.and_then(|x| array::length(x, membersize)).map_or(-1, |n| n as i64)
-    })
+    guard_state(-1, || unsafe { x.as_ref() }.and_then(length).map_or(-1, |n| n as i64))
 }
 
 /// Returns the number of bytes in use, or -1 for a failed array.

@@ -126,8 +126,9 @@ pub(crate) fn shutdown() {
     drop(old);
     groups.into_iter().for_each(Group::join);
     file::shut_down();
-    room::shut_down();
     block::shut_down();
+    // Last: both give their rooms back.
+    room::shut_down();
 }
 
 /// Asks the kernel what `fd` is. `mode` is the program's word, which is believed: a number that is not open is then taken

@@ -69,7 +69,9 @@ fn an_expired_deadline_wakes_once() {
 #[test]
 fn what_is_taken_away_while_a_sweep_names_it_takes_no_other_with_it() {
     let mut timer = timer_of(3);
-    (0..3).for_each(|n| drop(timer.set(n, at(1)).unwrap()));
+    for n in 0..3 {
+        timer.set(n, at(1)).unwrap();
+    }
     let mut named = Vec::new();
     while let Some(n) = timer.sweep(&|| at(5)) {
         named.push(n);
