@@ -77,6 +77,17 @@ pub(crate) struct Timer {
     passed_over: bool,
 }
 
+/// Sets a deadline that is ahead to one that is no nearer, which concerns the slot alone. False for any other.
+#[inline(always)]
+pub(crate) fn push_back(slot: &Slot, at: Deadline) -> bool {
+    let old = slot.deadline.get();
+    let is_pushed = old <= at && at != Deadline::NEVER && matches!(slot.place.get(), Place::Heap(_));
+    if is_pushed {
+        slot.deadline.set(at);
+    }
+    is_pushed
+}
+
 impl Timer {
     pub(crate) const fn new() -> Timer {
         Timer { heap: Vec::new(), expired: Vec::new(), named: 0, sweeping: false, set: 0, passed_over: false }

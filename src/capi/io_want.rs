@@ -4,7 +4,6 @@ use super::guard::{cancellable, guard_state};
 use super::trace_call;
 use crate::event_loop;
 use crate::interest::Direction;
-use crate::sys::keep_errno;
 use crate::time::Deadline;
 use crate::trace;
 use std::ffi::c_int;
@@ -125,7 +124,7 @@ pub extern "C" fn io_timedout(d: i64) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
     let at = Deadline::from_label(t);
-    let set = guard_state(Ok(()), || keep_errno(|| event_loop::set_deadline(d, at)));
+    let set = cancellable(|| event_loop::set_deadline(d, at));
     if trace::is_on() {
         trace_deadline(d, at);
     }

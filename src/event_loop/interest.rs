@@ -2,7 +2,7 @@
 
 use super::deliver::queued;
 use super::looking::{list, token};
-use super::{EventLoop, attention, state};
+use super::{EventLoop, attention, state, try_state};
 use crate::backend::{Backend, Refusal, Watch};
 use crate::fd::Fd;
 use crate::grow::Grow;
@@ -11,6 +11,7 @@ use crate::slot::{Dirty, Hint, Slot};
 use crate::sys::keep_errno;
 use crate::table;
 use crate::time::Deadline;
+use crate::timer;
 use nix::errno::Errno;
 
 const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
@@ -59,7 +60,20 @@ pub(crate) fn queue_for(d: i64, dir: Direction) -> bool {
     state().queue_for(d, dir)
 }
 
+#[inline(always)]
 pub(crate) fn set_deadline(d: i64, at: Deadline) -> Result<(), Errno> {
+    let Some(slot) = registered(d) else { return Ok(()) };
+    match try_state() {
+        Some(_state) if timer::push_back(slot, at) => Ok(()),
+        state => {
+            drop(state);
+            set_deadline_otherwise(d, at)
+        }
+    }
+}
+
+#[inline(never)]
+fn set_deadline_otherwise(d: i64, at: Deadline) -> Result<(), Errno> {
     state().set_deadline(d, at)
 }
 
@@ -236,9 +250,15 @@ impl EventLoop {
     /// Has the thread that looks take notice of a change.
     #[inline]
     pub(super) fn wake_looker(&self) {
-        if self.is_looked_at_elsewhere()
-            && let Some(backend) = self.live_backend()
-        {
+        if self.is_looked_at_elsewhere() {
+            self.wake_sleeper();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_sleeper(&self) {
+        if let Some(backend) = self.live_backend() {
             keep_errno(|| backend.wake());
         }
     }
