@@ -178,12 +178,6 @@ T_HELPER void t_start_with(const char *variable, const char *value, const char *
   t_start_anew(name);
 }
 
-/* For cases in which one thread sleeps in a wait until another, or a signal handler, has done something. */
-T_HELPER void t_skip_where_a_wait_holds_up_all(void) {
-  if (t_under_valgrind() && strcmp(t_backend(), "io_uring") == 0)
-    SKIP("valgrind runs no other thread and no signal handler during io_uring_enter");
-}
-
 T_HELPER int64 t_now_ms(void) {
   struct timespec now;
   CHECK_INT(clock_gettime(CLOCK_MONOTONIC, &now), 0);

@@ -3,14 +3,14 @@
 //! # Map
 //!
 //! ```text
-//! C caller ─raw args─▶ capi ─typed─▶ reactor ─interest change─▶ backend ─▶ kernel
-//!          ◀int, errno─      ◀Result─  table / ready / timer   ◀─events──
+//! C caller ─raw args─▶ capi ─typed─▶ event_loop ─interest─▶ backend ─▶ kernel
+//!          ◀int, errno─      ◀Result─  table / timer  ◀─events──
 //!                               │
 //!                               ├─▶ batch (io_batch: send, filter) ─▶ xfer (one try at moving bytes)
-//! mux (iom_*) stands beside the reactor and shares nothing with it
+//! mux (iom_*) stands beside the event loop and shares nothing with it
 //! ```
 //!
-//! A module uses only what is below it: `capi → reactor → (batch → xfer; ready, timer → table; backend)
+//! A module uses only what is below it: `capi → event_loop → (batch → xfer; timer → table → slot; backend)
 //! → vocabulary (fd, interest, mode, time, outcome, buf, array, ctypes) → sys`.
 //!
 //! # Border rules

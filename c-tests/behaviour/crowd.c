@@ -165,3 +165,41 @@ TEST(RULE2_RULE3_300_peers_that_close_while_unwanted) {
   }
   l_check_asleep();
 }
+
+/* `n` descriptors that are always ready, of which the program takes `taken` after each wait: all are heard, and none is
+ * heard much more often than another. */
+static void nobody_starves(int n, int taken) {
+  static int64 always[10000];
+  static int heard[20000];
+  int64 next = -1;
+  int i, took, waits = 0, missing = n, room;
+  if (m_descriptors() < n + 100) SKIP("this process may not have that many descriptors");
+  for (i = 0; i < n; i++) {
+    always[i] = m_event();
+    CHECK(always[i] < 20000);
+    l_read_event(always[i]);
+    m_fire(always[i]);
+  }
+  room = 4 * (n / taken) + 100;
+  while (missing > 0) {
+    if (waits++ >= room) CHECK_INT(missing, 0);
+    io_waituntil2(L_PATIENCE);
+    for (took = 0; took < taken && (next = io_canread()) != -1; took++)
+      if (heard[next]++ == 0) missing--;
+    CHECK(took > 0);
+  }
+  for (i = 0; i < n; i++) CHECK(heard[always[i]] <= 10);
+}
+
+TEST(of_300_always_ready_nobody_starves_if_1_is_taken_a_turn) { nobody_starves(300, 1); }
+TEST(of_300_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(300, 7); }
+TEST(of_300_always_ready_nobody_starves_if_100_are_taken_a_turn) { nobody_starves(300, 100); }
+TEST(of_3000_always_ready_nobody_starves_if_1_is_taken_a_turn) { nobody_starves(3000, 1); }
+TEST(of_3000_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(3000, 7); }
+TEST(of_3000_always_ready_nobody_starves_if_100_are_taken_a_turn) { nobody_starves(3000, 100); }
+TEST(of_9000_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(9000, 7); }
+TEST(of_9000_always_ready_nobody_starves_if_100_are_taken_a_turn) { nobody_starves(9000, 100); }
+TEST(of_9000_always_ready_nobody_starves_if_1_is_taken_a_turn) {
+  if (strcmp(t_backend(), "epoll") != 0) SKIP("poll(2) asks about all 9,000 in each of 9,000 turns");
+  nobody_starves(9000, 1);
+}

@@ -50,3 +50,40 @@ TEST(M2_RULE2_RULE10_S3_13_reports_that_two_waits_brought_come_again) {
   }
   CHECK_INT(first + second, d[0][0] + d[1][0]);
 }
+
+/* Readable all the time is nothing, writable is one; another thread wants it now and then, and never for long. */
+static int64 toggled;
+static int is_over;
+
+static void *toggle_write_interest(void *unused) {
+  int i;
+  (void)unused;
+  for (i = 0; i < 200; i++) {
+    io_wantwrite(toggled);
+    io_dontwantwrite(toggled);
+    poll(NULL, 0, 1);
+  }
+  __atomic_store_n(&is_over, 1, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+TEST(write_interest_that_another_thread_states_and_withdraws_200_times_does_not_spin) {
+  int64 d[2];
+  long turns;
+  pthread_t thread;
+  t_unix_pair(d);
+  toggled = d[0];
+  CHECK(io_fd(toggled));
+  io_wantread(toggled);
+  io_waituntil2(5);
+  thread = th_start(toggle_write_interest, NULL);
+  for (turns = 0; !__atomic_load_n(&is_over, __ATOMIC_ACQUIRE); turns++) {
+    io_waituntil2(50);
+    while (io_canread() != -1) {
+    }
+    while (io_canwrite() != -1) {
+    }
+  }
+  th_join(thread);
+  CHECK(turns < 2000); /* 10 for each: either side may be interrupted in between */
+}

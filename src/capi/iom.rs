@@ -86,8 +86,7 @@ pub unsafe extern "C-unwind" fn iom_requeue(c: *mut IoMux, s: i64, events: c_uin
 /// an error sets all three and a hang-up the first two, asked for or not. 0: the time has passed. -2:
 /// iom_abort was called. -1 with errno: EINTR (a signal handler ran while it slept), EFAULT (a NULL argument), EINVAL (c was
 /// not initialised), EBADF (c->ctx is not open). `*s` and `*revents` are set only with 1.
-/// Any number of threads may call it at once. It is no cancellation point: a thread that is cancelled in it
-/// ends later, at the next one; iom_abort is what ends the wait.
+/// Any number of threads may call it at once. It is a cancellation point (pthreads(7)).
 ///
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`; `s` and `revents` are NULL or may be written to.

@@ -10,10 +10,10 @@
 //!
 //! So this module has no protocol between threads. What they share is a hint of how busy they are ([`crowd`]).
 
-mod bell;
 mod bits;
 mod crowd;
 mod queue;
+mod waker;
 
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
@@ -47,7 +47,7 @@ pub(crate) enum Wait {
 /// A multiplexer in the caller's memory, which any number of threads may hold at once: every access is
 /// atomic and none is through a reference to the whole structure.
 ///
-/// Used are `ctx` (the descriptor of the queue), `working` (`LIVE` or `ABORTED`), `h` (the bell) and `l` (the crowd).
+/// Used are `ctx` (the descriptor of the queue), `working` (`LIVE` or `ABORTED`), `h` (the waker) and `l` (the crowd).
 #[derive(Clone, Copy)]
 pub(crate) struct Mux(NonNull<IoMux>);
 
@@ -63,15 +63,15 @@ impl Mux {
     /// may as well be new, and its bytes anybody's numbers.
     pub(crate) fn init(self) -> Result<(), Errno> {
         let ctx = queue::create()?;
-        let bell = bell::descriptor().and_then(|bell| {
-            queue::add_bell(ctx, bell)?;
-            Ok(bell)
+        let waker = waker::descriptor().and_then(|waker| {
+            queue::add_waker(ctx, waker)?;
+            Ok(waker)
         });
-        let bell = bell.inspect_err(|_| {
+        let waker = waker.inspect_err(|_| {
             // The caller is to hear of the first error.
             let _ = close(ctx);
         })?;
-        self.bell().store(bell.index() as u32, Ordering::Relaxed);
+        self.waker().store(waker.index() as u32, Ordering::Relaxed);
         self.crowd().begin();
         self.ctx().store(ctx.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
@@ -92,7 +92,7 @@ impl Mux {
 
     /// Waits up to `ms` milliseconds, for ever with the largest number. `EINTR` is an error like any other.
     pub(crate) fn wait(self, ms: c_ulong) -> Result<Wait, Errno> {
-        // Looked at first: events may stand in epoll's queue before the bell.
+        // Looked at first: events may stand in epoll's queue before the waker.
         let (ctx, aborted) = self.opened()?;
         if aborted {
             return Ok(Wait::Aborted);
@@ -117,7 +117,7 @@ impl Mux {
 
     fn take(self, ctx: Fd, slice: c_int) -> Result<Option<Wait>, Errno> {
         Ok(queue::take(ctx, slice)?.map(|taken| match taken {
-            Taken::Bell => Wait::Aborted,
+            Taken::Woken => Wait::Aborted,
             Taken::Event(fd, mask) => {
                 self.crowd().goes_to_work();
                 Wait::Event(fd, bits::happened(mask))
@@ -125,14 +125,14 @@ impl Mux {
         }))
     }
 
-    /// Ends every wait, running and future. Level-triggered: each thread that the bell wakes leaves it
-    /// ringing for the next. An atomic store and a system call, so a signal handler may do it.
+    /// Ends every wait, running and future. Level-triggered: each thread that it wakes leaves the
+    /// waker ready for the next. An atomic store and a system call, so a signal handler may do it.
     pub(crate) fn abort(self) -> Result<(), Errno> {
         let (ctx, _) = self.opened()?;
         // Not a store, which helgrind would report as a race to every program that aborts.
         self.state().swap(ABORTED, Ordering::Release);
-        let bell = Fd::new(self.bell().load(Ordering::Relaxed).into())?;
-        queue::ring(ctx, bell)
+        let waker = Fd::new(self.waker().load(Ordering::Relaxed).into())?;
+        queue::wake(ctx, waker)
     }
 
     /// `ctx` of an initialised multiplexer, and whether it was aborted.
@@ -160,7 +160,7 @@ impl Mux {
         Crowd(unsafe { AtomicU32::from_ptr(&raw mut (*self.0.as_ptr()).l) })
     }
 
-    fn bell(&self) -> &AtomicU32 {
+    fn waker(&self) -> &AtomicU32 {
         // SAFETY: as in `ctx`.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0.as_ptr()).h) }
     }

@@ -10,23 +10,23 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
 /// The event data that no descriptor has.
-const BELL: u64 = u64::MAX;
+const WAKER: u64 = u64::MAX;
 
 /// What [`take`] has found.
 pub(super) enum Taken {
-    Bell,
+    Woken,
     /// Of a descriptor, in the flags of poll(2).
     Event(i64, u32),
 }
 
-/// Has `set` watch the bell, which does not ring yet.
-pub(super) fn add_bell(set: Fd, bell: Fd) -> Result<(), Errno> {
-    ctl(set, Op::Add, bell, 0, BELL)
+/// Has `set` watch the waker, which ends no wait yet.
+pub(super) fn add_waker(set: Fd, waker: Fd) -> Result<(), Errno> {
+    ctl(set, Op::Add, waker, 0, WAKER)
 }
 
-/// From now on the bell rings.
-pub(super) fn ring(set: Fd, bell: Fd) -> Result<(), Errno> {
-    ctl(set, Op::Modify, bell, flags(Interest::WRITE), BELL)
+/// From now on the waker ends every wait.
+pub(super) fn wake(set: Fd, waker: Fd) -> Result<(), Errno> {
+    ctl(set, Op::Modify, waker, flags(Interest::WRITE), WAKER)
 }
 
 /// Arms `fd` for one event. A descriptor is added once and armed again after each of its events, so the
@@ -57,7 +57,7 @@ fn mask(interest: Interest) -> u32 {
 /// One system call for one event: what this thread does not take is another's.
 pub(super) fn take(set: Fd, slice: c_int) -> Result<Option<Taken>, Errno> {
     let event = wait(set, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
-    Ok(event.map(|(data, mask)| if data == BELL { Taken::Bell } else { Taken::Event(data as i64, mask) }))
+    Ok(event.map(|(data, mask)| if data == WAKER { Taken::Woken } else { Taken::Event(data as i64, mask) }))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! looks who had it ([`ForkLock::in_child`]). The thread that forked goes on in the child and unlocks. Any other thread is
 //! not in the child: then the lock is free, and what it guards may be half changed, which the child mends.
 
-use super::sync::{AtomicU32, LOOKS, sleep_while, spin_loop, wake_one};
+use super::sync::{AtomicU32, LOOKS, YIELDS, sleep_while, spin_loop, wake_one, yield_now};
 use super::thread::{single_threaded, this_thread};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -108,6 +108,16 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
                 return;
             }
             spin_loop();
+        }
+        // A holder that was interrupted goes on at once. To be woken would interrupt it again when it unlocks, in the
+        // middle of what it does: whoever looks then sees the half of it, over and over.
+        for _ in 0..YIELDS {
+            yield_now();
+            if self.word.load(Relaxed) == FREE
+                && self.word.compare_exchange(FREE, mark, Acquire, Relaxed).is_ok()
+            {
+                return;
+            }
         }
         loop {
             let word = self.word.load(Relaxed);

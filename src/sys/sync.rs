@@ -6,9 +6,13 @@ use std::ptr;
 
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
+pub(crate) use std::thread::yield_now;
 
 /// How often to look at a held lock again before sleeping: it is held for a few hundred instructions.
 pub(super) const LOOKS: u32 = 100;
+
+/// How often to let others run then.
+pub(super) const YIELDS: u32 = 10;
 
 /// Sleeps until [`wake_one`] is called for `word`, unless it is not `value` any more.
 #[cold]

@@ -17,7 +17,7 @@
 //! * errno, the standard streams and other files of the program are left alone: see [`quietly`] and [`LogFile`].
 //! * A trouble with a file ends the watching, never the program: one line on standard error if it could not be opened,
 //!   and silence later.
-//! * No line is made under the lock of the reactor: other threads would wait for the disk.
+//! * No line is made under the lock of the event loop: other threads would wait for the disk.
 //!
 //! [`LogFile`]: crate::sys::logfile::LogFile
 

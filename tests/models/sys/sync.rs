@@ -8,8 +8,12 @@ use std::cell::OnceCell;
 use std::sync::atomic::Ordering;
 
 pub(crate) use loom::hint::spin_loop;
+pub(crate) use loom::thread::yield_now;
 
 pub(super) const LOOKS: u32 = 1;
+
+/// One more look is no other order.
+pub(super) const YIELDS: u32 = 0;
 
 macro_rules! atomic {
     ($name:ident $(<$t:ident>)?, $loom:ty, $value:ty) => {
