@@ -150,3 +150,33 @@ TEST(S3_13_no_free_descriptor) {
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
+
+/* poll(2) refuses to ask about more numbers than a process may have. */
+TEST(a_process_that_gives_up_the_right_to_open_descriptors_goes_on_hearing_of_those_it_has) {
+  struct rlimit none = {0, 0};
+  int64 d[2][2];
+  char byte;
+  int i, turn;
+  if (strcmp(t_backend(), "epoll") != 0) SKIP("poll(2) is all that this backend has");
+  for (i = 0; i < 2; i++) {
+    t_unix_pair(d[i]);
+    io_nonblock(d[i][0]);
+    CHECK_INT(io_fd(d[i][0]), 1);
+    io_wantread(d[i][0]);
+  }
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (turn = 0; turn < 5; turn++) {
+    for (i = 0; i < 2; i++) {
+      l_put(d[i][1], "x");
+      CHECK_INT(l_next_read(L_PATIENCE), d[i][0]);
+      CHECK_INT(io_tryread(d[i][0], &byte, 1), 1);
+      io_dontwantread(d[i][0]);
+      io_wantwrite(d[i][0]);
+      CHECK_INT(l_next_write(L_PATIENCE), d[i][0]);
+      CHECK_INT(io_trywrite(d[i][0], "y", 1), 1);
+      io_dontwantwrite(d[i][0]);
+      io_wantread(d[i][0]);
+    }
+  }
+  CHECK_INT(l_next_read(20), -1);
+}
