@@ -289,7 +289,7 @@ fn open(world: &mut World, input: &mut Input) {
     let path = if input.byte() == 255 { None } else { path };
     let mut d = -7;
     let open = input.one_of(&[
-        io_readfile as unsafe extern "C" fn(_, _) -> _,
+        io_readfile as unsafe extern "C-unwind" fn(_, _) -> _,
         io_createfile,
         io_readwritefile,
         io_appendfile,

@@ -142,7 +142,7 @@ fn received(fd: OwnedFd) -> i64 {
 /// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
 /// Returns nothing; if `d` is not open, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C-unwind" fn io_closeonexec(d: i64) {
+pub extern "C" fn io_closeonexec(d: i64) {
     let r = cancellable(|| or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
     trace_call::count("io_closeonexec", d, r, &[]);
 }
