@@ -10,7 +10,6 @@
 static struct {
   struct step step;
   long kept; /* blocks that the library has at the end, without a fault */
-  char state[256]; /* what it says of a descriptor */
 } *shared;
 
 typedef void scene(void);
@@ -38,8 +37,7 @@ static int may_be_left_open(void) {
 
 /* A fault after which there is another way, or another time: no client loses its connection by it. */
 static int is_got_over(void) {
-  static const struct connection any = {.tcp = 1};
-  if (fault.for_ever || fault.second.kind || kernel_lies(&any)) return 0;
+  if (fault.for_ever || fault.second.kind || kernel_lies()) return 0;
   switch (fault.kind) {
   case FAULT_ACCEPT:
   case FAULT_CLOSE:
@@ -176,26 +174,13 @@ static void walk_one(scene *const *scenes, enum fault_kind kind, int what) {
   }
 }
 
-static void ask_the_backend(void) {
-  int64 d[2];
-  t_pipe(d);
-  CHECK_INT(io_fd(d[0]), 1);
-  CHECK(io_debugstring(d[0], shared->state, sizeof shared->state) > 0);
-}
-
 static void begin(void) {
-  int answer;
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(shared != MAP_FAILED);
   step = &shared->step;
   t_story = step_tell;
   server.file = t_tmpfile(FILE_BYTES);
   snprintf(path, sizeof path, "/tmp/owfat-io-session.%d", (int)getpid());
-  if (!fault_apart(&answer)) {
-    ask_the_backend();
-    t_leave(FAULT_APART);
-  }
-  server.edges = strstr(shared->state, "backend epoll") != NULL;
 }
 
 static void run_without_faults(scene *const *scenes) {

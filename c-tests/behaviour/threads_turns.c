@@ -1,5 +1,4 @@
-/* Connections whose program took turns while it had one thread, and then starts more. With epoll they were watched
- * for edges until then: an edge that one thread takes and another does not use up is not told again. */
+/* Connections whose program took turns while it had one thread, and then starts more. */
 #include "thread.h"
 
 static char buf[512];
@@ -51,7 +50,7 @@ TEST(M2_RULE2_RULE10_S3_13_reports_that_two_waits_brought_come_again) {
   CHECK_INT(first + second, d[0][0] + d[1][0]);
 }
 
-/* Readable all the time is nothing, writable is one; another thread wants it now and then, and never for long. */
+/* It can always be written to. Another thread wants that now and then, and never for long. */
 static int64 toggled;
 static int is_over;
 

@@ -1,5 +1,4 @@
-/* A program that takes turns on a TCP connection: after some turns epoll watches it for edges, which no program
- * may notice. Each test leaves an edge unused in another way. */
+/* A program that takes turns on a TCP connection, each of them with something left over in another way. */
 #include "loop.h"
 #include "iob.h"
 
@@ -162,12 +161,12 @@ TEST(RULE1_after_a_write_it_is_asked_anew_whether_there_is_room) {
   CHECK_INT(io_trywrite(d[0], "x", 1), 1);
 }
 
-TEST(RULE1_no_write_event_without_room_in_the_turn_of_the_edge) {
+TEST(RULE1_no_write_event_without_room_in_the_turn_of_the_read) {
   struct pollfd room;
   take_turns();
   room.fd = (int)d[0];
   room.events = POLLOUT;
-  do t_fill(d[0]); /* behind the library's back, and before the edge */
+  do t_fill(d[0]); /* behind the library's back, and before the request */
   while (poll(&room, 1, 100) == 1); /* the peer's buffer grows */
   l_put(d[1], "request");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
@@ -235,7 +234,7 @@ static void write_is_reported(void) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-/* The answer may be written in the turn of the edge. */
+/* The answer may be written in the turn of the request. */
 static void answer_is_wanted(void) {
   if (io_getcookie(d[0])) io_close(d[0]);
   take_turns();

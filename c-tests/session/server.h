@@ -24,7 +24,6 @@ static struct {
   struct connection all[MOST_CONNECTIONS];
   int given_up; /* connections that ended early */
   int64 file;   /* a t_tmpfile */
-  int edges;    /* the backend may watch for edges */
 } server = {.file = -1};
 
 #define FILE_BYTES 20000
@@ -34,17 +33,9 @@ static int rule_has(uint64 kinds, int what) {
          (fault.second.kind && fault.second.what == what && (kinds & 1ULL << fault.second.kind));
 }
 
-/* Whether the rule makes the kernel say of this connection what no kernel says: that a stream has nothing more when it
- * has, or is full when it is not, which is what edges are about; or that a descriptor is not open. The program hears
- * nothing of it then, and gives up. */
-static int kernel_lies(const struct connection *c) {
-  static const int cut_short[] = {EAGAIN, EINTR, FAULT_HALF, FAULT_ONE};
-  size_t i;
-  for (i = 0; c->tcp && server.edges && i < sizeof cut_short / sizeof *cut_short; i++) {
-    if (rule_has(KIND(SEND) | KIND(SENDMSG) | KIND(SENDFILE) | KIND(RECV), cut_short[i])) return 1;
-  }
-  return rule_has(KIND(EPOLL_CTL) | KIND(FCNTL) | KIND(FSTAT), EBADF);
-}
+/* Whether the rule makes the kernel say of a descriptor that it is not open. The program hears nothing of it then, and
+ * gives up. */
+static int kernel_lies(void) { return rule_has(KIND(EPOLL_CTL) | KIND(FCNTL) | KIND(FSTAT), EBADF); }
 
 static struct connection *connection_of(int64 s) {
   int i;
@@ -139,7 +130,7 @@ static void dont_want(struct connection *c, int direction) {
 
 /* Turns of the loop until c is reported, which something has made ready. One fault must not keep that away. */
 static int await(struct connection *c, int direction) {
-  int turns, patience = kernel_lies(c) || fault.for_ever ? 3 : 100;
+  int turns, patience = kernel_lies() || fault.for_ever ? 3 : 100;
   take_reports();
   for (turns = 0; !(c->ready & direction); turns++) {
     if (turns == patience) {
