@@ -296,6 +296,7 @@ TEST(a_thread_that_waits_for_a_multiplexer_can_be_cancelled) {
   iomux_t c;
   void *status;
   int64 d[2];
+  t_need_cancellation();
   memset(&w, 0, sizeof w);
   w.result = 77;
   w.c = &c;

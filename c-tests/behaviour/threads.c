@@ -300,6 +300,7 @@ TEST(S3_13_a_thread_that_is_cancelled_asleep_ends_at_once_and_the_library_goes_o
   char page[4096] = {0};
   int64 in[2], out[2];
   size_t i;
+  t_need_cancellation();
   l_pipe(in, 1);
   t_pipe(out);
   CHECK_INT(io_fd(out[1]), 1);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) const CASE: &str = "opentracker";
 
-const LIMIT: f64 = 7.5;
+const LIMIT: f64 = 6.5;
 const SECONDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 const TORRENT: &str = "6f776661745f696f2062656e6368202e2e2e2e2e";
