@@ -8,10 +8,10 @@
 //! promise: a program may close(2) a descriptor whose event is kept, without a word to us, and give its number to
 //! another file. Only the kernel can drop that event, and to ask it costs as much as to fetch one.
 //!
-//! So this module has no protocol between threads. What they share is a hint of how busy they are ([`crowd`]).
+//! So this module has no protocol between threads. What they share is a hint of how busy they are ([`contention`]).
 
 mod bits;
-mod crowd;
+mod contention;
 mod queue;
 mod waker;
 
@@ -20,7 +20,7 @@ use crate::fd::Fd;
 use crate::sys::count::{Call, count};
 use crate::sys::mode::close;
 use bits::Limit;
-use crowd::Crowd;
+use contention::Contention;
 use nix::errno::Errno;
 use queue::Taken;
 use std::ffi::{c_int, c_uint, c_ulong};
@@ -47,7 +47,7 @@ pub(crate) enum Wait {
 /// A multiplexer in the caller's memory, which any number of threads may hold at once: every access is
 /// atomic and none is through a reference to the whole structure.
 ///
-/// Used are `ctx` (the descriptor of the queue), `working` (`LIVE` or `ABORTED`), `h` (the waker) and `l` (the crowd).
+/// Used are `ctx` (the descriptor of the queue), `working` (`LIVE` or `ABORTED`), `h` (the waker) and `l` (events taken).
 #[derive(Clone, Copy)]
 pub(crate) struct Mux(NonNull<IoMux>);
 
@@ -72,7 +72,7 @@ impl Mux {
             let _ = close(ctx);
         })?;
         self.waker().store(waker.index() as u32, Ordering::Relaxed);
-        self.crowd().begin();
+        self.contention().reset();
         self.ctx().store(ctx.raw(), Ordering::Relaxed);
         self.state().store(LIVE, Ordering::Release);
         Ok(())
@@ -97,7 +97,7 @@ impl Mux {
         if aborted {
             return Ok(Wait::Aborted);
         }
-        if ms != 0 && self.crowd().at_work() {
+        if ms != 0 && self.contention().is_found() {
             if let Some(ended) = self.take(ctx, 0)? {
                 return Ok(ended);
             }
@@ -119,7 +119,7 @@ impl Mux {
         Ok(queue::take(ctx, slice)?.map(|taken| match taken {
             Taken::Woken => Wait::Aborted,
             Taken::Event(fd, mask) => {
-                self.crowd().goes_to_work();
+                self.contention().count_event();
                 Wait::Event(fd, bits::happened(mask))
             }
         }))
@@ -155,9 +155,9 @@ impl Mux {
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0.as_ptr()).working) }
     }
 
-    fn crowd(&self) -> Crowd<'_> {
+    fn contention(&self) -> Contention<'_> {
         // SAFETY: as in `ctx`.
-        Crowd(unsafe { AtomicU32::from_ptr(&raw mut (*self.0.as_ptr()).l) })
+        Contention(unsafe { AtomicU32::from_ptr(&raw mut (*self.0.as_ptr()).l) })
     }
 
     fn waker(&self) -> &AtomicU32 {

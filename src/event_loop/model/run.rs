@@ -18,7 +18,7 @@ const ENOUGH: usize = 12;
 
 /// What a program came to.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Tally {
     /// Looks that found all there was, and that was something.
     pub(crate) whole: usize,
     /// Looks that found as many as they had room for.
@@ -28,9 +28,9 @@ pub(crate) struct Seen {
 }
 
 /// Panics where the loop and the model differ.
-pub(in crate::event_loop) fn run(ops: &[Op], backend: impl Into<Opened>, world: &mut dyn World) -> Seen {
+pub(in crate::event_loop) fn run(ops: &[Op], backend: impl Into<Opened>, world: &mut dyn World) -> Tally {
     let places = vec![Place::new(false); PLACES];
-    let mut run = Run { rig: Rig::new(backend), places, world, seen: Seen::default() };
+    let mut run = Run { rig: Rig::new(backend), places, world, tally: Tally::default() };
     for p in 0..PLACES {
         run.rig.register(run.world.fd(p), run.world.file(p), false);
     }
@@ -39,14 +39,14 @@ pub(in crate::event_loop) fn run(ops: &[Op], backend: impl Into<Opened>, world: 
         run.check_books();
     }
     run.everything_has_its_turn();
-    run.seen
+    run.tally
 }
 
 struct Run<'w> {
     rig: Rig,
     places: Vec<Place>,
     world: &'w mut dyn World,
-    seen: Seen,
+    tally: Tally,
 }
 
 impl Run<'_> {
@@ -156,12 +156,12 @@ impl Run<'_> {
             place.looked(self.world.ready(p), !is_full);
             assert!(!slept || place.must().is_none(), "a wait slept over place {p}");
         }
-        self.seen.sleeps += usize::from(slept);
+        self.tally.sleeps += usize::from(slept);
         match result {
             Err(e) => assert_eq!(e, Errno::EINTR),
-            Ok(_) if is_full => self.seen.full += 1,
+            Ok(_) if is_full => self.tally.full += 1,
             Ok(_) => {
-                self.seen.whole += usize::from(self.places.iter().any(|place| !place.must().is_none()));
+                self.tally.whole += usize::from(self.places.iter().any(|place| !place.must().is_none()));
             }
         }
     }
@@ -179,7 +179,7 @@ impl Run<'_> {
         place.queued -= dir.into();
         place.is_used(dir);
         place.void_hint(dir);
-        self.seen.reports += 1;
+        self.tally.reports += 1;
         Some(p)
     }
 

@@ -1,6 +1,6 @@
 //! Descriptors of a scripted kernel.
 
-use super::run::Seen;
+use super::run::Tally;
 use super::{File, Op, PLACES, World, run};
 use crate::backend::scripted::{Script, Scripted};
 use crate::fd::Fd;
@@ -27,7 +27,7 @@ impl ScriptedWorld {
 }
 
 /// See [`run`].
-pub(crate) fn run_scripted(ops: &[Op]) -> Seen {
+pub(crate) fn run_scripted(ops: &[Op]) -> Tally {
     let kernel = Scripted::new();
     run(ops, kernel.clone(), &mut ScriptedWorld::new(kernel))
 }

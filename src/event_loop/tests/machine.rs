@@ -124,12 +124,12 @@ proptest! {
 #[test]
 fn programs_find_all_and_part_of_what_is_ready_and_sleep() {
     let take_all = [Op::Want(0, Direction::Read), Op::World(0, 1), Op::Wait, Op::Drain];
-    let seen = run_scripted(&take_all);
-    assert!(seen.whole > 0 && seen.reports > 1, "{seen:?}");
+    let tally = run_scripted(&take_all);
+    assert!(tally.whole > 0 && tally.reports > 1, "{tally:?}");
     let take_one = (0..PLACES).flat_map(|p| [Op::Want(p, Direction::Read), Op::World(p, 1)]);
     let one_a_wait = std::iter::repeat_n([Op::Wait, Op::Pop(Direction::Read)], 5).flatten();
-    let seen = run_scripted(&take_one.chain(one_a_wait).collect::<Vec<_>>());
-    assert!(seen.full > 0, "{seen:?}");
+    let tally = run_scripted(&take_one.chain(one_a_wait).collect::<Vec<_>>());
+    assert!(tally.full > 0, "{tally:?}");
     assert!(run_scripted(&[Op::Want(0, Direction::Read), Op::Wait]).sleeps > 0);
 }
 

@@ -1,4 +1,4 @@
-//! Whether other threads of a multiplexer are at work.
+//! Whether other threads of a multiplexer take events, too.
 //!
 //! A thread that finds no event goes to sleep, and the next event has to wake it: two switches, which cost more than
 //! the event. While others are at work that is often too soon: whoever makes the next events, a client on the same
@@ -17,21 +17,21 @@ thread_local! {
 }
 
 /// How many events were taken, which may come round.
-pub(super) struct Crowd<'a>(pub(super) &'a AtomicU32);
+pub(super) struct Contention<'a>(pub(super) &'a AtomicU32);
 
-impl Crowd<'_> {
-    pub(super) fn begin(&self) {
+impl Contention<'_> {
+    pub(super) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
     /// Whether others took events since this thread took its last one. Knows nothing of a thread that comes for the
     /// first time, or from another multiplexer, and may say either.
-    pub(super) fn at_work(&self) -> bool {
+    pub(super) fn is_found(&self) -> bool {
         self.0.load(Ordering::Relaxed) != TAKEN.get()
     }
 
     /// This thread has an event.
-    pub(super) fn goes_to_work(&self) {
+    pub(super) fn count_event(&self) {
         TAKEN.set(self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
     }
 }
@@ -44,14 +44,14 @@ mod tests {
     #[test]
     fn only_others_count() {
         let count = AtomicU32::new(u32::MAX);
-        let crowd = Crowd(&count);
-        crowd.goes_to_work();
-        assert!(!crowd.at_work());
-        crowd.goes_to_work();
-        assert!(!crowd.at_work());
-        thread::scope(|scope| scope.spawn(|| Crowd(&count).goes_to_work()).join()).unwrap();
-        assert!(crowd.at_work());
-        crowd.goes_to_work();
-        assert!(!crowd.at_work());
+        let here = Contention(&count);
+        here.count_event();
+        assert!(!here.is_found());
+        here.count_event();
+        assert!(!here.is_found());
+        thread::scope(|scope| scope.spawn(|| Contention(&count).count_event()).join()).unwrap();
+        assert!(here.is_found());
+        here.count_event();
+        assert!(!here.is_found());
     }
 }
