@@ -3,10 +3,11 @@
 //! An enum and not a trait object: the compiler sees every function that a call can reach, and so proves that none of
 //! them panics (`c-tests/layout/panics.sh`).
 
-#[cfg(target_os = "linux")]
 use super::epoll::Epoll;
 #[cfg(any(test, fuzzing))]
 use super::scripted::Scripted;
+#[cfg(target_os = "linux")]
+use super::waker::Waker;
 use super::{Backend, Events, Found, Probe, Refusal, Token, Watch, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Interest;
@@ -75,24 +76,8 @@ impl Backend for AnyBackend {
         each!(self, b => b.probe(probe))
     }
 
-    fn wake(&self) {
-        each!(self, b => b.wake());
-    }
-
-    fn drain(&self) {
-        each!(self, b => b.drain());
-    }
-
-    fn count_follower(&self, begins: bool) {
-        each!(self, b => b.count_follower(begins));
-    }
-
-    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno> {
-        each!(self, b => b.wait_beside(timeout))
-    }
-
-    fn has_followers(&self) -> bool {
-        each!(self, b => b.has_followers())
+    fn waker(&self) -> Option<&Waker> {
+        each!(self, b => b.waker())
     }
 
     fn has_number(&self, fd: Fd) -> bool {

@@ -37,6 +37,7 @@ use crate::fd::Fd;
 use crate::interest::Interest;
 use nix::errno::Errno;
 use std::time::Duration;
+use waker::Waker;
 
 /// What a registration reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,21 +86,38 @@ pub(crate) trait Backend: Send + Sync {
     /// Asks about descriptors that are not watched, without waiting, and whether [`Backend::wait`] might find something.
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno>;
 
+    /// What ends a sleep; none where nobody ever sleeps.
+    fn waker(&self) -> Option<&Waker>;
+
     /// Ends the sleep of the thread that is in [`Backend::wait`], or else of the next one, and that of the threads
     /// in [`Backend::wait_beside`].
-    fn wake(&self);
+    fn wake(&self) {
+        if self.is_whole() {
+            self.waker().into_iter().for_each(Waker::wake);
+        }
+    }
 
     /// The event of a [`Backend::wake`] has come.
-    fn drain(&self);
+    fn drain(&self) {
+        if self.is_whole() {
+            self.waker().into_iter().for_each(Waker::drain);
+        }
+    }
 
     /// One more thread is about to call [`Backend::wait_beside`], or one less.
-    fn count_follower(&self, begins: bool);
+    fn count_follower(&self, begins: bool) {
+        self.waker().into_iter().for_each(|waker| waker.count_follower(begins));
+    }
 
     /// Sleeps until [`Backend::wake`] is called, without taking its event.
-    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno>;
+    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno> {
+        self.waker().map_or(Ok(()), |waker| waker.wait(timeout))
+    }
 
     /// Whether there are threads that [`Backend::count_follower`] has counted.
-    fn has_followers(&self) -> bool;
+    fn has_followers(&self) -> bool {
+        self.waker().is_some_and(Waker::has_followers)
+    }
 
     /// Whether `fd` is the number of a descriptor that the backend opened.
     fn has_number(&self, fd: Fd) -> bool;

@@ -189,28 +189,8 @@ impl Backend for Poll {
         probe.ask(None, Some(Duration::ZERO)).map(|found| Found { first: true, ..found })
     }
 
-    fn wake(&self) {
-        if self.is_whole() {
-            self.waker.wake();
-        }
-    }
-
-    fn drain(&self) {
-        if self.is_whole() {
-            self.waker.drain();
-        }
-    }
-
-    fn count_follower(&self, begins: bool) {
-        self.waker.count_follower(begins);
-    }
-
-    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno> {
-        self.waker.wait(timeout)
-    }
-
-    fn has_followers(&self) -> bool {
-        self.waker.has_followers()
+    fn waker(&self) -> Option<&Waker> {
+        Some(&self.waker)
     }
 
     fn has_number(&self, fd: Fd) -> bool {

@@ -1,5 +1,6 @@
 //! A backend whose kernel is a script: tests say what is ready, and see what the event loop asked for.
 
+use super::waker::Waker;
 use super::{Backend, Event, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::Interest;
@@ -132,18 +133,8 @@ impl Backend for Scripted {
         Ok(Found { ready, first: true })
     }
 
-    fn wake(&self) {}
-
-    fn drain(&self) {}
-
-    fn count_follower(&self, _: bool) {}
-
-    fn wait_beside(&self, _: Option<Duration>) -> Result<(), Errno> {
-        Ok(())
-    }
-
-    fn has_followers(&self) -> bool {
-        false
+    fn waker(&self) -> Option<&Waker> {
+        None
     }
 
     fn has_number(&self, _: Fd) -> bool {

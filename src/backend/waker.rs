@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Numbers of its own, and no owned descriptors: the program may close them and have the numbers for itself. Whoever uses
 /// them has confirmed them before.
 #[derive(Debug)]
-pub(super) struct Waker {
+pub(crate) struct Waker {
     read: Fd,
     /// The same number for an eventfd.
     write: Fd,
