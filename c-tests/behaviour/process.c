@@ -355,6 +355,7 @@ TEST(a_received_descriptor_that_its_sender_keeps_is_not_heard_of_after_its_close
     io_check();
     io_close(got);
     l_put(kept[1], "x"); /* its open file is readable from now on */
+    CHECK_INT(io_waituntil2(2), 0);
   }
   l_check_asleep();
 }
