@@ -2,7 +2,7 @@
 //!
 //! `make bench` measures everything, `make bench CASE=echo` one case, and `LOOPS="epoll ours"` fewer loops.
 //! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs`, `driver/batches.rs` and
-//! `driver/pools.rs`; the table and the charts go to `build/bench/`.
+//! `driver/pools.rs`; where the table and the charts go, in `driver/report.rs`.
 
 #[path = "driver/batches.rs"]
 mod batches;
@@ -62,7 +62,8 @@ fn bench() -> Result<(), String> {
     if rows.is_empty() {
         return Err(format!("no CASE {case}"));
     }
-    for path in report::write(&case, &rows)? {
+    let whole = case.is_empty() && loops.len() == EVERY_LOOP.len();
+    for path in report::write(&case, whole, &rows)? {
         println!("{}", path.display());
     }
     Ok(())

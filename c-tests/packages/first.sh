@@ -56,14 +56,14 @@ follow() {
 as_root() { inside sh -c "cd /home/user/libowfat_io && $1"; }
 
 echo "2. README.md, by a user whose Rust, as that of rustup, is not root's:"
-follow as_root "Two commands" 2
+follow as_root "Install" 2
 # Where a proxy stands between, its certificate is the machine's.
 cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
 install_packages sudo pkg-config
 echo 'user ALL=(ALL) NOPASSWD: ALL' >"$folder/etc/sudoers.d/user"
 inside su - user -c 'mkdir bin && echo PATH=\$PATH:\$HOME/bin >>.profile'
 inside sh -c 'mv /usr/bin/cargo /usr/bin/rustc /home/user/bin'
-follow as_user "Two commands" 3
+follow as_user "Install" 3
 inside sh -c 'mv /home/user/bin/* /usr/bin'
 # shellcheck disable=SC2016 # the folder's shell expands it
 inside sh -c 'cd /home/user/libowfat_io/c-tests && flags=$(pkg-config --cflags --libs libowfat_io) &&
@@ -85,6 +85,6 @@ echo "4. README.md, by root:"
 follow as_root "Two commands" 1
 
 echo "5. the packages:"
-follow as_root Packages 1
+follow as_root "Install" 1
 said=$(inside owfat-io-check /usr/bin/opentracker) || fail "owfat-io-check: $said"
 [[ $said == *owfat-io-run* ]] || fail "owfat-io-check: $said"

@@ -1,10 +1,15 @@
-//! What a run leaves behind in `build/bench/`: the table with where it comes from, and the charts.
+//! What a run leaves behind: the table with where it comes from, and the charts. A run of everything rewrites those in
+//! `docs/`, every other leaves them in `build/bench/`.
 
 use crate::measure::Row;
 use crate::{chart, table};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The table stands between these lines in `docs/performance.md`.
+const BEGIN: &str = "<!-- `make bench` rewrites what stands between these two lines. -->\n";
+const END: &str = "<!-- The end of what `make bench` rewrites. -->\n";
 
 struct Chart {
     case: &'static str,
@@ -34,27 +39,47 @@ const CHARTS: &[Chart] = &[
     },
 ];
 
-/// Writes the files and returns their names. `case` is empty for a whole run.
-pub(crate) fn write(case: &str, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/bench");
-    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    let dash = if case.is_empty() { "" } else { "-" };
-    let path = directory.join(format!("speed{dash}{case}.md"));
-    fs::write(&path, text(case, rows)?).map_err(|e| format!("{}: {e}", path.display()))?;
-    let mut written = vec![path];
+/// Writes the files and returns their names. `case` is empty for a run of all cases, and `whole` says that it was one of
+/// all loops, too.
+pub(crate) fn write(case: &str, whole: bool, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let measured = root.join("build/bench");
+    let (table, charts) = if whole {
+        (root.join("docs/performance.md"), root.join("docs/charts"))
+    } else {
+        let dash = if case.is_empty() { "" } else { "-" };
+        (measured.join(format!("speed{dash}{case}.md")), measured.clone())
+    };
+    for directory in [&measured, &charts] {
+        fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    }
+    let failed = |e: std::io::Error| format!("{}: {e}", table.display());
+    let mut text = text(case, rows)?;
+    if whole {
+        let page = fs::read_to_string(&table).map_err(failed)?;
+        text = put_between(&page, &text).ok_or("docs/performance.md has no place for the table")?;
+    }
+    fs::write(&table, text).map_err(failed)?;
+    let mut written = vec![table];
     for wanted in CHARTS {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.case == wanted.case && row.at.is_some()).collect();
         if rows.is_empty() {
             continue;
         }
-        let path = directory.join(format!("{}.svg", wanted.case));
+        let path = charts.join(format!("{}.svg", wanted.case));
         chart::draw(&path, wanted.title, wanted.across, wanted.up, &rows)?;
         written.push(path);
     }
     Ok(written)
 }
 
-/// Ready for the README.
+/// The page with another table.
+fn put_between(page: &str, table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+}
+
 fn text(case: &str, rows: &[Row]) -> Result<String, String> {
     let command = if case.is_empty() { "make bench".to_owned() } else { format!("make bench CASE={case}") };
     let paragraph = format!(
