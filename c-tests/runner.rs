@@ -43,6 +43,8 @@ mod coverage;
 mod differential;
 #[path = "bench/driver/figure.rs"]
 mod figure;
+#[path = "runner/fresh.rs"]
+mod fresh;
 #[path = "runner/kernel.rs"]
 mod kernel;
 #[path = "runner/layout.rs"]
@@ -71,6 +73,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Arguments::from_args();
+    let fresh = if args.list { Ok(()) } else { fresh::check() };
+    if let Err(line) = fresh {
+        eprintln!("{line}");
+        return ExitCode::FAILURE;
+    }
     let mut trials = behaviour::trials();
     trials.extend(layout::trials());
     trials.extend(differential::trials());
@@ -81,6 +88,7 @@ fn main() -> ExitCode {
     trials.extend(man::trials());
     trials.extend(original::trials());
     trials.extend(coverage::trials());
+    trials.extend(fresh::trials());
     trials.extend(moving::trials(&trials));
     libtest_mimic::run(&args, trials).exit_code()
 }
