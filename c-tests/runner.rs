@@ -14,6 +14,7 @@
 //! | `servers/` | `soak::mixed_load`, only on demand | the same servers after twenty minutes |
 //! | `servers/` | `browser::page_with_pictures` on each backend, only on demand | one of them serves Chromium |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
+//! | `../README.md`, `../docs/` | each question of `runner/docs.rs` | the pages for readers |
 //! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
 //! More trials look at the tests themselves: `original::defects` runs the regression tests of defects
@@ -41,6 +42,8 @@ mod counts;
 mod coverage;
 #[path = "runner/differential.rs"]
 mod differential;
+#[path = "runner/docs.rs"]
+mod docs;
 #[path = "bench/driver/figure.rs"]
 mod figure;
 #[path = "runner/fresh.rs"]
@@ -90,5 +93,6 @@ fn main() -> ExitCode {
     trials.extend(coverage::trials());
     trials.extend(fresh::trials());
     trials.extend(moving::trials(&trials));
+    trials.extend(docs::trials(&trials));
     libtest_mimic::run(&args, trials).exit_code()
 }
