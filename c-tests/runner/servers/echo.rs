@@ -1,6 +1,6 @@
 //! `servers/echo.c`, which needs no library but ours, and the server that stands in libowfat_io(3).
 
-use super::process::{PATIENCE, Server, in_parallel};
+use super::process::{PATIENCE, Server, asleep, in_parallel, limited, wait_until};
 use super::{OnBackend, Verdict, stage};
 use crate::man::page;
 use crate::place;
@@ -16,6 +16,7 @@ pub(super) const TRIALS: &[OnBackend] = &[
     ("echo::many_clients", many_clients),
     ("echo::many_clients_taking_turns", many_clients_taking_turns),
     ("echo::of_the_manual", of_the_manual),
+    ("echo::of_the_manual_sleeps_while_no_descriptor_is_left", of_the_manual_at_its_limit),
 ];
 
 pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {
@@ -37,19 +38,34 @@ fn many_clients_taking_turns(backend: &str) -> Verdict {
 }
 
 fn of_the_manual(backend: &str) -> Verdict {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let program = BUILT.get_or_init(build_the_manuals).as_ref().map_err(Clone::clone)?;
-    let server = Server::start(&mut Command::new(program), backend)?;
+    let server = Server::start(&mut the_manuals()?, backend)?;
     in_parallel(8, |_| converse(server.address, 100))?;
     pour(server.address, 4 << 20)
 }
 
-/// The one example of libowfat_io(3), built as its SYNOPSIS says.
+/// More clients than descriptors: those who wait are served when others have gone.
+fn of_the_manual_at_its_limit(backend: &str) -> Verdict {
+    const DESCRIPTORS: usize = 16;
+    let server = Server::start(&mut limited(&the_manuals()?, DESCRIPTORS), backend)?;
+    let connect = |_| TcpStream::connect_timeout(&server.address, PATIENCE);
+    let clients = (0..2 * DESCRIPTORS).map(connect).collect::<Result<Vec<_>, _>>()?;
+    wait_until("all descriptors are in use", || Ok(server.open_descriptors()? >= DESCRIPTORS))?;
+    wait_until("the server sleeps", || asleep(server.pid()))?;
+    drop(clients);
+    converse(server.address, 3)
+}
+
+fn the_manuals() -> Result<Command, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT.get_or_init(build_the_manuals).as_ref().map(Command::new).map_err(Clone::clone)
+}
+
+/// The first example of libowfat_io(3), built as its SYNOPSIS says.
 fn build_the_manuals() -> Result<PathBuf, String> {
     let page = page::all()?.into_iter().find(|page| page.file() == "libowfat_io.3").ok_or("no such page")?;
     let program = place::output().join("echo-of-the-manual");
     let source = program.with_extension("c");
-    fs::write(&source, page.examples().concat()).map_err(|e| e.to_string())?;
+    fs::write(&source, page.examples().first().ok_or("no example")?).map_err(|e| e.to_string())?;
     stage::compile(
         &[&source],
         &stage::pkg_config(stage::prefix()?, &["--cflags", "--libs"])?,
