@@ -99,7 +99,7 @@ T_HELPER int l_wakeups(void) {
   return n;
 }
 
-/* 300 ms hold 6 sleeps of 50 ms; the contract grants 2 empty wake-ups. */
+/* 300 ms hold 6 sleeps of 50 ms; 2 empty wake-ups are allowed. */
 T_HELPER void l_check_asleep(void) {
   int64 cpu = l_cpu_ms();
   CHECK(l_wakeups() <= 9);

@@ -2,7 +2,7 @@
 //!
 //! | directory | a trial | proves |
 //! |---|---|---|
-//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel | the contract, function by function |
+//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel | what the functions promise, one by one |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32, and as 0.34 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
@@ -18,7 +18,7 @@
 //! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
 //! More trials look at the tests themselves: `original::defects` runs the regression tests of defects
-//! against Debian's libowfat, where they must fail, and against 0.34; `coverage` holds the test names against the contract.
+//! against Debian's libowfat, where they must fail, and against 0.34.
 //!
 //! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
 //! options, default `cc`), `VALGRIND` or `EMULATOR` (a command put before every program of `behaviour/`),
@@ -38,8 +38,6 @@ mod compile;
 mod count;
 #[path = "runner/counts.rs"]
 mod counts;
-#[path = "runner/coverage.rs"]
-mod coverage;
 #[path = "runner/differential.rs"]
 mod differential;
 #[path = "runner/docs.rs"]
@@ -90,7 +88,6 @@ fn main() -> ExitCode {
     trials.extend(counts::trials());
     trials.extend(man::trials());
     trials.extend(original::trials());
-    trials.extend(coverage::trials());
     trials.extend(fresh::trials());
     trials.extend(moving::trials(&trials));
     trials.extend(docs::trials(&trials));

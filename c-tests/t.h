@@ -1,6 +1,6 @@
 /* The frame of the C tests: cases, checks, and descriptors to test with.
  *
- *   TEST(D12_reused_number_is_a_new_descriptor) { ... CHECK_INT(io_canread(), -1); ... }
+ *   TEST(reused_number_is_a_new_descriptor) { ... CHECK_INT(io_canread(), -1); ... }
  *
  * There is no main to write: the one below lists the cases (--list) or runs the one that is named. A case
  * has its process to itself, so it may leave descriptors, handlers and threads behind. Exit status 0 is

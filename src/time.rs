@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn d25_d24_timeouts_round_up_and_never_wrap() {
+    fn timeouts_round_up_and_never_wrap() {
         assert_eq!(timeout_ms(None), -1);
         assert_eq!(timeout_ms(Some(Duration::ZERO)), 0);
         assert_eq!(timeout_ms(Some(Duration::from_nanos(1))), 1);

@@ -2,7 +2,7 @@
  * and room used up by others, interest that goes to and fro. */
 #include "many.h"
 
-TEST(RULE6_plain_close_of_a_number_whose_event_is_pending) {
+TEST(plain_close_of_a_number_with_a_pending_event_is_noticed) {
   int64 d[2], fresh[2];
   int copy, kept;
   l_idle();
@@ -23,7 +23,7 @@ TEST(RULE6_plain_close_of_a_number_whose_event_is_pending) {
   }
 }
 
-TEST(RULE6_file_replaced_under_a_wanted_number) {
+TEST(a_file_that_replaces_another_under_a_wanted_number_is_noticed) {
   int64 d[2], other[2];
   int event;
   l_idle();
@@ -48,7 +48,7 @@ TEST(RULE6_file_replaced_under_a_wanted_number) {
 }
 
 /* It is always ready, so what the program wanted of the old one would be reported for ever. */
-TEST(RULE6_S3_2_S3_11_regular_file_under_a_wanted_number) {
+TEST(a_regular_file_that_replaces_a_wanted_descriptor_is_not_reported) {
   int64 d[2], file;
   io_batch b;
   int queued;
@@ -74,7 +74,7 @@ TEST(RULE6_S3_2_S3_11_regular_file_under_a_wanted_number) {
   iob_reset(&b);
 }
 
-TEST(RULE6_hint_of_a_number_that_was_closed_and_reused) {
+TEST(the_hint_of_a_closed_number_does_not_reach_its_next_owner) {
   int64 d[2], fresh[2];
   int wanted;
   l_idle();
@@ -94,7 +94,7 @@ TEST(RULE6_hint_of_a_number_that_was_closed_and_reused) {
   }
 }
 
-TEST(RULE2_a_connection_that_is_set_up_twice_in_its_first_turn_is_reported_on) {
+TEST(a_connection_registered_twice_in_its_first_turn_is_reported) {
   int64 d[2], idle[2];
   l_idle();
   t_tcp_pair(d);
@@ -112,7 +112,7 @@ TEST(RULE2_a_connection_that_is_set_up_twice_in_its_first_turn_is_reported_on) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(RULE2_file_under_two_numbers_is_reported_under_both) {
+TEST(a_file_under_two_numbers_is_reported_under_both) {
   int64 d[2], copy, first, second;
   char c;
   l_pipe(d, 1);
@@ -132,7 +132,7 @@ TEST(RULE2_file_under_two_numbers_is_reported_under_both) {
   l_check_asleep();
 }
 
-TEST(RULE1_data_taken_between_two_waits_is_no_event) {
+TEST(data_taken_between_two_waits_is_not_reported) {
   int64 d[3][2], i, round;
   char c;
   t_pipe(d[0]);
@@ -161,7 +161,7 @@ TEST(RULE1_data_taken_between_two_waits_is_no_event) {
   }
 }
 
-TEST(RULE1_RULE2_room_used_up_between_two_waits_is_no_event) {
+TEST(room_used_up_between_two_waits_is_not_reported) {
   static char buf[65536];
   int64 d[2], round;
   t_unix_pair(d);
@@ -180,7 +180,7 @@ TEST(RULE1_RULE2_room_used_up_between_two_waits_is_no_event) {
   l_expect_write_only(d[0]);
 }
 
-TEST(RULE2_S3_4_wait_without_time_finds_whatever_is_ready) {
+TEST(a_wait_of_no_time_finds_everything_that_is_ready) {
   int64 d[3][2], e, fresh[2], round;
   char c;
   t_pipe(d[0]);
@@ -229,7 +229,7 @@ static void toggle(int64 d, int64 times) {
   }
 }
 
-TEST(M1_RULE4_interest_that_goes_to_and_fro_between_two_waits) {
+TEST(interest_stated_and_withdrawn_between_two_waits_counts_as_it_is_last) {
   int64 d[3][2], i, round, before, times = t_under_valgrind() ? 5000 : 200000;
   char c;
   for (i = 0; i < 3; i++) {
@@ -257,7 +257,7 @@ TEST(M1_RULE4_interest_that_goes_to_and_fro_between_two_waits) {
 }
 
 /* A number that lives and dies hundreds of times without a wait in between, as different kinds of file. */
-TEST(RULE6_one_number_used_by_hundreds_between_two_waits) {
+TEST(a_number_used_by_hundreds_between_two_waits_is_reported_for_the_last) {
   int64 d[2], number = -1, i;
   l_idle();
   io_waituntil2(1);

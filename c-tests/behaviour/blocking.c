@@ -49,7 +49,7 @@ static int64 drain(int64 d, int64 piece) {
   return sum;
 }
 
-TEST(D9_RULE11_S3_6_blocking_pipe_takes_what_fits) {
+TEST(a_blocking_pipe_takes_what_fits) {
   int64 d[2], n;
   t_pipe(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -67,7 +67,7 @@ TEST(D9_RULE11_S3_6_blocking_pipe_takes_what_fits) {
   CHECK_INT(fcntl((int)d[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
-TEST(RULE11_S3_6_blocking_pipe_with_a_little_room) {
+TEST(a_blocking_pipe_with_a_little_room_takes_what_fits) {
   int64 d[2];
   t_pipe(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -79,7 +79,7 @@ TEST(RULE11_S3_6_blocking_pipe_with_a_little_room) {
   CHECK_INT(io_trywrite(d[1], buf, 1), -1);
 }
 
-TEST(RULE11_S3_6_blocking_sockets_take_what_fits) {
+TEST(blocking_sockets_take_what_fits) {
   int64 d[2];
   int tcp;
   for (tcp = 0; tcp < 2; tcp++) {
@@ -94,7 +94,7 @@ TEST(RULE11_S3_6_blocking_sockets_take_what_fits) {
   }
 }
 
-TEST(RULE11_S3_6_timer_and_sigalrm_are_left_alone) {
+TEST(timers_and_sigalrm_of_the_program_are_left_alone) {
   int64 d[2];
   int kind;
   set_up_timer();
@@ -109,7 +109,7 @@ TEST(RULE11_S3_6_timer_and_sigalrm_are_left_alone) {
   }
 }
 
-TEST(S3_6_blocking_pipe_end_of_file_and_error) {
+TEST(a_blocking_pipe_tells_its_end_and_a_closed_reader) {
   int64 d[2];
   t_pipe(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -126,7 +126,7 @@ TEST(S3_6_blocking_pipe_end_of_file_and_error) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(RULE11_S3_6_blocking_terminal) {
+TEST(a_blocking_terminal_is_served_without_blocking) {
   struct termios raw;
   int64 n, seen, terminal, master = posix_openpt(O_RDWR | O_NOCTTY);
   CHECK(master >= 0);
@@ -151,7 +151,7 @@ TEST(RULE11_S3_6_blocking_terminal) {
   CHECK(fill(terminal, 100) > 0);
 }
 
-TEST(RULE11_S3_6_blocking_eventfd) {
+TEST(a_blocking_eventfd_is_served_without_blocking) {
   uint64 most = 0xfffffffffffffffeULL, one = 1;
   int64 d = eventfd(0, 0);
   if (d == -1 && t_refused(SYS_eventfd2)) SKIP("this system refuses eventfds");
@@ -167,7 +167,7 @@ TEST(RULE11_S3_6_blocking_eventfd) {
 }
 
 /* Files never wait, but what is queued as one need not be one. */
-TEST(RULE11_S3_6_S3_11_blocking_pipe_that_is_queued_as_a_file) {
+TEST(a_blocking_pipe_queued_as_a_file_does_not_block) {
   int64 d[2];
   io_batch b;
   memset(&b, 0, sizeof b);
@@ -182,7 +182,7 @@ TEST(RULE11_S3_6_S3_11_blocking_pipe_that_is_queued_as_a_file) {
   iob_reset(&b);
 }
 
-TEST(RULE11_S3_6_blocking_and_wanted_takes_part_in_the_loop) {
+TEST(a_blocking_descriptor_takes_part_in_the_loop) {
   int64 d[2];
   t_unix_pair(d);
   l_read_event(d[0]);

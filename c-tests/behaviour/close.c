@@ -23,7 +23,7 @@ static void reuse(int64 number, int64 d[2]) {
   CHECK_INT(fcntl((int)d[0], F_SETFL, O_NONBLOCK), 0);
 }
 
-TEST(S3_8_cookie_belongs_to_the_registration) {
+TEST(a_cookie_belongs_to_the_registration) {
   int64 d[2];
   t_pipe(d);
   io_setcookie(d[0], d);
@@ -38,7 +38,7 @@ TEST(S3_8_cookie_belongs_to_the_registration) {
   CHECK(io_getcookie(d[0]) == NULL);
 }
 
-TEST(S3_1_S3_8_strange_numbers) {
+TEST(io_close_refuses_impossible_numbers) {
   unsigned i;
   l_idle();
   for (i = 0; i < sizeof strange / sizeof *strange; i++) {
@@ -51,7 +51,7 @@ TEST(S3_1_S3_8_strange_numbers) {
   CHECK(is_open(0)); /* 2^32 did not reach descriptor 0 */
 }
 
-TEST(Q17_T31_S3_8_unregistered_is_closed) {
+TEST(io_close_closes_a_number_that_was_never_registered) {
   int64 d[2], dir;
   t_pipe(d);
   io_close(d[0]);
@@ -65,7 +65,7 @@ TEST(Q17_T31_S3_8_unregistered_is_closed) {
   CHECK(!is_open(dir));
 }
 
-TEST(M10_T8_RULE6_S3_8_close_is_final) {
+TEST(after_io_close_nothing_is_left_of_a_number) {
   int64 d[2], other = l_idle();
   l_pipe(d, 1);
   io_setcookie(d[0], d);
@@ -82,7 +82,7 @@ TEST(M10_T8_RULE6_S3_8_close_is_final) {
   CHECK(is_open(other));
 }
 
-TEST(M10_T9_RULE6_reused_number_hears_nothing_of_the_old_descriptor) {
+TEST(a_reused_number_hears_nothing_of_the_old_descriptor) {
   int64 d[2], fresh[2], other[2];
   int wanted;
   l_idle();
@@ -136,12 +136,12 @@ static void close_one_of_three(int which) {
   }
 }
 
-TEST(D26_M10_RULE6_pending_descriptor_is_closed_at_any_place_of_the_queue) {
+TEST(a_descriptor_with_a_pending_event_is_closed_wherever_it_is_queued) {
   int which;
   for (which = 0; which < 3; which++) close_one_of_three(which);
 }
 
-TEST(D2_M10_close_with_an_event_being_handled_frees_the_descriptor) {
+TEST(io_close_while_an_event_is_handled_frees_the_descriptor) {
   int64 d[2];
   char buf[4];
   int i, before;
@@ -160,7 +160,7 @@ TEST(D2_M10_close_with_an_event_being_handled_frees_the_descriptor) {
   CHECK_INT(open_descriptors(), before);
 }
 
-TEST(D2_M10_close_with_the_hint_pending_frees_the_descriptor) {
+TEST(io_close_while_the_hint_is_pending_frees_the_descriptor) {
   int64 d[2];
   int i, before;
   l_idle();
@@ -178,7 +178,7 @@ TEST(D2_M10_close_with_the_hint_pending_frees_the_descriptor) {
   CHECK_INT(open_descriptors(), before);
 }
 
-TEST(D12_Q16_T19_RULE6_reuse_after_plain_close_is_noticed) {
+TEST(a_number_closed_by_plain_close_and_reused_starts_clean) {
   int64 d[2], fresh[2];
   l_idle();
   l_pipe(d, 1);
@@ -197,7 +197,7 @@ TEST(D12_Q16_T19_RULE6_reuse_after_plain_close_is_noticed) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
 }
 
-TEST(D12_mode_of_a_reused_number_is_read_again) {
+TEST(the_mode_of_a_reused_number_is_read_again) {
   int64 d[2], fresh[2];
   char c;
   l_pipe(d, 1); /* non-blocking */
@@ -210,7 +210,7 @@ TEST(D12_mode_of_a_reused_number_is_read_again) {
   CHECK_INT(io_tryread(fresh[0], &c, 1), -1);
 }
 
-TEST(D12_RULE6_duplicate_keeps_no_ghost_alive) {
+TEST(a_duplicate_keeps_no_events_of_a_closed_descriptor_alive) {
   int64 d[2], fresh[2];
   int copy;
   l_idle();
@@ -228,7 +228,7 @@ TEST(D12_RULE6_duplicate_keeps_no_ghost_alive) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
 }
 
-TEST(RULE6_M10_duplicate_does_not_outlive_io_close) {
+TEST(events_end_with_io_close_although_a_duplicate_lives) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);
@@ -239,7 +239,7 @@ TEST(RULE6_M10_duplicate_does_not_outlive_io_close) {
   l_check_asleep();
 }
 
-TEST(T19_RULE3_wanted_number_closed_by_plain_close_does_not_spin) {
+TEST(a_wanted_number_closed_by_plain_close_does_not_spin) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);
@@ -248,7 +248,7 @@ TEST(T19_RULE3_wanted_number_closed_by_plain_close_does_not_spin) {
   l_check_asleep();
 }
 
-TEST(T19_plain_close_of_a_registered_number_is_survived) {
+TEST(plain_close_of_a_registered_number_does_no_harm) {
   int64 d[2], other[2];
   l_pipe(d, 1);
   l_pipe(other, 1);
@@ -262,7 +262,7 @@ TEST(T19_plain_close_of_a_registered_number_is_survived) {
   CHECK_INT(l_next_read(L_PATIENCE), other[0]);
 }
 
-TEST(S3_8_shutdown_forgets_and_starts_anew) {
+TEST(after_io_finishandshutdown_the_loop_starts_anew) {
   int64 d[2], e[2];
   l_pipe(d, 1);
   io_setcookie(d[0], d);
@@ -290,7 +290,7 @@ static int at_end(int64 peer) {
 }
 
 /* A backend that has the kernel hold on to the open file must let go of it first. */
-TEST(RULE6_S3_8_the_peer_sees_the_end_when_io_close_returns) {
+TEST(the_peer_sees_the_end_when_io_close_returns) {
   int64 d[2], next;
   char c;
   int wanted, had_event;
@@ -315,7 +315,7 @@ TEST(RULE6_S3_8_the_peer_sees_the_end_when_io_close_returns) {
 }
 
 /* Until then, a backend whose requests follow the open file cannot know. */
-TEST(RULE6_a_file_closed_behind_our_back_is_let_go_by_the_next_io_fd) {
+TEST(io_fd_lets_go_of_a_file_that_was_closed_by_plain_close) {
   int64 d[2], fresh[2];
   t_unix_pair(d);
   l_read_event(d[0]);
@@ -327,7 +327,7 @@ TEST(RULE6_a_file_closed_behind_our_back_is_let_go_by_the_next_io_fd) {
 }
 
 /* A child that never waits keeps what it inherited of the parent's backend. */
-TEST(RULE9_T30_shutdown_lets_go_of_files_while_a_child_lives) {
+TEST(io_finishandshutdown_lets_go_of_files_while_a_child_lives) {
   int64 d[2], e[2];
   int status;
   char c;
@@ -353,7 +353,7 @@ TEST(RULE9_T30_shutdown_lets_go_of_files_while_a_child_lives) {
   CHECK_INT(status, 0);
 }
 
-TEST(S3_8_shutdown_closes_what_the_library_opened) {
+TEST(io_finishandshutdown_closes_what_the_library_opened) {
   int64 d[2];
   int i, before;
   t_pipe(d);
@@ -366,7 +366,7 @@ TEST(S3_8_shutdown_closes_what_the_library_opened) {
   }
 }
 
-TEST(T30_S3_8_shutdown_twice_and_first_and_before_close) {
+TEST(io_finishandshutdown_may_come_first_twice_and_before_io_close) {
   int64 d[2];
   io_finishandshutdown();
   io_finishandshutdown();

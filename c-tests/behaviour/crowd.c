@@ -28,7 +28,7 @@ static int take_all(void) {
   return n;
 }
 
-TEST(M11_RULE5_700_ready_at_once_come_once_each_and_again) {
+TEST(of_700_ready_at_once_each_is_reported_once_a_wait) {
   int i, round, found, waits;
   m_descriptors();
   crowd(0);
@@ -44,7 +44,7 @@ TEST(M11_RULE5_700_ready_at_once_come_once_each_and_again) {
   l_check_asleep();
 }
 
-TEST(M11_RULE5_newcomer_is_heard_among_700_that_are_always_ready) {
+TEST(a_new_descriptor_is_reported_among_700_that_are_always_ready) {
   int64 next, p[2];
   int waits, heard = 0, i;
   m_descriptors();
@@ -64,7 +64,7 @@ TEST(M11_RULE5_newcomer_is_heard_among_700_that_are_always_ready) {
 }
 
 /* Each event closes somebody who has one too, and opens another in its place who has none. */
-TEST(RULE6_M10_every_event_closes_another_descriptor_with_an_event) {
+TEST(a_descriptor_closed_by_the_handler_of_another_is_not_reported) {
   static char quiet[MOST];
   int64 next;
   int i, events = 0;
@@ -96,7 +96,7 @@ TEST(RULE6_M10_every_event_closes_another_descriptor_with_an_event) {
 }
 
 /* More are always ready than a wait takes at first, and one event is taken a turn. */
-TEST(RULE5_one_event_a_turn_reaches_everyone) {
+TEST(one_event_taken_a_turn_reaches_everyone) {
   int i;
   m_descriptors();
   crowd(1);
@@ -111,7 +111,7 @@ TEST(RULE5_one_event_a_turn_reaches_everyone) {
 }
 
 /* Files that live on, ready, under numbers that nobody registered, while theirs belong to others by now. */
-TEST(RULE6_RULE3_700_ghosts_hide_nobody_and_do_not_spin) {
+TEST(events_of_700_closed_files_that_live_on_hide_nobody_and_do_not_spin) {
   int i, copy;
   m_descriptors();
   l_idle();
@@ -133,7 +133,7 @@ TEST(RULE6_RULE3_700_ghosts_hide_nobody_and_do_not_spin) {
   l_check_asleep();
 }
 
-TEST(RULE2_RULE3_300_peers_that_close_while_unwanted) {
+TEST(hang_ups_of_300_unwanted_peers_do_not_spin_and_are_reported_when_wanted) {
   enum { PEERS = 300 };
   int64 pair[PEERS][2], next;
   int i, found, waits = 0;
@@ -153,7 +153,7 @@ TEST(RULE2_RULE3_300_peers_that_close_while_unwanted) {
   l_until(pair[PEERS - 1][0], POLLRDHUP);
   while (io_waituntil2(20) != 0) {
     CHECK_INT(io_canread(), -1);
-    CHECK(waits++ < 2 * PEERS); /* the contract grants each peer two empty wake-ups */
+    CHECK(waits++ < 2 * PEERS); /* two empty wake-ups a peer are allowed */
   }
   l_check_asleep();
   for (i = 0; i < PEERS; i++) io_wantread(pair[i][0]);

@@ -25,13 +25,13 @@ static int sweep(int64 expected[], int n) {
   return found;
 }
 
-TEST(S3_7_timedout_says_whether_it_passed) {
+TEST(io_timedout_says_whether_the_deadline_has_passed) {
   CHECK_INT(io_timedout(with_deadline(0, -100)), 1);
   CHECK_INT(io_timedout(with_deadline(0, 100000)), 0);
   CHECK_INT(io_timedout(l_idle()), 0);
 }
 
-TEST(S3_1_S3_7_strange_numbers) {
+TEST(deadlines_of_impossible_numbers_are_ignored) {
   unsigned i;
   l_idle();
   for (i = 0; i < sizeof strange / sizeof *strange; i++) {
@@ -41,14 +41,14 @@ TEST(S3_1_S3_7_strange_numbers) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(S3_7_closed_descriptor_has_no_deadline) {
+TEST(a_closed_descriptor_has_no_deadline) {
   int64 d = with_deadline(1, -1000);
   io_close(d);
   CHECK_INT(io_timedout(d), 0);
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(T7_S3_7_zero_label_is_none) {
+TEST(a_deadline_of_zero_seconds_is_none) {
   int64 d = with_deadline(1, -1000), start;
   tai6464 odd = {{0}, 5, 5};
   io_timeout(d, l_never());
@@ -62,7 +62,7 @@ TEST(T7_S3_7_zero_label_is_none) {
   CHECK(t_now_ms() - start >= 99);
 }
 
-TEST(S3_7_last_deadline_counts) {
+TEST(the_last_deadline_counts) {
   int64 d = with_deadline(1, -1000);
   io_timeout(d, l_in_ms(100000));
   CHECK_INT(io_timedout(d), 0);
@@ -71,7 +71,7 @@ TEST(S3_7_last_deadline_counts) {
   CHECK_INT(io_timeouted(), d);
 }
 
-TEST(RULE7_S3_7_sweep_names_each_once_and_ends) {
+TEST(a_sweep_names_each_expired_descriptor_once_and_ends) {
   int64 expired[4], i;
   for (i = 0; i < 4; i++) expired[i] = with_deadline(1, -1000 + i * 10);
   with_deadline(1, 100000);
@@ -81,7 +81,7 @@ TEST(RULE7_S3_7_sweep_names_each_once_and_ends) {
   CHECK_INT(sweep(expired, 4), 3);
 }
 
-TEST(D8_highest_number_expired) {
+TEST(a_sweep_ends_when_the_highest_number_has_expired) {
   int64 d;
   l_idle();
   d = with_deadline(1, -1000);
@@ -89,7 +89,7 @@ TEST(D8_highest_number_expired) {
   CHECK_INT(sweep(&d, 1), 1);
 }
 
-TEST(S3_7_sweep_that_closes_what_it_finds) {
+TEST(a_sweep_may_close_what_it_finds) {
   int64 d, i;
   int n = 0;
   for (i = 0; i < 20; i++) with_deadline(i & 1, -1000);
@@ -101,7 +101,7 @@ TEST(S3_7_sweep_that_closes_what_it_finds) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(S3_7_rearmed_or_closed_during_the_sweep_is_not_named) {
+TEST(what_gets_a_new_deadline_or_is_closed_during_a_sweep_is_not_named) {
   int64 a = with_deadline(1, -1000), b = with_deadline(1, -900), c = with_deadline(1, -800);
   int64 first = io_timeouted();
   CHECK(first == a || first == b || first == c);
@@ -111,7 +111,7 @@ TEST(S3_7_rearmed_or_closed_during_the_sweep_is_not_named) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(T6_S3_7_tarpit_is_named_although_nothing_is_wanted) {
+TEST(io_timeouted_names_a_descriptor_of_which_nothing_is_wanted) {
   int64 d = with_deadline(0, -1000);
   CHECK_INT(io_timeouted(), d);
   CHECK_INT(io_timeouted(), -1); /* ends the sweep */
@@ -122,7 +122,7 @@ TEST(T6_S3_7_tarpit_is_named_although_nothing_is_wanted) {
   CHECK_INT(io_timeouted(), d);
 }
 
-TEST(S3_7_undelivered_event_comes_before_its_deadline) {
+TEST(an_event_that_is_not_yet_taken_comes_before_its_deadline) {
   int64 d[2];
   l_pipe(d, 1);
   io_timeout(d[0], l_in_ms(-1000));
@@ -132,7 +132,7 @@ TEST(S3_7_undelivered_event_comes_before_its_deadline) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(K6_RULE7_S3_4_deadline_ends_a_wait) {
+TEST(a_deadline_ends_a_wait) {
   int64 start = t_now_ms(), took, d = with_deadline(1, 150);
   io_waituntil2(L_PATIENCE);
   took = t_now_ms() - start;
@@ -141,7 +141,7 @@ TEST(K6_RULE7_S3_4_deadline_ends_a_wait) {
   CHECK_INT(io_timeouted(), d);
 }
 
-TEST(K6_deadline_ends_waits_of_every_kind) {
+TEST(a_deadline_ends_waits_of_every_kind) {
   int64 start = t_now_ms(), took, d = with_deadline(1, 80);
   io_wait();
   io_timeout(d, l_in_ms(80));
@@ -150,7 +150,7 @@ TEST(K6_deadline_ends_waits_of_every_kind) {
   CHECK(took >= 158 && took < 1500);
 }
 
-TEST(K6_nearest_of_several_deadlines_counts) {
+TEST(the_nearest_of_several_deadlines_ends_the_wait) {
   int64 start, took, far = with_deadline(1, 100000), d;
   with_deadline(1, 50000);
   d = with_deadline(1, 100);
@@ -166,7 +166,7 @@ TEST(K6_nearest_of_several_deadlines_counts) {
   CHECK(took >= 98 && took < 1000);
 }
 
-TEST(RULE7_S3_4_moved_or_removed_deadline_does_not_wake) {
+TEST(a_deadline_that_was_moved_or_removed_does_not_end_a_wait) {
   int64 d = with_deadline(1, 100), e = with_deadline(1, 100), f = with_deadline(1, 100);
   io_timeout(d, l_in_ms(100000));
   io_timeout(e, l_never());
@@ -174,18 +174,18 @@ TEST(RULE7_S3_4_moved_or_removed_deadline_does_not_wake) {
   l_check_asleep();
 }
 
-TEST(RULE3_RULE7_uncollected_deadline_does_not_spin) {
+TEST(a_passed_deadline_that_nobody_asks_for_does_not_spin) {
   with_deadline(1, -1000);
   l_check_asleep();
 }
 
-TEST(D36_RULE3_tarpit_alone_does_not_spin) {
+TEST(a_deadline_with_nothing_wanted_does_not_spin) {
   with_deadline(0, -1000);
   with_deadline(0, 20);
   l_check_asleep();
 }
 
-TEST(D14_S3_6_no_deadline_is_no_timeout) {
+TEST(without_a_deadline_no_call_says_timed_out) {
   int64 d[2];
   char buf[8] = {0};
   t_unix_pair(d);
@@ -198,7 +198,7 @@ TEST(D14_S3_6_no_deadline_is_no_timeout) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_6_S3_7_timeout_variants) {
+TEST(a_passed_deadline_is_minus_two_unless_something_was_transferred) {
   int64 d[2];
   char buf[8] = {0};
   t_unix_pair(d);
@@ -221,7 +221,7 @@ TEST(S3_6_S3_7_timeout_variants) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(K7_RULE7_sweep_costs_by_the_expired_ones) {
+TEST(a_sweep_costs_by_the_expired_deadlines) {
   int64 d, start;
   int i;
   for (d = 1000; d < 100000; d++) {
@@ -233,7 +233,7 @@ TEST(K7_RULE7_sweep_costs_by_the_expired_ones) {
   CHECK(t_now_ms() - start < 40); /* 800 ms if each sweep looks at all of them */
 }
 
-TEST(Q15_S3_4_absolute_labels_follow_the_wall_clock) {
+TEST(deadlines_follow_the_wall_clock) {
   tai6464 t = l_in_ms(60);
   struct timespec now;
   int64 d = l_idle();

@@ -49,7 +49,7 @@ static tai6464 to_and_fro(tai6464 t, int64 i) {
 
 static tai6464 set_and_cleared(tai6464 t, int64 i) { return i % 2 ? l_never() : back(t, i); }
 
-TEST(RULE7_S3_7_a_million_changes_of_one_deadline_take_no_memory) {
+TEST(a_million_changes_of_one_deadline_take_no_memory) {
   tai6464 (*const patterns[])(tai6464, int64) = {back, forward, to_and_fro, set_and_cleared};
   tai6464 start = l_in_ms(1000000);
   int64 changes = t_under_valgrind() ? 20000 : 1000000, i, before;
@@ -73,7 +73,7 @@ TEST(RULE7_S3_7_a_million_changes_of_one_deadline_take_no_memory) {
   l_check_asleep();
 }
 
-TEST(RULE7_S3_7_all_deadlines_expire_at_once) {
+TEST(deadlines_that_pass_at_once_are_all_named_by_one_sweep) {
   int64 n = m_descriptors() - 100, i, first, waits = 0;
   tai6464 label;
   registered(n, 1);
@@ -97,7 +97,7 @@ TEST(RULE7_S3_7_all_deadlines_expire_at_once) {
 }
 
 /* As a server does that gives every client another half minute with each message. */
-TEST(RULE7_RULE3_pushing_thousands_back_every_turn_wakes_nobody) {
+TEST(pushing_thousands_of_deadlines_back_every_turn_wakes_nobody) {
   enum { COUNT = 9900, TURNS = 60 };
   int64 i, turn, idle, early = 0;
   m_descriptors();
@@ -128,7 +128,7 @@ static void shuffle(int64 *list, int64 n) {
   }
 }
 
-TEST(K6_nearest_of_thousands_of_deadlines_ends_the_wait) {
+TEST(the_nearest_of_thousands_of_deadlines_ends_the_wait) {
   enum { COUNT = 5000, ROUNDS = 12 };
   int64 i, begun, took;
   m_descriptors();
@@ -150,7 +150,7 @@ TEST(K6_nearest_of_thousands_of_deadlines_ends_the_wait) {
   }
 }
 
-TEST(RULE7_S3_7_thousands_pass_one_after_the_other_and_none_early) {
+TEST(thousands_of_deadlines_pass_in_order_and_none_early) {
   enum { COUNT = 3000, SPAN = 300 };
   static char passed[MOST];
   static int64 due[MOST];

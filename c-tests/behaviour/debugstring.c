@@ -1,7 +1,7 @@
 /* io_debugstring: for people's eyes, but it must not write past its room. */
 #include "loop.h"
 
-TEST(S3_5_debugstring_describes_a_registered_descriptor) {
+TEST(io_debugstring_describes_a_registered_descriptor) {
   char buf[1000];
   int64 d[2];
   unsigned n;
@@ -25,7 +25,7 @@ static void check_text(int64 d, const char *expected) {
   }
 }
 
-TEST(S3_5_debugstring_is_exact) {
+TEST(io_debugstring_says_exactly_what_is_known) {
   int64 d[2], other[2];
   char text[200], *deadline;
   int ms;
@@ -64,7 +64,7 @@ TEST(S3_5_debugstring_is_exact) {
 }
 
 /* The child has no backend before it waits, and nothing is watched. */
-TEST(S3_5_RULE9_debugstring_in_a_forked_child) {
+TEST(io_debugstring_in_a_child_says_what_the_child_knows) {
   int64 d[2];
   int status;
   pid_t child;
@@ -80,7 +80,7 @@ TEST(S3_5_RULE9_debugstring_in_a_forked_child) {
 }
 
 /* With all that there can be. */
-TEST(S3_5_debugstring_needs_no_more_than_200_bytes) {
+TEST(io_debugstring_needs_no_more_than_200_bytes) {
   char text[200];
   int64 d[2];
   tai6464 long_ago = {{1}, 0, 0};
@@ -99,7 +99,7 @@ TEST(S3_5_debugstring_needs_no_more_than_200_bytes) {
   CHECK(io_debugstring(1000, text, sizeof text) > 0);
 }
 
-TEST(S3_1_S3_5_debugstring_of_an_unknown_descriptor_is_nothing) {
+TEST(io_debugstring_of_an_unknown_descriptor_is_empty) {
   static const int64 strange[] = {-1, INT64_MIN, 1LL << 32, INT64_MAX, 900};
   char buf[1000];
   unsigned i;
@@ -107,7 +107,7 @@ TEST(S3_1_S3_5_debugstring_of_an_unknown_descriptor_is_nothing) {
   for (i = 0; i < sizeof strange / sizeof *strange; i++) CHECK_INT(io_debugstring(strange[i], buf, sizeof buf), 0);
 }
 
-TEST(S3_5_debugstring_keeps_within_its_room) {
+TEST(io_debugstring_keeps_within_its_room) {
   char buf[400];
   int64 d[2];
   unsigned size, i;

@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-TEST(D1_low_numbers_registered_before_the_first_wait) {
+TEST(low_numbers_may_be_registered_before_the_first_wait) {
   int64 d[2];
   t_pipe(d);
   l_put(d[1], "x");
@@ -18,7 +18,7 @@ TEST(D1_low_numbers_registered_before_the_first_wait) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(D3_M5_wait_does_not_sleep_over_the_hint) {
+TEST(a_wait_does_not_sleep_while_the_hint_is_pending) {
   int64 d[2], begun;
   l_idle();
   t_unix_pair(d);
@@ -30,7 +30,7 @@ TEST(D3_M5_wait_does_not_sleep_over_the_hint) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
-TEST(D3_echo_on_one_connection_never_waits_for_nothing) {
+TEST(an_echo_on_one_connection_never_sleeps_while_an_event_is_pending) {
   int64 d[2], begun;
   char c;
   int i;
@@ -55,7 +55,7 @@ TEST(D3_echo_on_one_connection_never_waits_for_nothing) {
   }
 }
 
-TEST(D4_M1_second_wantwrite_loses_nobody) {
+TEST(a_second_io_wantwrite_loses_no_event_of_others) {
   int64 a[2], b[2], first, second;
   l_idle();
   t_unix_pair(a);
@@ -95,12 +95,12 @@ static void toggle_one_of_two(int which) {
   for (i = 0; i < 2; i++) io_close(d[i][0]);
 }
 
-TEST(D5_M1_toggling_one_of_two_loses_nobody) {
+TEST(withdrawing_and_stating_interest_of_one_loses_no_event_of_others) {
   toggle_one_of_two(1);
   toggle_one_of_two(0);
 }
 
-TEST(D6_sending_much_causes_no_false_read_events) {
+TEST(sending_much_causes_no_false_read_events) {
   static char block[20000];
   int64 d[2], got = 0, n;
   io_batch b;
@@ -120,7 +120,7 @@ TEST(D6_sending_much_causes_no_false_read_events) {
   l_check_asleep();
 }
 
-TEST(D7_RULE3_unwanted_hangup_of_a_pipe_does_not_spin) {
+TEST(unwanted_hangup_of_a_pipe_does_not_spin) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);
@@ -132,7 +132,7 @@ TEST(D7_RULE3_unwanted_hangup_of_a_pipe_does_not_spin) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(D7_RULE3_unwanted_error_of_a_pipe_does_not_spin) {
+TEST(unwanted_error_of_a_pipe_does_not_spin) {
   int64 d[2];
   l_idle();
   t_pipe(d);
@@ -146,7 +146,7 @@ TEST(D7_RULE3_unwanted_error_of_a_pipe_does_not_spin) {
   CHECK_INT(l_next_write(L_PATIENCE), d[1]);
 }
 
-TEST(RULE3_unwanted_reset_does_not_spin) {
+TEST(unwanted_reset_does_not_spin) {
   int64 d[2];
   l_idle();
   t_tcp_pair(d);
@@ -162,7 +162,7 @@ TEST(RULE3_unwanted_reset_does_not_spin) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(D21_reading_one_of_two_does_not_lose_the_other) {
+TEST(reading_one_of_two_does_not_lose_the_other) {
   int64 d[2][2];
   char c;
   int i;
@@ -182,7 +182,7 @@ TEST(D21_reading_one_of_two_does_not_lose_the_other) {
   }
 }
 
-TEST(D21_short_sendfile_on_one_of_two_does_not_lose_the_other) {
+TEST(short_sendfile_on_one_of_two_does_not_lose_the_other) {
   int64 d[2][2], file = t_tmpfile(4 << 20), seen;
   int i;
   for (i = 0; i < 2; i++) {
@@ -197,7 +197,7 @@ TEST(D21_short_sendfile_on_one_of_two_does_not_lose_the_other) {
   CHECK_INT(seen, d[0][0]);
 }
 
-TEST(D22_M9_eagain_before_the_hint_was_collected) {
+TEST(a_write_that_finds_no_room_before_the_hint_is_taken_loses_no_event) {
   static char buf[65536];
   int64 d[2];
   t_unix_pair(d);
@@ -212,7 +212,7 @@ TEST(D22_M9_eagain_before_the_hint_was_collected) {
   CHECK_INT(io_trywrite(d[0], "x", 1), 1);
 }
 
-TEST(D23_M4_RULE1_readiness_seen_while_unwanted_is_verified) {
+TEST(readiness_seen_while_unwanted_is_checked_before_it_is_reported) {
   int64 d[2];
   char c;
   l_idle();
@@ -230,7 +230,7 @@ TEST(D23_M4_RULE1_readiness_seen_while_unwanted_is_verified) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(D31_new_connections_cause_no_empty_wakeups) {
+TEST(new_connections_cause_no_empty_wakeups) {
   int i, empty = 0;
   l_idle();
   for (i = 0; i < 20; i++) {
@@ -267,7 +267,7 @@ static int64 lookups(int64 d) {
   return t_now_ms() - begun;
 }
 
-TEST(D32_lookup_cost_does_not_grow_with_the_number) {
+TEST(lookup_cost_does_not_grow_with_the_number) {
   int64 low = lookups(10), high = lookups(100000);
   CHECK(high <= 4 * low + 20); /* 223 ms against 2 in 0.32 */
 }

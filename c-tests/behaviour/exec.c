@@ -99,7 +99,7 @@ static void start_again(const char *name) {
   l_check_asleep();
 }
 
-TEST(RULE9_S3_13_started_programs_get_only_what_the_program_opened) {
+TEST(started_programs_get_only_what_the_program_opened) {
   uint64 before, allowed;
   int64 none;
   if (announced(&allowed, &none)) {
@@ -111,7 +111,7 @@ TEST(RULE9_S3_13_started_programs_get_only_what_the_program_opened) {
   before |= 1ULL << d[0] | 1ULL << d[1] | 1ULL << e[0] | 1ULL << e[1];
   CHECK(open_numbers() != before); /* what the library has opened is what must not be seen */
   announce(before, 0);
-  start_again("RULE9_S3_13_started_programs_get_only_what_the_program_opened");
+  start_again("started_programs_get_only_what_the_program_opened");
 }
 
 /* Knows nothing of the first life, listens to the same pipe, and closes it. */
@@ -131,7 +131,7 @@ static void use_inherited_pipe(void) {
   l_expect_read_only(e[0]);
 }
 
-TEST(RULE9_S3_13_started_programs_use_the_library_afresh_on_what_they_inherit) {
+TEST(started_programs_use_the_library_afresh_on_what_they_inherit) {
   uint64 first;
   if (announced(&first, &d[1])) {
     d[0] = (int64)first;
@@ -141,12 +141,12 @@ TEST(RULE9_S3_13_started_programs_use_the_library_afresh_on_what_they_inherit) {
   open_everything();
   io_setcookie(d[0], d);
   announce((uint64)d[0], d[1]);
-  start_again("RULE9_S3_13_started_programs_use_the_library_afresh_on_what_they_inherit");
+  start_again("started_programs_use_the_library_afresh_on_what_they_inherit");
 }
 
 /* As a server does that replaces itself without losing a client. */
-TEST(RULE9_S3_13_program_that_executes_itself_keeps_its_listener) {
-  char *again[] = {(char *)own_path(), "RULE9_S3_13_program_that_executes_itself_keeps_its_listener", NULL};
+TEST(a_program_that_executes_itself_keeps_its_listener) {
+  char *again[] = {(char *)own_path(), "a_program_that_executes_itself_keeps_its_listener", NULL};
   struct sockaddr_in address;
   uint64 allowed;
   int64 listener, client;

@@ -85,11 +85,11 @@ static void passes_over(int type) {
   CHECK_INT(fcntl((int)got, F_GETFD), 0);  /* not close-on-exec */
 }
 
-TEST(S3_9_passfd_over_a_stream) { passes_over(SOCK_STREAM); }
-TEST(S3_9_passfd_over_datagrams) { passes_over(SOCK_DGRAM); }
-TEST(S3_9_passfd_over_packets) { passes_over(SOCK_SEQPACKET); }
+TEST(io_passfd_passes_descriptors_over_a_stream) { passes_over(SOCK_STREAM); }
+TEST(io_passfd_passes_descriptors_over_datagrams) { passes_over(SOCK_DGRAM); }
+TEST(io_passfd_passes_descriptors_over_packets) { passes_over(SOCK_SEQPACKET); }
 
-TEST(S3_9_the_mode_goes_with_the_descriptor) {
+TEST(the_mode_goes_with_a_passed_descriptor) {
   int64 u[2], p[2], got;
   t_unix_pair(u);
   t_pipe(p);
@@ -104,7 +104,7 @@ TEST(S3_9_the_mode_goes_with_the_descriptor) {
   CHECK_INT(fcntl((int)got, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 }
 
-TEST(S3_9_the_received_descriptor_is_not_registered) {
+TEST(a_received_descriptor_is_not_registered) {
   int64 u[2], got;
   int cookie;
   t_unix_pair(u);
@@ -116,7 +116,7 @@ TEST(S3_9_the_received_descriptor_is_not_registered) {
 }
 
 /* The format that processes linked with libowfat expect: one byte 'x', one descriptor. */
-TEST(T32_passfd_sends_one_byte) {
+TEST(io_passfd_sends_one_byte) {
   int64 u[2];
   char got[8];
   t_unix_pair(u);
@@ -127,7 +127,7 @@ TEST(T32_passfd_sends_one_byte) {
   CHECK_INT(recv((int)u[1], got, sizeof got, 0), 4);
 }
 
-TEST(T32_receivefd_takes_one_byte_of_whatever_value) {
+TEST(io_receivefd_takes_one_byte_of_whatever_value) {
   int64 u[2];
   char got[8];
   t_unix_pair(u);
@@ -138,7 +138,7 @@ TEST(T32_receivefd_takes_one_byte_of_whatever_value) {
   CHECK(memcmp(got, "rest", 4) == 0);
 }
 
-TEST(T32_a_child_passes_descriptors_between_raw_lengths) {
+TEST(descriptors_may_be_passed_between_lengths_written_raw) {
   int64 u[2], got, file = t_tmpfile(100);
   uint32_t length = 0;
   int status;
@@ -171,7 +171,7 @@ TEST(T32_a_child_passes_descriptors_between_raw_lengths) {
   CHECK_ERRNO(EPROTO);
 }
 
-TEST(D17_of_several_descriptors_the_first_is_returned_and_the_others_are_closed) {
+TEST(of_several_descriptors_the_first_is_returned_and_the_others_are_closed) {
   static const int counts[] = {2, 3, 60, 61, 253};
   int64 u[2], p[2];
   size_t i;
@@ -189,7 +189,7 @@ TEST(D17_of_several_descriptors_the_first_is_returned_and_the_others_are_closed)
   }
 }
 
-TEST(D17_what_else_comes_with_the_message_is_passed_over) {
+TEST(what_else_comes_with_a_descriptor_is_skipped_and_closed) {
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
 #endif
@@ -219,7 +219,7 @@ TEST(D17_what_else_comes_with_the_message_is_passed_over) {
   }
 }
 
-TEST(S3_9_a_byte_alone_is_EPROTO_and_taken) {
+TEST(a_byte_without_a_descriptor_is_EPROTO_and_taken) {
   int64 u[2];
   char got[4];
   t_unix_pair(u);
@@ -231,7 +231,7 @@ TEST(S3_9_a_byte_alone_is_EPROTO_and_taken) {
   CHECK_INT(got[0], 'b');
 }
 
-TEST(S3_9_end_of_stream_is_EPROTO) {
+TEST(io_receivefd_at_the_end_of_the_stream_is_EPROTO) {
   int64 u[2];
   t_unix_pair(u);
   CHECK_INT(close((int)u[0]), 0);
@@ -240,7 +240,7 @@ TEST(S3_9_end_of_stream_is_EPROTO) {
   CHECK_ERRNO(EPROTO);
 }
 
-TEST(S3_9_an_empty_nonblocking_socket_is_EAGAIN) {
+TEST(io_receivefd_of_an_empty_nonblocking_socket_is_EAGAIN) {
   int64 u[2];
   t_unix_pair(u);
   CHECK_INT(fcntl((int)u[1], F_SETFL, O_NONBLOCK), 0);
@@ -249,7 +249,7 @@ TEST(S3_9_an_empty_nonblocking_socket_is_EAGAIN) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_9_a_full_nonblocking_socket_is_EAGAIN) {
+TEST(io_passfd_to_a_full_nonblocking_socket_is_EAGAIN) {
   int64 u[2];
   t_unix_pair(u);
   CHECK(t_fill(u[0]) > 0);
@@ -258,7 +258,7 @@ TEST(S3_9_a_full_nonblocking_socket_is_EAGAIN) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_9_no_room_for_the_descriptor_is_EMFILE) {
+TEST(io_receivefd_without_a_free_descriptor_is_EMFILE) {
   int64 u[2], p[2];
   int lowest;
   t_unix_pair(u);
@@ -274,7 +274,7 @@ TEST(S3_9_no_room_for_the_descriptor_is_EMFILE) {
   CHECK_INT(lowest_free(), lowest);
 }
 
-TEST(S3_9_room_for_one_of_two_descriptors_is_enough) {
+TEST(io_receivefd_needs_room_for_one_of_two_descriptors_only) {
   int64 u[2], p[2];
   int lowest;
   t_unix_pair(u);
@@ -286,7 +286,7 @@ TEST(S3_9_room_for_one_of_two_descriptors_is_enough) {
   same_file(lowest, p[0]);
 }
 
-TEST(D11_passfd_to_a_closed_peer_is_EPIPE_and_no_signal) {
+TEST(passfd_to_a_closed_peer_is_EPIPE_and_no_signal) {
   int64 u[2], tcp[2];
   int i, r = 0;
   signal(SIGPIPE, SIG_DFL);
@@ -307,7 +307,7 @@ TEST(D11_passfd_to_a_closed_peer_is_EPIPE_and_no_signal) {
   CHECK(errno == EPIPE || errno == ECONNRESET);
 }
 
-TEST(S3_1_bad_descriptors) {
+TEST(io_passfd_and_io_receivefd_refuse_bad_descriptors) {
   static const int64 bad[] = {-1, 99999, 1LL << 32, INT64_MIN, INT64_MAX};
   int64 u[2], p[2];
   size_t i;
@@ -338,7 +338,7 @@ TEST(S3_1_bad_descriptors) {
 
 static void nothing(int sig) { (void)sig; }
 
-TEST(S3_9_a_signal_ends_a_blocking_receivefd) {
+TEST(a_signal_ends_a_blocking_io_receivefd) {
   /* Repeated, in case the first comes before the call. */
   struct itimerval often = {{0, 50000}, {0, 50000}};
   struct sigaction action;

@@ -10,7 +10,7 @@ static void close_inherited(void) {
   io_close(e[0]);
 }
 
-TEST(D28_RULE9_S3_13_child_that_closes_does_not_disturb_the_parent) {
+TEST(a_child_that_closes_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   l_pipe(e, 1);
   io_waituntil2(1);
@@ -32,7 +32,7 @@ static void register_ready(void) {
   poll(NULL, 0, 600);
 }
 
-TEST(D28_RULE9_child_that_registers_does_not_wake_the_parent) {
+TEST(a_child_that_registers_does_not_wake_the_parent) {
   int status;
   char c;
   pid_t child;
@@ -65,7 +65,7 @@ static void use_what_was_inherited(void) {
   CHECK_INT(l_next_read(L_PATIENCE), e[0]);
 }
 
-TEST(RULE9_S3_13_child_inherits_wants_cookies_and_deadlines) {
+TEST(a_child_inherits_interest_cookies_and_deadlines) {
   l_pipe(d, 1);
   io_setcookie(d[0], d);
   io_timeout(d[0], l_in_ms(-1000));
@@ -80,7 +80,7 @@ static void answer(void) {
   CHECK_INT(io_trywrite(e[1], &c, 1), 1);
 }
 
-TEST(RULE9_S3_13_both_sides_wait_at_once) {
+TEST(parent_and_child_may_wait_at_once) {
   int64 up[2], down[2];
   int status;
   pid_t child;
@@ -108,7 +108,7 @@ TEST(RULE9_S3_13_both_sides_wait_at_once) {
 
 static void grandchild(void) { f_run(use_what_was_inherited); }
 
-TEST(RULE9_fork_of_a_fork) {
+TEST(a_child_of_a_child_has_a_loop_of_its_own) {
   l_pipe(d, 1);
   io_setcookie(d[0], d);
   io_timeout(d[0], l_in_ms(-1000));
@@ -118,7 +118,7 @@ TEST(RULE9_fork_of_a_fork) {
 
 static void shut_down(void) { io_finishandshutdown(); }
 
-TEST(RULE9_T30_child_that_shuts_down_does_not_disturb_the_parent) {
+TEST(a_child_that_shuts_its_loop_down_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   io_waituntil2(1);
   f_run(shut_down);
@@ -126,7 +126,7 @@ TEST(RULE9_T30_child_that_shuts_down_does_not_disturb_the_parent) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(S3_13_nothing_of_the_library_survives_exec) {
+TEST(nothing_of_the_library_survives_exec) {
   char before[4096] = {0};
   struct dirent *entry;
   int i;

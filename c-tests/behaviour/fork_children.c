@@ -51,14 +51,14 @@ static void close_all_and_open_others(void) {
   hear_all();
 }
 
-TEST(RULE9_S3_13_child_closes_all_it_inherited_and_uses_the_numbers_anew) {
+TEST(a_child_may_close_all_it_inherited_and_use_the_numbers_anew) {
   many_pipes();
   f_run(close_all_and_open_others);
   write_to_all();
   hear_all();
 }
 
-TEST(RULE9_child_closes_what_has_events_pending) {
+TEST(a_child_may_close_what_has_pending_events) {
   many_pipes();
   write_to_all();
   io_check();
@@ -85,7 +85,7 @@ static void hear_all_later(void) {
   hear_all();
 }
 
-TEST(RULE9_RULE6_what_the_parent_closes_is_final_while_a_child_has_it_open) {
+TEST(io_close_is_final_although_a_child_has_the_file_open) {
   int64 fresh[2];
   pid_t child;
   int i;
@@ -113,7 +113,7 @@ static void take_one_byte(void) {
   l_put(d[0][1], "y");
 }
 
-TEST(RULE9_RULE1_what_a_child_has_read_is_no_event) {
+TEST(what_a_child_has_read_is_not_reported) {
   pid_t child;
   char c;
   int pending;
@@ -161,7 +161,7 @@ static int64 door[2];
 
 static void first_generation(void) { generation(4, door[1]); }
 
-TEST(RULE9_S3_13_five_generations_sleep_at_once) {
+TEST(five_generations_of_children_may_sleep_at_once) {
   pid_t child;
   many_pipes();
   l_pipe(door, 1);
@@ -183,7 +183,7 @@ static void *fork_beside_the_sleeper(void *knock) {
   return NULL;
 }
 
-TEST(RULE9_RULE10_fork_by_a_thread_while_another_sleeps_in_io_wait) {
+TEST(a_thread_may_fork_while_another_sleeps_in_io_wait) {
   pthread_t thread;
   int waits = 0;
   many_pipes();
@@ -220,7 +220,7 @@ static void *register_change_and_close(void *unused) {
   return unused;
 }
 
-TEST(RULE9_RULE10_children_find_nothing_locked_by_busy_threads) {
+TEST(children_find_nothing_locked_by_threads_of_the_parent) {
   pthread_t thread[2];
   int i;
   many_pipes();

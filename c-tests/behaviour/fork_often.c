@@ -23,7 +23,7 @@ static void get_busy(void) {
   CHECK(io_canread() != -1);
 }
 
-TEST(RULE9_a_hundred_forks_cost_the_parent_nothing) {
+TEST(a_hundred_forks_cost_the_parent_nothing) {
   int i, before;
   l_pipe(d, 1);
   l_pipe(e, 1);
@@ -58,7 +58,7 @@ static void sleep_for_ever(void) {
   for (;;) io_wait();
 }
 
-TEST(RULE9_children_that_leave_without_cleaning_up) {
+TEST(children_that_leave_without_cleaning_up_cost_the_parent_nothing) {
   int status;
   pid_t child;
   char c;
@@ -93,7 +93,7 @@ static void meet_the_deadline(void) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(RULE9_RULE7_deadline_set_before_the_fork_ends_the_waits_of_both) {
+TEST(a_deadline_set_before_a_fork_ends_the_waits_of_parent_and_child) {
   pid_t child;
   l_pipe(d, 1);
   set_at = t_now_ms();
@@ -111,7 +111,7 @@ static void change_deadlines(void) {
   io_close(d[0]);
 }
 
-TEST(RULE9_RULE7_deadlines_are_each_sides_own) {
+TEST(parent_and_child_have_deadlines_of_their_own) {
   l_pipe(d, 1);
   l_pipe(e, 1);
   set_at = t_now_ms();
@@ -124,7 +124,7 @@ TEST(RULE9_RULE7_deadlines_are_each_sides_own) {
 
 static void hear_the_pending_one(void) { CHECK_INT(io_canread(), d[0]); }
 
-TEST(RULE9_M1_pending_event_is_pending_on_both_sides) {
+TEST(an_event_pending_at_a_fork_is_pending_in_parent_and_child) {
   l_pipe(d, 1);
   l_put(d[1], "x");
   io_check();
@@ -140,7 +140,7 @@ static void want_something_else(void) {
 }
 
 /* Nothing but the table knows what was wanted since the last wait. */
-TEST(RULE9_wants_not_yet_told_to_the_kernel_are_each_sides_own) {
+TEST(interest_not_yet_told_to_the_kernel_belongs_to_each_process) {
   l_idle();
   io_waituntil2(1);
   l_pipe(d, 1);

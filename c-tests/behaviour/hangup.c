@@ -30,7 +30,7 @@ static void reported_for_both(int64 d) {
   }
 }
 
-TEST(M6_S3_0_pipe_writer_closed) {
+TEST(a_pipe_without_a_writer_is_readable_and_at_its_end) {
   int64 d[2];
   l_pipe(d, 1);
   close((int)d[1]);
@@ -41,7 +41,7 @@ TEST(M6_S3_0_pipe_writer_closed) {
   reported_for_reading(d[0]);
 }
 
-TEST(M6_S3_0_pipe_reader_closed) {
+TEST(a_pipe_without_a_reader_is_writable_and_says_EPIPE) {
   int64 d[2];
   t_pipe(d);
   io_nonblock(d[1]);
@@ -55,7 +55,7 @@ TEST(M6_S3_0_pipe_reader_closed) {
   reported_for_writing(d[1]);
 }
 
-TEST(M6_S3_0_full_pipe_whose_reader_closed) {
+TEST(a_full_pipe_without_a_reader_is_writable_and_says_EPIPE) {
   int64 d[2];
   t_pipe(d);
   t_fill(d[1]);
@@ -64,7 +64,7 @@ TEST(M6_S3_0_full_pipe_whose_reader_closed) {
   reported_for_writing(d[1]);
 }
 
-TEST(M6_S3_0_tcp_fin_read_wanted) {
+TEST(the_end_of_a_tcp_stream_is_reported_to_a_reader) {
   int64 d[2];
   int i;
   t_tcp_pair(d);
@@ -79,7 +79,7 @@ TEST(M6_S3_0_tcp_fin_read_wanted) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(M6_S3_0_tcp_fin_write_wanted) {
+TEST(the_end_of_a_tcp_stream_leaves_a_writer_as_it_is) {
   int64 d[2];
   t_tcp_pair(d);
   io_nonblock(d[0]);
@@ -91,7 +91,7 @@ TEST(M6_S3_0_tcp_fin_write_wanted) {
   CHECK_INT(try_write(d[0]), 1);
 }
 
-TEST(M6_S3_0_tcp_fin_both_wanted) {
+TEST(the_end_of_a_tcp_stream_is_reported_if_both_directions_are_wanted) {
   int64 d[2];
   t_tcp_pair(d);
   io_nonblock(d[0]);
@@ -104,7 +104,7 @@ TEST(M6_S3_0_tcp_fin_both_wanted) {
   CHECK_INT(try_write(d[0]), 1);
 }
 
-TEST(M6_S3_0_tcp_half_closed_peer_can_be_written_to) {
+TEST(a_tcp_peer_that_ended_its_sending_can_be_written_to) {
   int64 d[2];
   char buf[8];
   t_tcp_pair(d);
@@ -119,7 +119,7 @@ TEST(M6_S3_0_tcp_half_closed_peer_can_be_written_to) {
   CHECK_INT(recv((int)d[1], buf, 2, MSG_WAITALL), 2);
 }
 
-TEST(M6_S3_0_data_before_the_end_is_read_first) {
+TEST(data_before_the_end_is_read_first) {
   int64 d[2];
   char buf[8];
   t_tcp_pair(d);
@@ -134,7 +134,7 @@ TEST(M6_S3_0_data_before_the_end_is_read_first) {
   CHECK_INT(try_read(d[0]), 0);
 }
 
-TEST(M6_S3_0_tcp_reset_read_wanted) {
+TEST(a_tcp_reset_is_reported_to_a_reader) {
   int64 d[2];
   t_tcp_pair(d);
   io_nonblock(d[0]);
@@ -148,7 +148,7 @@ TEST(M6_S3_0_tcp_reset_read_wanted) {
   reported_for_reading(d[0]);
 }
 
-TEST(M6_S3_0_tcp_reset_both_wanted) {
+TEST(a_tcp_reset_is_reported_in_both_directions_if_both_are_wanted) {
   int64 d[2];
   t_tcp_pair(d);
   io_nonblock(d[0]);
@@ -159,7 +159,7 @@ TEST(M6_S3_0_tcp_reset_both_wanted) {
   reported_for_both(d[0]);
 }
 
-TEST(M6_S3_0_tcp_reset_nothing_wanted) {
+TEST(a_tcp_reset_wakes_nobody_if_nothing_is_wanted) {
   int64 d[2];
   l_idle();
   t_tcp_pair(d);
@@ -174,7 +174,7 @@ TEST(M6_S3_0_tcp_reset_nothing_wanted) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(M6_S3_0_unix_peer_closed) {
+TEST(the_close_of_a_unix_peer_is_reported) {
   int64 d[2];
   t_unix_pair(d);
   io_nonblock(d[0]);
@@ -189,7 +189,7 @@ TEST(M6_S3_0_unix_peer_closed) {
 }
 
 /* The kernel tells a peer that closes without having read all by an error, and that is told on. */
-TEST(M6_T33_S3_0_unix_peer_closed_with_unread_data) {
+TEST(the_close_of_a_unix_peer_with_unread_data_is_an_error_and_then_the_end) {
   int64 d[2];
   t_unix_pair(d);
   io_nonblock(d[0]);
@@ -202,7 +202,7 @@ TEST(M6_T33_S3_0_unix_peer_closed_with_unread_data) {
   CHECK_INT(try_read(d[0]), 0);
 }
 
-TEST(M6_S3_9_descriptor_under_way_outlives_its_sender) {
+TEST(a_descriptor_under_way_outlives_its_sender) {
   int64 d[2], p[2];
   t_pipe(p);
   t_unix_pair(d);
@@ -227,7 +227,7 @@ static int64 refused(void) {
   return s;
 }
 
-TEST(M6_T22_S3_0_connect_refused) {
+TEST(a_refused_connect_is_writable_and_says_ECONNREFUSED) {
   int64 s = refused();
   l_write_event(s);
   reported_for_writing(s);
@@ -235,7 +235,7 @@ TEST(M6_T22_S3_0_connect_refused) {
   CHECK_ERRNO(ECONNREFUSED);
 }
 
-TEST(T22_connect_is_reported_when_it_is_done) {
+TEST(a_connect_is_reported_when_it_is_done) {
   struct sockaddr_in address;
   int64 s = socket(AF_INET, SOCK_STREAM, 0), listener = t_listen(&address);
   CHECK(listener >= 0);
@@ -247,14 +247,14 @@ TEST(T22_connect_is_reported_when_it_is_done) {
   CHECK_INT(try_write(s), 1);
 }
 
-TEST(T21_hint_on_a_pending_connect_reports_at_once) {
+TEST(the_hint_on_a_pending_connect_is_reported_at_once) {
   int64 s = refused();
   CHECK_INT(io_fd_canwrite(s), 1);
   io_wantwrite(s);
   CHECK_INT(io_canwrite(), s);
 }
 
-TEST(M6_T22_S3_0_socket_that_was_never_connected) {
+TEST(a_socket_that_was_never_connected_is_writable_and_says_an_error) {
   int64 s = socket(AF_INET, SOCK_STREAM, 0);
   io_nonblock(s);
   l_write_event(s);
@@ -262,7 +262,7 @@ TEST(M6_T22_S3_0_socket_that_was_never_connected) {
   CHECK_INT(try_write(s), -3);
 }
 
-TEST(T23_dontwant_silences_a_peer_that_is_gone) {
+TEST(io_dontwantread_silences_a_peer_that_is_gone) {
   int64 d[2];
   int how;
   l_idle();
@@ -283,7 +283,7 @@ TEST(T23_dontwant_silences_a_peer_that_is_gone) {
 }
 
 /* The peer has ended its sending and does not read either: nothing to report until it does. */
-TEST(RULE3_half_closed_peer_of_a_full_socket_does_not_spin) {
+TEST(a_half_closed_peer_of_a_full_socket_does_not_spin) {
   struct timespec begin, end;
   int64 d[2], used_ms;
   t_tcp_pair(d);
@@ -300,7 +300,7 @@ TEST(RULE3_half_closed_peer_of_a_full_socket_does_not_spin) {
   CHECK(used_ms < 50);
 }
 
-TEST(RULE7_half_closed_peer_of_a_full_socket_does_not_put_off_a_deadline) {
+TEST(a_deadline_passes_on_time_beside_a_half_closed_peer_of_a_full_socket) {
   int64 d[2], begin = t_now_ms();
   t_tcp_pair(d);
   CHECK(io_fd(d[1]));

@@ -3,7 +3,7 @@
 
 static const int64 strange[] = {-1, -2, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX, 900};
 
-TEST(S3_1_S3_3_strange_numbers_are_no_ops) {
+TEST(calls_about_interest_ignore_impossible_numbers) {
   unsigned i;
   int64 d[2];
   l_pipe(d, 1);
@@ -21,7 +21,7 @@ TEST(S3_1_S3_3_strange_numbers_are_no_ops) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(S3_3_unregistered_descriptor_is_not_waited_for) {
+TEST(a_descriptor_that_was_never_registered_is_not_reported) {
   int64 d[2];
   t_pipe(d);
   l_put(d[1], "x");
@@ -33,7 +33,7 @@ TEST(S3_3_unregistered_descriptor_is_not_waited_for) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(S3_1_S3_3_errno_survives_success) {
+TEST(successful_calls_leave_errno_as_it_was) {
   int64 d[2];
   t_unix_pair(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -52,7 +52,7 @@ TEST(S3_1_S3_3_errno_survives_success) {
 }
 
 /* What the last wait brought may be looked into only now: here a pipe whose reader is gone. */
-TEST(S3_1_S3_3_errno_survives_what_others_are_told) {
+TEST(a_call_leaves_errno_as_it_was_whatever_the_last_wait_brought_for_others) {
   int64 d[2], broken[2];
   t_unix_pair(d);
   l_read_event(d[0]);
@@ -69,7 +69,7 @@ TEST(S3_1_S3_3_errno_survives_what_others_are_told) {
   CHECK_ERRNO(12345);
 }
 
-TEST(S3_3_idempotent_in_every_state) {
+TEST(interest_stated_or_withdrawn_twice_counts_once) {
   int64 d[2];
   t_unix_pair(d);
   l_put(d[1], "x");
@@ -91,7 +91,7 @@ TEST(S3_3_idempotent_in_every_state) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(S3_0_short_read_withdraws_the_pending_event) {
+TEST(a_short_read_withdraws_the_pending_event) {
   int64 d[2];
   char buf[8];
   l_idle();
@@ -105,7 +105,7 @@ TEST(S3_0_short_read_withdraws_the_pending_event) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(RULE1_T1_short_read_before_any_event_is_taken_withdraws_it) {
+TEST(a_short_read_before_any_event_is_taken_withdraws_the_event) {
   int64 d[2], other[2];
   char buf[8];
   int i;
@@ -125,7 +125,7 @@ TEST(RULE1_T1_short_read_before_any_event_is_taken_withdraws_it) {
   }
 }
 
-TEST(RULE1_T1_short_write_before_any_event_is_taken_withdraws_it) {
+TEST(a_short_write_before_any_event_is_taken_withdraws_the_event) {
   static char buf[1 << 20];
   io_batch b;
   int64 d[2][2], other[2];
@@ -156,7 +156,7 @@ TEST(RULE1_T1_short_write_before_any_event_is_taken_withdraws_it) {
   iob_reset(&b);
 }
 
-TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
+TEST(a_write_that_finds_no_room_withdraws_the_pending_event) {
   int64 d[2];
   static char buf[65536];
   l_idle();
@@ -173,7 +173,7 @@ TEST(S3_0_eagain_of_a_write_withdraws_the_pending_event) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(S3_0_refused_transfers_withdraw_the_pending_event) {
+TEST(transfers_that_fail_withdraw_the_pending_event) {
   int64 d[2];
   char buf[8] = "";
   int i;
@@ -197,7 +197,7 @@ TEST(S3_0_refused_transfers_withdraw_the_pending_event) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
-TEST(S3_10_sendfile_of_no_file_withdraws_the_pending_event) {
+TEST(io_sendfile_of_what_is_no_file_withdraws_the_pending_event) {
   int64 d[2];
   t_unix_pair(d);
   io_nonblock(d[0]);
@@ -208,7 +208,7 @@ TEST(S3_10_sendfile_of_no_file_withdraws_the_pending_event) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(M7_want_after_dontwant_is_reported_by_the_next_wait) {
+TEST(interest_stated_again_is_reported_by_the_next_wait) {
   int64 d[2];
   int i;
   t_unix_pair(d);
@@ -224,7 +224,7 @@ TEST(M7_want_after_dontwant_is_reported_by_the_next_wait) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(S3_3_directions_are_switched_independently) {
+TEST(interest_in_reading_and_writing_is_independent) {
   int64 d[2];
   int i;
   t_unix_pair(d);
@@ -240,7 +240,7 @@ TEST(S3_3_directions_are_switched_independently) {
   }
 }
 
-TEST(RULE2_M7_data_that_came_while_unwanted_is_reported) {
+TEST(data_that_came_while_unwanted_is_reported_when_wanted) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);

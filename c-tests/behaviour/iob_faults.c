@@ -86,66 +86,66 @@ static void everywhere(const struct piece *pieces) {
   }
 }
 
-TEST(S3_11_faults_borrowed_buffers) {
+TEST(iob_send_of_borrowed_buffers_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 10, 0, 0}, {BORROWED, 6000, 0, 0}, {BORROWED, 3, 0, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_owned_buffers) {
+TEST(iob_send_of_owned_buffers_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {
       {FREED, 5, 0, 0}, {FREED, 9000, 0, 0}, {MAPPED, 5000, 0, 0}, {FREED, 700, 0, 0}, {MAPPED, 1, 0, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_header_and_small_file) {
+TEST(iob_send_of_a_header_and_a_small_file_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{FREED, 200, 0, 0}, {FILE_CLOSED, 300, 77, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_header_and_file) {
+TEST(iob_send_of_a_header_and_a_file_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 200, 0, 0}, {FILE_CLOSED, 30000, 5, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_file_alone) {
+TEST(iob_send_of_a_single_file_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{FILE_CLOSED, 5000, 0, 0}, {0}};
   everywhere(pieces);
 }
 
 /* A multi-range answer. */
-TEST(T27_S3_11_faults_ranges_of_one_file) {
+TEST(iob_send_of_ranges_of_one_file_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{LENT, 40, 0, 0},   {FILE_LENT, 6000, 100, 0},     {LENT, 40, 0, 0},
                                         {BORROWED, 7, 0, 0}, {FILE_CLOSED, 7000, 20000, 0}, {FREED, 30, 0, 0},
                                         {MAPPED, 4096, 0, 0}, {BORROWED, 2, 0, 0},           {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_more_pieces_than_one_call_takes) {
+TEST(iob_send_of_more_pieces_than_one_call_takes_passes_on_each_fault) {
   static const struct piece pieces[] = {
       {FREED, 100, 0, 0}, {BORROWED, 3, 0, 1500}, {FILE_CLOSED, 1000, 0, 0}, {MAPPED, 100, 0, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_large_pieces) {
+TEST(iob_send_of_large_pieces_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 300, 0, 0},       {FREED, 65536, 0, 0},  {MAPPED, 65536, 0, 0},
                                         {FILE_CLOSED, 120000, 9, 0}, {FREED, 65000, 0, 0}, {0}};
   everywhere(pieces);
 }
 
 /* Older kernels refuse to send it. */
-TEST(S3_11_faults_file_without_a_page_cache) {
+TEST(iob_send_of_a_file_without_a_page_cache_passes_on_each_fault) {
   static const struct piece pieces[] = {{BORROWED, 20, 0, 0}, {PROC_CLOSED, 0, 3, 0}, {BORROWED, 20, 0, 0}, {0}};
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_file_that_is_copied_in_pieces) {
+TEST(iob_send_of_a_file_that_is_copied_in_pieces_passes_on_each_fault) {
   static const struct piece pieces[] = {
       {BORROWED, 200, 0, 0}, {FILE_CLOSED, 50000, 5, 0}, {FREED, 10, 0, 0}, {0}};
   fault.refused[FAULT_SENDFILE] = EINVAL;
   everywhere(pieces);
 }
 
-TEST(S3_11_faults_of_the_first_send) {
+TEST(the_first_iob_send_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 20, 0, 0}, {FILE_CLOSED, 2000, 5, 0}, {0}};
   int64 pair[2];
   start_cold();

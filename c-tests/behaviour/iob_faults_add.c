@@ -197,12 +197,12 @@ static void add_always(int filled) {
   }
 }
 
-TEST(S3_11_faults_of_adding_to_an_empty_batch) {
+TEST(adding_to_an_empty_batch_that_fails_leaks_and_changes_nothing) {
   prepare();
   add_always(0);
 }
 
-TEST(S3_11_faults_of_adding_to_a_full_batch) {
+TEST(adding_to_a_full_batch_that_fails_leaks_and_changes_nothing) {
   prepare();
   add_always(fitting());
 }
@@ -277,12 +277,12 @@ static void make_always(int (*once)(const void *)) {
   CHECK(failed > 0);
 }
 
-TEST(S3_11_faults_of_making_a_batch) { make_always(make_once); }
+TEST(making_a_batch_that_fails_leaks_nothing) { make_always(make_once); }
 
-TEST(S3_11_faults_of_initialising_a_batch) { make_always(init_once); }
+TEST(initialising_a_batch_that_fails_leaks_nothing) { make_always(init_once); }
 
 /* What is known of a descriptor needs memory too; a file can be sent without. */
-TEST(S3_11_faults_of_adding_a_file_that_was_never_seen) {
+TEST(adding_a_file_for_the_first_time_that_fails_leaks_and_changes_nothing) {
   int i, hits = 0;
   prepare();
   for (i = 0; i < 20; i++) {

@@ -113,14 +113,14 @@ static void both(const struct piece *pieces, const struct way *way) {
   for (autofree = 0; autofree < 2; autofree++) walk(pieces, autofree, way);
 }
 
-TEST(T11_S3_11_faults_of_a_filter_of_buffers) {
+TEST(iob_write_of_buffers_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 10, 0, 0}, {FREED, 6000, 0, 0},  {MAPPED, 5000, 0, 0},
                                         {BORROWED, 3, 0, 20}, {FREED, 1, 0, 0}, {0}};
   both(pieces, &filtered);
   CHECK(reached[FAULT_CALLBACK] > 0 && reached[FAULT_MUNMAP] > 0);
 }
 
-TEST(T11_T27_S3_11_faults_of_a_filter_of_buffers_and_files) {
+TEST(iob_write_of_buffers_and_files_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{LENT, 40, 0, 0},           {FILE_LENT, 70000, 65000, 0}, {LENT, 40, 0, 0},
                                         {FILE_CLOSED, 700, 0, 0}, {FREED, 30, 0, 0},            {BORROWED, 2, 0, 0},
                                         {0}};
@@ -129,7 +129,7 @@ TEST(T11_T27_S3_11_faults_of_a_filter_of_buffers_and_files) {
   CHECK(reached[FAULT_PREAD] + reached[FAULT_READ] > 0);
 }
 
-TEST(T11_S3_11_faults_of_a_filter_that_hesitates) {
+TEST(iob_write_with_a_filter_that_says_again_passes_on_each_fault) {
   static const struct piece pieces[] = {{BORROWED, 200, 0, 0}, {FILE_CLOSED, 150000, 5, 0}, {FREED, 10, 0, 0}, {0}};
   hesitates = 1;
   both(pieces, &filtered);
@@ -137,7 +137,7 @@ TEST(T11_S3_11_faults_of_a_filter_that_hesitates) {
   CHECK(reached[FAULT_PREAD] + reached[FAULT_READ] > 0);
 }
 
-TEST(S3_11_faults_of_the_first_filter) {
+TEST(the_first_iob_write_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{FREED, 200, 0, 0}, {FILE_CLOSED, 70000, 5, 0}, {0}};
   start_cold();
   hesitates = 1;
@@ -145,7 +145,7 @@ TEST(S3_11_faults_of_the_first_filter) {
   CHECK(reached[FAULT_CALLBACK] > 0 && reached[FAULT_ALLOC] > 0);
 }
 
-TEST(S3_11_faults_of_a_filter_that_takes_files) {
+TEST(iob_write2_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 200, 0, 0}, {FILE_CLOSED, 150000, 5, 0}, {FREED, 10, 0, 0},
                                         {FILE_CLOSED, 1, 9, 0}, {0}};
   both(pieces, &with_files);
@@ -239,12 +239,12 @@ static void walk_pairs(int64 f, uint64 off, size_t n) {
   }
 }
 
-TEST(S3_10_faults_of_io_sendfile) {
+TEST(io_sendfile_passes_on_each_fault_and_loses_nothing) {
   walk_pairs(t_tmpfile(FILE_SIZE), 7, 50000);
   CHECK(reached[FAULT_SENDFILE] > 0);
 }
 
-TEST(S3_10_faults_of_io_sendfile_that_copies) {
+TEST(io_sendfile_that_copies_passes_on_each_fault_and_loses_nothing) {
   walk_pairs(open("/proc/version", O_RDONLY), 3, 4096);
   fault.refused[FAULT_SENDFILE] = EINVAL;
   walk_pairs(t_tmpfile(FILE_SIZE), 7, 50000);
@@ -252,7 +252,7 @@ TEST(S3_10_faults_of_io_sendfile_that_copies) {
   CHECK(reached[FAULT_WRITEV] + reached[FAULT_WRITE] > 0);
 }
 
-TEST(S3_10_faults_of_the_first_io_sendfile_that_copies) {
+TEST(the_first_io_sendfile_that_copies_passes_on_each_fault_and_loses_nothing) {
   int64 pair[2];
   start_cold();
   one.call = sendfile_rest;
@@ -273,14 +273,14 @@ static void feed_file(void) {
   CHECK(reached[FAULT_PREAD] + reached[FAULT_READ] > 0);
 }
 
-TEST(T11_S3_10_faults_of_io_mmapwritefile) { feed_file(); }
+TEST(io_mmapwritefile_passes_on_each_fault_and_loses_nothing) { feed_file(); }
 
-TEST(T11_S3_10_faults_of_io_mmapwritefile_with_a_filter_that_hesitates) {
+TEST(io_mmapwritefile_with_a_filter_that_says_again_passes_on_each_fault) {
   hesitates = 1;
   feed_file();
 }
 
-TEST(T11_S3_10_faults_of_the_first_io_mmapwritefile) {
+TEST(the_first_io_mmapwritefile_passes_on_each_fault_and_loses_nothing) {
   start_cold();
   hesitates = 1;
   feed_file();
@@ -293,7 +293,7 @@ static int64 takes_nothing(int64 s, const void *bytes, uint64 n) {
   return -1;
 }
 
-TEST(S3_8_S3_10_shutdown_gives_back_what_io_mmapwritefile_kept) {
+TEST(io_finishandshutdown_frees_what_io_mmapwritefile_kept) {
   int64 pair[2], f = t_tmpfile(1000);
   long before = 0;
   int round;

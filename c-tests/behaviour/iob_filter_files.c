@@ -20,7 +20,7 @@ static void add_nothing(int64 f) {
 }
 
 /* `filter` checks it: with entries of nothing, files that end where a piece does, and files that end too early. */
-TEST(S3_11_a_filter_is_never_called_with_0_bytes) {
+TEST(a_filter_is_never_called_with_0_bytes) {
   uint64 size;
   for (size = 0; size <= 131072; size += 32768) {
     uint64 off;
@@ -49,7 +49,7 @@ static int64 file;
 static void closes_the_file(void) { io_close(file); }
 
 /* What was read of it is delivered; then the bad descriptor shows, and a batch that owns it closes nobody else's. */
-TEST(S3_11_a_filter_that_closes_the_file) {
+TEST(the_filter_may_close_the_file_that_is_sent) {
   int owned;
   for (owned = 0; owned < 2; owned++) {
     sum = 0;
@@ -75,7 +75,7 @@ static void shrinks(void) { CHECK_INT(ftruncate((int)file, shrinks_to), 0); }
 
 /* While the filter looks at the first piece, to a size before its end, at it, in a later piece or at its end: the
  * piece is delivered as it was read, then what is still there. The error comes after that. */
-TEST(Q6_S3_11_a_file_that_shrinks_between_pieces_and_within_one) {
+TEST(a_file_that_shrinks_between_pieces_or_within_one_is_an_error) {
   static const int64 sizes[] = {0, 30000, 65536, 65537, 100000, 131072, 140000};
   int i;
   for (i = 0; i < 7; i++) {

@@ -85,7 +85,7 @@ static void reset_at(int kind, int at, int64 reply, io_sendfile_callback files, 
   CHECK_INT(cleanups, 2);
 }
 
-TEST(S3_11_a_reset_from_inside_ends_the_call) {
+TEST(iob_reset_in_the_filter_ends_the_call) {
   static const int64 replies[] = {10, 3, 0, 11, -1};
   int autofree, kind, at, i;
   for (autofree = 0; autofree < 2; autofree++) {
@@ -114,7 +114,7 @@ static int64 looks_and_resets(int64 s, const void *bytes, uint64 n) {
   return calls == 3 ? -1 : (int64)n;
 }
 
-TEST(S3_11_a_reset_in_the_second_piece_of_a_file) {
+TEST(iob_reset_in_the_filter_ends_the_call_in_the_middle_of_a_file) {
   int autofree;
   for (autofree = 0; autofree < 2; autofree++) {
     int64 f = t_tmpfile(200000);
@@ -180,11 +180,11 @@ static void check_new(void (*act)(void)) {
   }
 }
 
-TEST(S3_11_what_the_filter_queues_after_a_reset_is_new) { check_new(requeues); }
-TEST(S3_11_what_the_filter_queues_after_a_write_of_its_own_is_new) { check_new(writes_and_requeues); }
-TEST(S3_11_what_a_filter_within_the_filter_queues_is_new) { check_new(lets_another_requeue); }
+TEST(what_the_filter_queues_after_a_reset_is_new) { check_new(requeues); }
+TEST(what_the_filter_queues_after_a_write_of_its_own_is_new) { check_new(writes_and_requeues); }
+TEST(what_a_filter_within_the_filter_queues_is_new) { check_new(lets_another_requeue); }
 
-TEST(S3_11_what_the_filter_queues_after_a_send_is_new) {
+TEST(what_the_filter_queues_after_a_send_is_new) {
   b_tcp(socket_pair);
   check_new(sends_and_requeues);
 }
@@ -203,7 +203,7 @@ static void queues_another_file(void) {
   CHECK_INT(iob_addfile_close(&b, f, 0, sizeof x), 1);
 }
 
-TEST(S3_11_a_file_that_the_filter_queues_is_not_served_the_old_ones_bytes) {
+TEST(a_file_that_the_filter_queues_is_not_sent_with_the_bytes_of_the_old_one) {
   static const int64 replies[] = {-1, 0, 100, 10000};
   int i;
   for (i = 0; i < 4; i++) {
@@ -235,7 +235,7 @@ static int64 collects(int64 s, const void *bytes, uint64 n) {
 }
 
 /* The array of the entries moves; the entry that the filter is looking at stays the first. */
-TEST(T12_S3_11_a_filter_that_adds_a_thousand_entries) {
+TEST(the_filter_may_add_a_thousand_entries) {
   static const int64 replies[] = {10, 3, 0, -1};
   int kind, at, i, more;
   for (kind = 0; kind < KINDS * 2; kind++) {
@@ -269,7 +269,7 @@ TEST(T12_S3_11_a_filter_that_adds_a_thousand_entries) {
 
 static void sends(void) { CHECK_INT(iob_send(socket_pair[0], &b), 20); }
 
-TEST(T12_S3_11_a_filter_that_sends_the_batch) {
+TEST(the_filter_may_send_its_own_batch) {
   b_tcp(socket_pair);
   begin(0);
   queue_10_bytes(OWNED);
@@ -291,7 +291,7 @@ static int64 takes_4(int64 s, const void *bytes, uint64 n) {
 static void writes_4(void) { CHECK_INT(iob_write(target, &b, takes_4), 4); }
 
 /* What the inner call took is gone; what the outer one says is told, and not counted a second time. */
-TEST(T12_S3_11_a_filter_that_filters_a_part_of_the_batch) {
+TEST(the_filter_may_filter_a_part_of_its_own_batch) {
   int kind;
   for (kind = 0; kind < KINDS * 2; kind++) {
     begin(kind >= KINDS);
@@ -315,7 +315,7 @@ static int64 dives(int64 s, const void *bytes, uint64 n) {
   return 1;
 }
 
-TEST(T12_S3_11_a_hundred_calls_deep) {
+TEST(iob_write_may_be_nested_a_hundred_times) {
   int kind;
   for (kind = 0; kind < KINDS; kind++) {
     begin(0);
@@ -333,7 +333,7 @@ static void hangs_up(void) {
   io_close(target);
 }
 
-TEST(T9_T12_S3_11_a_filter_that_hangs_up) {
+TEST(the_filter_may_close_its_connection_and_reset_the_batch) {
   int64 f;
   b_tcp(socket_pair);
   target = socket_pair[0];
@@ -358,7 +358,7 @@ static int64 queues_more(int64 s, const void *bytes, uint64 n) {
   return (int64)n;
 }
 
-TEST(T12_S3_11_more_than_64_bits_hold) {
+TEST(iob_write_of_more_than_63_bits_hold_returns_the_largest_number) {
   static const char nowhere[] = "nothing of this length";
   CHECK_INT(iob_addbuf(&b, nowhere, INT64_MAX), 1);
   CHECK_INT(iob_addbuf(&b, nowhere, INT64_MAX), 1);

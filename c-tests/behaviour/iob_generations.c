@@ -26,7 +26,7 @@ static int64 takes_two(int64 s, const void *bytes, uint64 n) {
 }
 
 /* Bytes behind an old batch look like a set autofree member: they are neither believed nor written. */
-TEST(Q12_S3_11_nothing_behind_64_bytes_is_touched) {
+TEST(a_batch_of_64_bytes_is_not_touched_behind_its_end) {
   struct old o;
   io_batch *b = old(&o);
   int64 d[2], f = t_tmpfile(10);
@@ -46,7 +46,7 @@ TEST(Q12_S3_11_nothing_behind_64_bytes_is_touched) {
   CHECK(untouched(&o));
 }
 
-TEST(S3_11_init_makes_an_empty_batch_of_anything) {
+TEST(iob_init_makes_an_empty_batch_of_any_memory) {
   io_batch b;
   int i;
   for (i = 0; i < 4; i++) {
@@ -103,7 +103,7 @@ static void early_filtered(io_batch *b) {
   CHECK_INT(iob_bytesleft(b), 0);
 }
 
-TEST(Q13_S3_11_autofree_releases_early) {
+TEST(autofree_releases_each_entry_when_it_is_sent) {
   io_batch b, *made = iob_new_autofree(10);
   int i;
   CHECK(made && made->autofree == 1);
@@ -169,7 +169,7 @@ TEST(autofree_goes_on_when_all_is_sent) {
   CHECK_INT(b.autofree, 0);
 }
 
-TEST(S3_11_without_autofree_everything_is_kept) {
+TEST(without_autofree_every_entry_is_kept_until_all_is_sent) {
   io_batch *b = iob_new(1);
   CHECK_INT(b->autofree, 0);
   CHECK_INT(iob_addbuf_internal(b, "ab", 2, count), 1);
@@ -196,7 +196,7 @@ static int64 whole(int64 out, int64 in, uint64 off, uint64 n, io_write_callback 
   return answers[calls++];
 }
 
-TEST(S3_14_iob_write2_hands_files_over_whole) {
+TEST(iob_write2_hands_files_over_whole) {
   io_batch b = {0};
   int64 f = t_tmpfile(0);
   int64 script[] = {-1, 1000, 0, -2, INT64_MAX};
@@ -219,7 +219,7 @@ TEST(S3_14_iob_write2_hands_files_over_whole) {
   CHECK_INT(pieces[4][2], 199000);
 }
 
-TEST(S3_14_Q6_iob_write2_with_the_librarys_own_function) {
+TEST(iob_write2_with_io_sendfile_says_EIO_of_a_short_file) {
   io_batch b = {0};
   int64 f = t_tmpfile(3);
   CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
@@ -253,7 +253,7 @@ static pid_t start_reader(int64 d[2], uint64 n) {
   return reader;
 }
 
-TEST(S3_11_autofree_of_a_gibibyte_takes_little_memory) {
+TEST(autofree_of_a_gibibyte_takes_little_memory) {
   enum { MIB = 1 << 20, PIECES = 1024, PEAK_KIB = 64 << 10 };
   struct rusage used;
   io_batch b;
@@ -301,7 +301,7 @@ static int64 takes_none(int64 s, const void *bytes, uint64 n) {
 }
 
 /* More than a number of 32 bits counts, and where no offset of 32 bits reaches. */
-TEST(S3_11_files_beyond_4_gib) {
+TEST(files_beyond_4_gib_are_sent) {
   const int64 size = ((int64)5 << 30) + 3;
   int64 d[2], f = t_tmpfile(0);
   io_batch b = {.bytesleft = 0};

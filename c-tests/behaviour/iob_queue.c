@@ -13,7 +13,7 @@ static void fail_array(io_batch *b) {
   b->b.allocated = -1;
 }
 
-TEST(T15_S3_11_zeroes_are_an_empty_batch) {
+TEST(a_batch_of_zeros_is_an_empty_batch) {
   struct { io_batch b; char behind[8]; } h;
   memset(&h, 0, sizeof h);
   iob_reset(&h.b);
@@ -28,7 +28,7 @@ TEST(T15_S3_11_zeroes_are_an_empty_batch) {
   CHECK(h.b.b.p == NULL);
 }
 
-TEST(T15_batches_move_with_the_programs_array) {
+TEST(batches_may_move_with_the_programs_array) {
   io_batch *b = calloc(2, sizeof *b), *moved;
   int64 d[2], f = t_tmpfile(10);
   b_tcp(d);
@@ -45,7 +45,7 @@ TEST(T15_batches_move_with_the_programs_array) {
   free(moved);
 }
 
-TEST(S3_11_nothing_queues_nothing) {
+TEST(an_addition_of_no_bytes_queues_nothing) {
   io_batch b = {0};
   CHECK_INT(iob_addbuf(&b, NULL, 0), 1);
   CHECK_INT(iob_addbuf(&b, "x", 0), 1);
@@ -56,7 +56,7 @@ TEST(S3_11_nothing_queues_nothing) {
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
-TEST(Q5_S3_15_an_empty_owned_buffer_is_freed_at_once) {
+TEST(an_empty_owned_buffer_is_freed_at_once) {
   io_batch b = {0};
   void *p = b_big("");
   CHECK_INT(iob_addbuf_free(&b, p, 0), 1);
@@ -67,7 +67,7 @@ TEST(Q5_S3_15_an_empty_owned_buffer_is_freed_at_once) {
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
-TEST(T26_an_empty_owned_file_is_closed_at_once) {
+TEST(an_empty_owned_file_is_closed_at_once) {
   io_batch b = {0};
   int64 f = t_tmpfile(0);
   CHECK_INT(iob_addfile_close(&b, f, 0, 0), 1);
@@ -76,7 +76,7 @@ TEST(T26_an_empty_owned_file_is_closed_at_once) {
   CHECK_INT(iob_addfile_close(&b, -1, 0, 0), 1);
 }
 
-TEST(S3_11_reset_releases_what_it_owns) {
+TEST(reset_releases_what_it_owns) {
   io_batch b = {0};
   void *p = b_big("abc"), *s = b_big("def"), *m = map_page();
   static const char borrowed[] = "ghi";
@@ -98,7 +98,7 @@ TEST(S3_11_reset_releases_what_it_owns) {
   iob_reset(&b);
 }
 
-TEST(S3_11_unmapping_covers_what_was_sent_too) {
+TEST(iob_addbuf_munmap_unmaps_what_was_sent_too) {
   io_batch b = {0};
   int64 d[2];
   char *m = mmap(NULL, 1 << 24, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -115,7 +115,7 @@ TEST(S3_11_unmapping_covers_what_was_sent_too) {
   CHECK(!b_mapped(m + (1 << 24) - 1));
 }
 
-TEST(S3_11_a_failed_add_changes_nothing) {
+TEST(a_failed_add_changes_nothing) {
   io_batch b = {0};
   CHECK_INT(iob_addbuf(&b, "ab", 2), 1);
   CHECK_INT(iob_addbuf(&b, "x", UINT64_MAX), 0);
@@ -130,7 +130,7 @@ TEST(S3_11_a_failed_add_changes_nothing) {
   CHECK_ERRNO(ENOMEM);
 }
 
-TEST(D34_a_failed_add_releases_what_it_was_given) {
+TEST(a_failed_add_releases_what_it_was_given) {
   io_batch b = {0};
   void *p = b_big("abc"), *s = b_big("abc"), *m = map_page();
   int64 f = t_tmpfile(10);
@@ -148,7 +148,7 @@ TEST(D34_a_failed_add_releases_what_it_was_given) {
   CHECK_INT(iob_addbuf(&b, "abc", 3), 1);
 }
 
-TEST(S3_11_no_batch_is_an_error) {
+TEST(a_batch_that_is_NULL_is_an_error) {
   void *p = b_big("abc"), *m = map_page();
   int64 f = t_tmpfile(10);
   CHECK_INT(iob_addbuf(NULL, "abc", 3), 0);
@@ -167,7 +167,7 @@ TEST(S3_11_no_batch_is_an_error) {
   iob_prefetch(NULL, 10);
 }
 
-TEST(S3_11_no_string_is_an_error) {
+TEST(a_string_that_is_NULL_is_an_error) {
   io_batch b = {0};
   CHECK_INT(iob_adds(&b, NULL), 0);
   CHECK_ERRNO(EFAULT);
@@ -182,7 +182,7 @@ static void note(struct iob_entry *e) {
   lengths[cleanups++] = e->offset + e->n;
 }
 
-TEST(T27_S3_11_release_goes_in_the_order_of_adding) {
+TEST(entries_are_released_in_the_order_of_adding) {
   io_batch b = {0};
   int64 d[2];
   b_tcp(d);
@@ -204,7 +204,7 @@ TEST(T27_S3_11_release_goes_in_the_order_of_adding) {
 
 /* A multi-range answer: the part headers point into a buffer that the last entry owns, and all parts are of
  * one file, which the last part owns. */
-TEST(T27_an_owner_behind_its_borrowers) {
+TEST(an_owned_entry_outlives_borrowed_entries_before_it) {
   io_batch b = {0};
   int64 d[2], f = t_tmpfile(30000);
   char *headers = b_big("one:two:end");
@@ -224,7 +224,7 @@ TEST(T27_an_owner_behind_its_borrowers) {
   CHECK(!b_open(f));
 }
 
-TEST(S3_11_new_batches_are_malloc_memory) {
+TEST(new_batches_are_malloc_memory) {
   int hints[] = {0, 1, 100, -1, INT32_MAX, INT32_MIN};
   size_t i;
   for (i = 0; i < sizeof hints / sizeof *hints; i++) {
@@ -249,7 +249,7 @@ static int cached(int64 f, int pages) {
   return sum;
 }
 
-TEST(D33_prefetch_reads_the_next_piece_wherever_it_starts) {
+TEST(prefetch_reads_the_next_piece_wherever_it_starts) {
   io_batch b = {0};
   int64 f = t_tmpfile(64 * 4096), end = t_now_ms() + 3000;
   CHECK_INT(fsync((int)f), 0);
@@ -263,7 +263,7 @@ TEST(D33_prefetch_reads_the_next_piece_wherever_it_starts) {
   iob_reset(&b);
 }
 
-TEST(S3_11_prefetch_changes_nothing_and_never_fails) {
+TEST(prefetch_changes_nothing_and_never_fails) {
   io_batch b = {0};
   int64 p[2];
   t_pipe(p);

@@ -6,7 +6,7 @@
 
 B_BATCH(b)
 
-TEST(S3_11_all_in_one_call) {
+TEST(iob_send_sends_everything_in_one_call) {
   int64 d[2], f = t_tmpfile(50000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "1234"), 1);
@@ -27,8 +27,8 @@ TEST(S3_11_all_in_one_call) {
   b_expect(d[1], "90ab");
 }
 
-/* The trace of the contract, as far as it does not depend on the size of the socket's buffer. */
-TEST(T28_T34_S3_11_books_of_a_long_send) {
+/* As far as that does not depend on the size of the socket's buffer. */
+TEST(bytesleft_and_next_are_right_after_each_partial_iob_send) {
   int64 d[2], sent = 0, r;
   char *big = malloc(9437184), small[5000];
   int i, size = 4096;
@@ -68,7 +68,7 @@ static ssize_t some(int64 d[2], char *bytes, size_t size) {
 }
 
 /* 20 MiB of buffers and files to a peer that reads a little at a time. */
-TEST(S3_11_a_slow_peer_gets_every_byte) {
+TEST(a_slow_peer_gets_every_byte) {
   static char text[1 << 20], got[30011];
   const uint64 all = 20 << 20, file = 1 << 20;
   int64 d[2], f = t_tmpfile((int64)file);
@@ -107,7 +107,7 @@ static void prompt(int64 d[2], int64 returned, size_t n) {
   CHECK(t_now_ms() - start < 100 || t_under_valgrind()); /* which is slow where code runs for the first time */
 }
 
-TEST(K2_a_lone_buffer_leaves_at_once) {
+TEST(a_lone_buffer_leaves_at_once) {
   int64 d[2];
   int i;
   b_tcp(d);
@@ -117,7 +117,7 @@ TEST(K2_a_lone_buffer_leaves_at_once) {
   }
 }
 
-TEST(S3_11_the_last_buffer_leaves_at_once) {
+TEST(the_last_buffer_leaves_at_once) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "head"), 1);
@@ -126,7 +126,7 @@ TEST(S3_11_the_last_buffer_leaves_at_once) {
   prompt(d, 1008, 1008);
 }
 
-TEST(S3_11_a_header_before_a_bad_file_leaves_at_once) {
+TEST(a_header_before_a_bad_file_leaves_at_once) {
   int64 d[2], p[2], gone = t_tmpfile(10), empty = t_tmpfile(0);
   b_tcp(d);
   t_pipe(p);
@@ -151,7 +151,7 @@ TEST(S3_11_a_header_before_a_bad_file_leaves_at_once) {
   CHECK_ERRNO(EIO);
 }
 
-TEST(S3_11_the_part_of_a_file_that_exists_leaves_at_once) {
+TEST(the_part_of_a_file_that_exists_leaves_at_once) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "head"), 1);
@@ -166,7 +166,7 @@ static int cork(int64 d) {
   return on;
 }
 
-TEST(S3_11_the_programs_cork_is_its_own) {
+TEST(a_cork_of_the_program_stays_as_it_is) {
   int64 d[2];
   int on = 1;
   b_tcp(d);
@@ -191,7 +191,7 @@ static unsigned segments(int64 d) {
   return info.tcpi_data_segs_out;
 }
 
-TEST(S3_11_header_and_body_share_a_segment) {
+TEST(header_and_body_share_a_segment) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "head"), 1);
@@ -202,7 +202,7 @@ TEST(S3_11_header_and_body_share_a_segment) {
   CHECK_INT(segments(d[0]), 1);
 }
 
-TEST(K3_what_was_sent_belongs_to_the_caller_again) {
+TEST(what_was_sent_belongs_to_the_caller_again) {
   static char text[200000];
   int64 d[2], r, sent = 0;
   int size = 1 << 20;
@@ -218,7 +218,7 @@ TEST(K3_what_was_sent_belongs_to_the_caller_again) {
   iob_reset(&b);
 }
 
-TEST(D6_no_events_from_completed_sends) {
+TEST(completed_sends_cause_no_events) {
   static char text[20000];
   int64 d[2];
   int i;
@@ -249,15 +249,15 @@ static void many_buffers(int64 many) {
   CHECK_INT(iob_bytesleft(&b), 0);
 }
 
-TEST(D13_1025_buffers) { many_buffers(1025); }
+TEST(a_batch_of_1025_buffers_is_sent) { many_buffers(1025); }
 
-TEST(D13_100000_buffers_need_no_stack) {
+TEST(sending_100000_buffers_does_not_overflow_the_stack) {
   struct rlimit stack = {256 << 10, 256 << 10};
   CHECK_INT(setrlimit(RLIMIT_STACK, &stack), 0);
   many_buffers(100000);
 }
 
-TEST(T5_write_events_go_on_after_a_send) {
+TEST(write_events_go_on_after_a_send_that_found_no_room) {
   static char text[8 << 20];
   int64 d[2], seen = 0, end = t_now_ms() + 5000;
   b_tcp(d);
@@ -285,7 +285,7 @@ TEST(T5_write_events_go_on_after_a_send) {
 }
 
 /* Programs call iob_send in a loop until it is not positive. */
-TEST(T28_the_loop_ends) {
+TEST(a_loop_over_iob_send_ends) {
   static char text[8 << 20];
   int64 d[2], r;
   int i = 0;
@@ -302,7 +302,7 @@ TEST(T28_the_loop_ends) {
 }
 
 /* A buffer that no single system call can move. */
-TEST(S3_11_pieces_beyond_2_gib) {
+TEST(pieces_beyond_2_gib_are_sent) {
   int64 out = open("/dev/null", O_WRONLY);
   const int64 size = (int64)5 << 30;
   void *m = (uint64)size > SIZE_MAX ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

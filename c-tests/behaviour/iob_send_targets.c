@@ -3,7 +3,7 @@
 
 B_BATCH(b)
 
-TEST(D30_Q6_a_short_file_is_an_error_and_not_the_end) {
+TEST(a_short_file_is_an_error_and_not_the_end) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "head"), 1);
@@ -23,7 +23,7 @@ TEST(D30_Q6_a_short_file_is_an_error_and_not_the_end) {
   CHECK(!b_open(f));
 }
 
-TEST(S3_11_bad_descriptors) {
+TEST(iob_send_to_what_is_not_open_is_EBADF) {
   int64 p[2];
   t_pipe(p);
   CHECK_INT(iob_adds(&b, "abc"), 1);
@@ -97,7 +97,7 @@ TEST(what_is_not_open_is_no_target_registered_or_not) {
   B_CHECK(&b, 3, 0, 1, 0);
 }
 
-TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
+TEST(a_failed_iob_send_leaves_the_cause_in_errno_and_the_batch_as_it_was) {
   int64 d[2];
   t_unix_pair(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -114,7 +114,7 @@ TEST(T33_S3_11_errno_is_the_cause_and_the_batch_survives) {
   CHECK_ERRNO(EBADF);
 }
 
-TEST(S3_11_a_bad_buffer_shows_when_it_is_sent) {
+TEST(a_bad_buffer_is_an_error_when_it_is_sent) {
   int64 d[2];
   t_skip_under_valgrind();
   b_tcp(d);
@@ -124,7 +124,7 @@ TEST(S3_11_a_bad_buffer_shows_when_it_is_sent) {
   B_CHECK(&b, 5, 0, 1, 0);
 }
 
-TEST(S3_11_an_error_after_some_bytes_shows_in_the_next_call) {
+TEST(an_error_after_some_bytes_is_returned_by_the_next_call) {
   int64 d[2];
   b_tcp(d);
   CHECK_INT(iob_adds(&b, "abc"), 1);
@@ -136,7 +136,7 @@ TEST(S3_11_an_error_after_some_bytes_shows_in_the_next_call) {
 }
 
 /* Files without a page cache. */
-TEST(S3_11_a_proc_file_can_be_sent) {
+TEST(a_proc_file_can_be_sent) {
   char text[512], *got;
   int64 d[2], f = open("/proc/version", O_RDONLY), g = open("/proc/self/cmdline", O_RDONLY);
   ssize_t n = read((int)f, text, sizeof text - 1);
@@ -159,7 +159,7 @@ TEST(S3_11_a_proc_file_can_be_sent) {
   free(got);
 }
 
-TEST(S3_11_a_directory_is_no_file) {
+TEST(a_directory_in_a_batch_is_an_error) {
   int64 d[2], f = open("/", O_RDONLY | O_DIRECTORY);
   b_tcp(d);
   CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
@@ -167,7 +167,7 @@ TEST(S3_11_a_directory_is_no_file) {
   CHECK_ERRNO(EINVAL);
 }
 
-TEST(Q11_pipes_and_files_are_targets_too) {
+TEST(a_batch_is_sent_to_pipes_and_files_too) {
   int64 p[2], u[2], f = t_tmpfile(5000), out = t_tmpfile(0);
   int i;
   t_pipe(p);
@@ -188,7 +188,7 @@ TEST(Q11_pipes_and_files_are_targets_too) {
   }
 }
 
-TEST(S3_11_a_full_pipe_says_again) {
+TEST(iob_send_to_a_full_pipe_says_EAGAIN) {
   int64 p[2];
   t_pipe(p);
   t_fill(p[1]);
@@ -203,7 +203,7 @@ TEST(S3_11_a_full_pipe_says_again) {
   B_CHECK(&b, 10, 0, 0, 1);
 }
 
-TEST(T17_S3_11_a_blocking_target_blocks) {
+TEST(iob_send_to_a_blocking_socket_blocks_until_all_is_sent) {
   static char text[4 << 20];
   int64 d[2], f = t_tmpfile(1 << 20);
   pid_t child;

@@ -17,7 +17,7 @@ static void three(void) {
   CHECK_INT(iob_addbuf(&b, text + 16, 3), 1);
 }
 
-TEST(Q7_S3_11_everything_taken_resets_the_batch) {
+TEST(iob_write_that_sent_everything_resets_the_batch) {
   int64 f = t_tmpfile(100000);
   three();
   CHECK_INT(iob_addfile_close(&b, f, 10, 99990), 1);
@@ -34,7 +34,7 @@ TEST(Q7_S3_11_everything_taken_resets_the_batch) {
   CHECK_INT(calls, 10);
 }
 
-TEST(K1_filtered_batch_keeps_its_rest) {
+TEST(a_batch_that_is_filtered_in_part_keeps_its_rest) {
   static const char text[] = "0123456789abcdefghij";
   CHECK_INT(iob_addbuf(&b, text, 20), 1);
   ANSWER(10, 10);
@@ -45,7 +45,7 @@ TEST(K1_filtered_batch_keeps_its_rest) {
   CHECK_INT(iob_bytesleft(&b), 0);
 }
 
-TEST(S3_11_books_of_a_filter_that_takes_three) {
+TEST(bytesleft_and_next_are_right_after_each_partial_iob_write) {
   three();
   ANSWER(3, 3, 3, 1, 3, 3, 3);
   CHECK_INT(iob_write(target, &b, filter), 3);
@@ -64,7 +64,7 @@ TEST(S3_11_books_of_a_filter_that_takes_three) {
   CHECK(memcmp(taken, "0123456789abcdefXYZ", 19) == 0);
 }
 
-TEST(T34_S3_11_again_at_once_and_later) {
+TEST(a_filter_that_says_again_is_minus_one_only_if_nothing_was_taken) {
   three();
   ANSWER(-1, 10, -1);
   CHECK_INT(iob_write(target, &b, filter), -1);
@@ -77,7 +77,7 @@ TEST(T34_S3_11_again_at_once_and_later) {
   iob_reset(&b);
 }
 
-TEST(D29_T33_S3_15_other_errors_of_the_filter) {
+TEST(errors_of_the_filter_other_than_EAGAIN_are_minus_three) {
   int64 f = t_tmpfile(10);
   answer_errno = EIO;
   three();
@@ -97,7 +97,7 @@ TEST(D29_T33_S3_15_other_errors_of_the_filter) {
   CHECK_INT(iob_bytesleft(&b), 10);
 }
 
-TEST(S3_11_the_filters_end_of_file) {
+TEST(a_filter_that_says_end_of_file_ends_the_call) {
   three();
   ANSWER(0, 10, 0);
   CHECK_INT(iob_write(target, &b, filter), 0);
@@ -106,7 +106,7 @@ TEST(S3_11_the_filters_end_of_file) {
   CHECK_INT(iob_bytesleft(&b), 9);
 }
 
-TEST(S3_11_more_than_was_offered_is_all) {
+TEST(a_filter_that_claims_more_than_it_was_offered_took_all) {
   int64 f = t_tmpfile(10);
   three();
   CHECK_INT(iob_addfile(&b, f, 0, 10), 1);
@@ -116,7 +116,7 @@ TEST(S3_11_more_than_was_offered_is_all) {
   CHECK_INT(iob_bytesleft(&b), 0);
 }
 
-TEST(S3_11_nothing_to_call_or_to_write) {
+TEST(iob_write_without_a_filter_or_a_batch_is_EFAULT) {
   CHECK_INT(iob_write(target, &b, filter), 0);
   CHECK_INT(calls, 0);
   CHECK_INT(iob_write(target, NULL, filter), -3);
@@ -127,7 +127,7 @@ TEST(S3_11_nothing_to_call_or_to_write) {
   CHECK_INT(iob_bytesleft(&b), 19);
 }
 
-TEST(S3_11_bad_files) {
+TEST(iob_write_of_a_bad_file_is_an_error) {
   int64 p[2];
   t_pipe(p);
   CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
@@ -155,7 +155,7 @@ static int64 turn(io_batch *batch) {
   return r;
 }
 
-TEST(T11_a_retry_is_offered_the_same_address_and_length) {
+TEST(iob_write_offers_a_retry_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   uint64 rest;
   CHECK_INT(iob_adds(&b, "head"), 1);
@@ -186,7 +186,7 @@ TEST(T11_a_retry_is_offered_the_same_address_and_length) {
 }
 
 /* Two connections that download one file, and one of them is aborted. */
-TEST(T11_a_reset_of_one_batch_leaves_the_retry_of_another) {
+TEST(a_reset_of_one_batch_leaves_the_retry_of_another_as_it_is) {
   static io_batch other;
   int64 f = t_tmpfile(1000);
   CHECK_INT(iob_addfile(&b, f, 0, 1000), 1);
@@ -199,7 +199,7 @@ TEST(T11_a_reset_of_one_batch_leaves_the_retry_of_another) {
   CHECK(offers[0].at == offers[2].at);
 }
 
-TEST(D15_D16_Q6_a_file_that_shrinks) {
+TEST(a_file_that_shrinks_while_it_is_filtered_is_an_error) {
   int64 f = t_tmpfile(100000);
   register_target();
   CHECK_INT(iob_addfile_close(&b, f, 0, 100000), 1);
@@ -225,7 +225,7 @@ static int64 shrinks(int64 s, const void *bytes, uint64 n) {
   return (int64)n;
 }
 
-TEST(D15_a_file_that_shrinks_while_the_filter_looks) {
+TEST(a_file_that_shrinks_while_the_filter_looks_at_it_is_no_signal) {
   int64 f = t_tmpfile(60000);
   CHECK_INT(iob_addfile(&b, f, 0, 60000), 1);
   CHECK_INT(iob_write(f, &b, shrinks), 60000);
@@ -233,7 +233,7 @@ TEST(D15_a_file_that_shrinks_while_the_filter_looks) {
   b_check_file(taken, 0, 60000);
 }
 
-TEST(D16_nothing_is_padded) {
+TEST(a_short_file_is_not_padded_with_zeros) {
   int64 f = t_tmpfile(100);
   register_target();
   CHECK_INT(iob_addfile(&b, f, 0, 4096), 1);
@@ -242,7 +242,7 @@ TEST(D16_nothing_is_padded) {
   CHECK_INT(iob_bytesleft(&b), 3996);
 }
 
-TEST(D18_a_new_file_is_not_served_the_old_ones_bytes) {
+TEST(a_new_file_is_not_sent_with_the_bytes_of_the_old_one) {
   int64 one = t_tmpfile(40000), two = open("/dev/null", O_RDWR);
   char x[30000];
   int i;
@@ -278,7 +278,7 @@ static int64 reenters(int64 s, const void *bytes, uint64 n) {
   return (int64)n;
 }
 
-TEST(T12_S3_13_the_filter_may_call_the_library) {
+TEST(the_filter_may_use_the_library) {
   int64 d[2], f = t_tmpfile(100);
   b_tcp(d);
   io_setcookie(d[0], &b);
@@ -295,7 +295,7 @@ static int64 closes(int64 s, const void *bytes, uint64 n) {
   return -1;
 }
 
-TEST(S3_11_the_filter_may_close_the_target) {
+TEST(the_filter_may_close_the_target) {
   int64 d[2];
   b_tcp(d);
   CHECK_INT(iob_addfile(&b, t_tmpfile(100), 0, 100), 1);
@@ -305,7 +305,7 @@ TEST(S3_11_the_filter_may_close_the_target) {
   iob_reset(&b);
 }
 
-TEST(S3_11_sending_after_filtering_goes_on_where_it_stopped) {
+TEST(iob_send_goes_on_where_iob_write_stopped) {
   int64 d[2];
   b_tcp(d);
   three();

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <sys/time.h>
 
-TEST(Q1_init_returns_one_whatever_the_memory_holds) {
+TEST(iom_init_returns_one_whatever_the_memory_holds) {
   static iomux_t zeroed;
   iomux_t dirty, *heap = malloc(sizeof *heap);
   CHECK(heap != NULL);
@@ -19,7 +19,7 @@ TEST(Q1_init_returns_one_whatever_the_memory_holds) {
   free(heap);
 }
 
-TEST(S3_12_null_pointers_are_EFAULT) {
+TEST(multiplexer_functions_say_EFAULT_of_NULL) {
   iomux_t c;
   int64 d[2], s = -7;
   unsigned revents = 99;
@@ -48,7 +48,7 @@ TEST(S3_12_null_pointers_are_EFAULT) {
   CHECK_INT(event_on(&c, d[1]), IOM_WRITE); /* the bad calls took nothing */
 }
 
-TEST(S3_12_uninitialised_memory_is_EINVAL_and_no_descriptor_is_touched) {
+TEST(a_multiplexer_that_was_never_initialised_is_EINVAL) {
   int64 d[2], s = -7;
   unsigned revents = 99, i;
   t_pipe(d);
@@ -71,7 +71,7 @@ TEST(S3_12_uninitialised_memory_is_EINVAL_and_no_descriptor_is_touched) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_12_closed_ctx_is_EBADF) {
+TEST(a_multiplexer_whose_ctx_was_closed_is_EBADF) {
   iomux_t c;
   int64 d[2], s = -7;
   unsigned revents = 99;
@@ -90,7 +90,7 @@ TEST(S3_12_closed_ctx_is_EBADF) {
   CHECK_INT(iom_wait(&c, &s, &revents, 1000), -2);
 }
 
-TEST(S3_12_add_refuses_what_cannot_be_waited_for) {
+TEST(iom_add_refuses_what_cannot_be_waited_for) {
   static const int64 bad[] = {-1, 99999, 1LL << 32, INT64_MIN, INT64_MAX};
   iomux_t c;
   size_t i;
@@ -108,7 +108,7 @@ TEST(S3_12_add_refuses_what_cannot_be_waited_for) {
   CHECK_ERRNO(EINVAL);
 }
 
-TEST(K5_adding_again_after_the_event_arms_again) {
+TEST(iom_add_after_the_event_arms_again) {
   iomux_t c;
   int64 d[2];
   int i;
@@ -122,7 +122,7 @@ TEST(K5_adding_again_after_the_event_arms_again) {
   }
 }
 
-TEST(K5_adding_while_armed_replaces_the_events) {
+TEST(iom_add_while_armed_replaces_the_events) {
   iomux_t c;
   int64 d[2];
   t_unix_pair(d);
@@ -134,7 +134,7 @@ TEST(K5_adding_while_armed_replaces_the_events) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
-TEST(S3_12_closed_descriptor_is_forgotten_and_its_number_is_new) {
+TEST(a_multiplexer_forgets_a_closed_descriptor) {
   iomux_t c;
   int64 old[2], new[2];
   CHECK_INT(iom_init(&c), 1);
@@ -150,7 +150,7 @@ TEST(S3_12_closed_descriptor_is_forgotten_and_its_number_is_new) {
   CHECK_INT(event_on(&c, new[1]), IOM_WRITE);
 }
 
-TEST(S3_12_without_events_only_a_hang_up_is_told) {
+TEST(iom_add_without_events_reports_a_hang_up_only) {
   iomux_t c;
   int64 d[2];
   t_pipe(d);
@@ -162,7 +162,7 @@ TEST(S3_12_without_events_only_a_hang_up_is_told) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ | IOM_WRITE);
 }
 
-TEST(S3_12_unknown_bits_are_ignored) {
+TEST(iom_add_ignores_unknown_event_bits) {
   iomux_t c;
   int64 d[2];
   t_unix_pair(d);
@@ -174,7 +174,7 @@ TEST(S3_12_unknown_bits_are_ignored) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
-TEST(S3_12_revents_read_and_write) {
+TEST(iom_wait_reports_reading_and_writing) {
   iomux_t c;
   int64 d[2];
   t_unix_pair(d);
@@ -188,7 +188,7 @@ TEST(S3_12_revents_read_and_write) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
-TEST(S3_12_revents_hang_up_and_error_come_unasked) {
+TEST(iom_wait_reports_hang_ups_and_errors_unasked) {
   iomux_t c;
   int64 d[2];
   CHECK_INT(iom_init(&c), 1);
@@ -202,7 +202,7 @@ TEST(S3_12_revents_hang_up_and_error_come_unasked) {
   CHECK_INT(event_on(&c, d[1]), IOM_READ | IOM_WRITE | IOM_ERROR);
 }
 
-TEST(S3_12_revents_of_a_tcp_peer_that_leaves) {
+TEST(iom_wait_reports_a_tcp_peer_that_leaves) {
   static const struct linger reset = {1, 0};
   iomux_t c;
   int64 d[2];
@@ -218,7 +218,7 @@ TEST(S3_12_revents_of_a_tcp_peer_that_leaves) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ | IOM_WRITE | IOM_ERROR);
 }
 
-TEST(S3_12_a_wait_lasts_its_limit) {
+TEST(iom_wait_lasts_its_limit) {
   iomux_t c;
   int64 d[2], s = -7, begin, took;
   unsigned revents = 99;
@@ -260,11 +260,11 @@ static void waits_until_the_signal(unsigned long limit) {
   CHECK_INT(revents, 99);
 }
 
-TEST(S3_12_a_signal_is_EINTR) { waits_until_the_signal(10000); }
+TEST(a_signal_ends_iom_wait_with_EINTR) { waits_until_the_signal(10000); }
 
-TEST(S3_12_no_limit_is_minus_one) { waits_until_the_signal((unsigned long)-1); }
+TEST(iom_wait_of_minus_one_milliseconds_waits_until_a_signal) { waits_until_the_signal((unsigned long)-1); }
 
-TEST(S3_12_limits_are_not_cut_to_32_bits) {
+TEST(a_limit_of_iom_wait_is_not_cut_to_32_bits) {
 #if ULONG_MAX > 0xffffffff
   waits_until_the_signal(1UL << 32);
   waits_until_the_signal((1UL << 32) + 100);
@@ -275,7 +275,7 @@ TEST(S3_12_limits_are_not_cut_to_32_bits) {
   waits_until_the_signal((unsigned long)-2);
 }
 
-TEST(S3_12_abort_is_final_until_the_next_init) {
+TEST(iom_abort_is_final_until_the_next_iom_init) {
   iomux_t c;
   int64 d[2], s = -7;
   unsigned revents = 99;

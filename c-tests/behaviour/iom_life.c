@@ -10,7 +10,7 @@ static int lowest_free(void) {
   return d;
 }
 
-TEST(S3_12_no_descriptor_left_fails_init_but_not_abort) {
+TEST(with_no_descriptor_left_iom_init_fails_and_iom_abort_works) {
   struct rlimit limit;
   iomux_t first, second;
   int64 s = -7;
@@ -27,7 +27,7 @@ TEST(S3_12_no_descriptor_left_fails_init_but_not_abort) {
 }
 
 /* Also when it fails half-way: room for the epoll descriptor, none for what else it needs. */
-TEST(S3_12_failed_init_leaks_nothing) {
+TEST(iom_init_that_fails_leaks_nothing) {
   struct rlimit limit;
   iomux_t c;
   int before = lowest_free(), spare;
@@ -44,7 +44,7 @@ TEST(S3_12_failed_init_leaks_nothing) {
   CHECK_INT(lowest_free(), before);
 }
 
-TEST(S3_12_closing_ctx_ends_a_multiplexer) {
+TEST(closing_ctx_releases_all_of_a_multiplexer) {
   iomux_t c;
   int i, before;
   CHECK_INT(iom_init(&c), 1);
@@ -59,7 +59,7 @@ TEST(S3_12_closing_ctx_ends_a_multiplexer) {
 }
 
 /* As daemons do; every number then belongs to another file. */
-TEST(S3_12_init_works_after_all_descriptors_were_closed) {
+TEST(iom_init_works_after_all_descriptors_were_closed) {
   iomux_t c;
   int64 s = -7, d[20][2];
   unsigned revents = 99;
@@ -88,7 +88,7 @@ TEST(S3_12_init_works_after_all_descriptors_were_closed) {
   }
 }
 
-TEST(S3_13_a_child_has_multiplexers_of_its_own) {
+TEST(a_child_has_multiplexers_of_its_own) {
   iomux_t parents;
   int64 d[2];
   int status;

@@ -10,7 +10,7 @@ static void write_byte(int64 d) { CHECK_INT(write((int)d, "x", 1), 1); }
 static iomux_t in_static_memory;
 
 /* One descriptor in all of them, and one in each; the end of one is not the end of the others. */
-TEST(S3_12_multiplexers_in_any_memory_do_not_mix) {
+TEST(events_of_several_multiplexers_do_not_mix) {
   iomux_t in_stack, *c[3] = {&in_static_memory, &in_stack, malloc(sizeof in_stack)};
   int64 shared[2], own[3][2], s = -7;
   unsigned revents = 99;
@@ -39,7 +39,7 @@ TEST(S3_12_multiplexers_in_any_memory_do_not_mix) {
 }
 
 /* A program that was built with 0.32's header has room for so much. */
-TEST(S3_12_nothing_is_written_beside_the_structure) {
+TEST(a_multiplexer_writes_nothing_beside_its_structure) {
   struct {
     unsigned char before[64];
     iomux_t c;
@@ -88,9 +88,9 @@ static void drop_the_other(int reopen, int add) {
   no_event(&c);
 }
 
-TEST(S3_12_closing_drops_an_event_that_was_not_taken) { drop_the_other(0, 0); }
-TEST(S3_12_an_event_that_was_not_taken_does_not_go_to_the_next_file) { drop_the_other(1, 0); }
-TEST(S3_12_nor_does_it_end_the_next_files_registration) { drop_the_other(1, 1); }
+TEST(closing_drops_an_event_that_was_not_taken) { drop_the_other(0, 0); }
+TEST(an_event_that_was_not_taken_does_not_go_to_the_next_file) { drop_the_other(1, 0); }
+TEST(an_event_that_was_not_taken_does_not_end_the_registration_of_the_next_file) { drop_the_other(1, 1); }
 
 struct waiter {
   iomux_t *c;
@@ -107,7 +107,7 @@ static void *wait_once(void *p) {
   return NULL;
 }
 
-TEST(S3_12_closing_an_armed_descriptor_wakes_nobody) {
+TEST(closing_an_armed_descriptor_wakes_nobody) {
   iomux_t c;
   int64 d[2];
   struct waiter w = {&c, 0, -9, -7};

@@ -47,7 +47,7 @@ static void join(struct waiter *w, int n) {
   for (i = 0; i < n; i++) CHECK_INT(pthread_join(w[i].thread, NULL), 0);
 }
 
-TEST(D19_three_idle_threads_wait_their_limit_each) {
+TEST(three_idle_threads_wait_their_limit_each) {
   struct waiter w[3];
   iomux_t c;
   int64 d[2];
@@ -65,7 +65,7 @@ TEST(D19_three_idle_threads_wait_their_limit_each) {
   }
 }
 
-TEST(S3_12_an_event_ends_one_wait_and_the_others_last) {
+TEST(a_multiplexer_event_ends_one_wait_and_the_others_last_their_limit) {
   struct waiter w[THREADS];
   iomux_t c;
   int64 d[2];
@@ -158,12 +158,12 @@ static void every_event_is_delivered(int n, int early) {
   for (i = 0; i < n; i++) CHECK_INT(atomic_load(&crowd.of[d[i][0]]), 1);
 }
 
-TEST(K4_64_of_64_events_are_delivered) { every_event_is_delivered(64, 0); }
-TEST(K4_300_of_300_events_are_delivered) { every_event_is_delivered(300, 0); }
-TEST(K4_64_of_64_events_reach_waiting_threads) { every_event_is_delivered(64, 1); }
-TEST(K4_300_of_300_events_reach_waiting_threads) { every_event_is_delivered(300, 1); }
+TEST(all_64_multiplexer_events_are_delivered) { every_event_is_delivered(64, 0); }
+TEST(all_300_multiplexer_events_are_delivered) { every_event_is_delivered(300, 0); }
+TEST(all_64_multiplexer_events_reach_waiting_threads) { every_event_is_delivered(64, 1); }
+TEST(all_300_multiplexer_events_reach_waiting_threads) { every_event_is_delivered(300, 1); }
 
-TEST(K4_one_thread_gets_all_of_300) {
+TEST(one_thread_gets_all_300_multiplexer_events) {
   iomux_t c;
   int64 d[300][2], s;
   unsigned revents;
@@ -182,7 +182,7 @@ TEST(K4_one_thread_gets_all_of_300) {
 }
 
 /* The ordinary life of a server: read, add again, by whichever thread got the event. */
-TEST(K5_descriptors_are_armed_again_by_any_thread) {
+TEST(any_thread_may_arm_a_descriptor_again) {
   enum { PIPES = 16, BYTES = 50 };
   static struct crowd crowd;
   static const char bytes[BYTES];
@@ -209,7 +209,7 @@ static void *add_many_times(void *p) {
   return NULL;
 }
 
-TEST(S3_12_threads_may_add_one_descriptor_at_once) {
+TEST(threads_may_add_one_descriptor_at_once) {
   iomux_t c;
   int64 d[2], on[2], s;
   unsigned revents;
@@ -229,7 +229,7 @@ TEST(S3_12_threads_may_add_one_descriptor_at_once) {
 
 /* Every thread comes back, and at least one round of ten shows the 10 ms that are asked for: on a loaded
  * machine a thread may have to wait for a processor. */
-TEST(D19_abort_ends_all_waits_within_10_ms) {
+TEST(iom_abort_ends_all_waits_within_10_ms) {
   int64 best = INT64_MAX;
   int round, i;
   for (round = 0; round < 10; round++) {
@@ -251,7 +251,7 @@ TEST(D19_abort_ends_all_waits_within_10_ms) {
   CHECK(best <= 10);
 }
 
-TEST(S3_12_abort_goes_before_events) {
+TEST(iom_abort_goes_before_events) {
   struct waiter w[1];
   iomux_t c;
   int64 d[64][2];
@@ -277,7 +277,7 @@ static void abort_it(int sig) {
   iom_abort(&signalled);
 }
 
-TEST(S3_12_a_signal_handler_may_abort) {
+TEST(a_signal_handler_may_call_iom_abort) {
   struct waiter w[THREADS];
   struct sigaction action;
   int i;

@@ -148,7 +148,7 @@ static void *open_and_close(void *p) {
   return NULL;
 }
 
-TEST(S3_12_every_byte_is_accounted_for) {
+TEST(multiplexer_threads_account_for_every_byte) {
   pthread_t workers[WORKERS], others[SENDERS + 1];
   unsigned seed = 1;
   intptr_t i;

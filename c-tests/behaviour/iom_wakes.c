@@ -76,7 +76,7 @@ static void *take_bytes(void *p) {
 
 /* With all threads asleep, an event costs one of them one sleep. A herd would be four of them. Some are allowed
  * for what happens beside. */
-TEST(S3_12_one_event_wakes_one_thread) {
+TEST(one_multiplexer_event_wakes_one_thread) {
   enum { EVENTS = 200 };
   static struct work w;
   int64 d[2];
@@ -99,7 +99,7 @@ TEST(S3_12_one_event_wakes_one_thread) {
 }
 
 /* While nothing happens, nobody looks. */
-TEST(S3_12_idle_threads_sleep) {
+TEST(idle_multiplexer_threads_sleep) {
   static struct work w;
   long before;
   CHECK_INT(iom_init(&w.c), 1);
@@ -133,7 +133,7 @@ static void *last_their_limit(void *p) {
 
 /* Every byte wakes a thread, and another one, that only looks, often has taken the event by then. What is left of
  * the limit is still waited for. */
-TEST(S3_12_waking_up_for_nothing_does_not_change_the_limit) {
+TEST(a_wake_up_for_nothing_does_not_change_the_limit_of_iom_wait) {
   iomux_t c;
   int64 d[2], s, stop;
   unsigned revents;
@@ -176,7 +176,7 @@ static void *take_and_arm(void *p) {
 }
 
 /* Events never run out, and no wait that begins after iom_abort returned takes one. */
-TEST(S3_12_abort_ends_threads_that_are_never_without_events) {
+TEST(iom_abort_ends_threads_that_always_have_events) {
   static struct work w;
   int64 d[64][2];
   int i;

@@ -49,7 +49,7 @@ static void close_all(int64 n) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(RULE5_RULE6_as_many_descriptors_as_the_machine_allows) {
+TEST(as_many_descriptors_as_the_machine_allows_are_served) {
   static int first, second;
   int64 n = m_descriptors() - 50;
   l_idle();
@@ -63,7 +63,7 @@ TEST(RULE5_RULE6_as_many_descriptors_as_the_machine_allows) {
   l_check_asleep();
 }
 
-TEST(RULE6_no_descriptor_left_and_then_one_again) {
+TEST(the_loop_works_again_once_a_descriptor_is_free) {
   int64 n = m_descriptors(), fresh;
   static int round;
   l_idle();
@@ -86,7 +86,7 @@ TEST(RULE6_no_descriptor_left_and_then_one_again) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh);
 }
 
-TEST(RULE6_S3_13_sparse_numbers) {
+TEST(numbers_far_apart_are_served_alike) {
   int64 top = m_descriptors() - 1, i, n = 0, high;
   static int round;
   l_idle();
@@ -125,7 +125,7 @@ TEST(RULE6_S3_13_sparse_numbers) {
 }
 
 /* Numbers that are not open, as io_fd_flags takes without asking. */
-TEST(S3_2_memory_follows_the_count_of_numbers_and_not_their_size) {
+TEST(memory_grows_with_the_count_of_numbers_and_not_with_their_size) {
   enum { COUNT = 1000, EACH = 16 << 10 };
   static char cookie[COUNT];
   int64 stride = INT32_MAX / COUNT, i, round, before = m_resident(), full = 0;
@@ -150,7 +150,7 @@ TEST(S3_2_memory_follows_the_count_of_numbers_and_not_their_size) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(RULE3_S3_2_wanted_number_that_was_never_open_does_not_spin) {
+TEST(a_wanted_number_that_was_never_open_does_not_spin) {
   int64 number;
   l_idle();
   for (number = 100000; number < 2000000000; number *= 10) {

@@ -42,7 +42,7 @@ static int lowest_free(void) {
   return d;
 }
 
-TEST(S3_9_readfile) {
+TEST(io_readfile_opens_for_reading) {
   const char *path = in_dir("f");
   int64 d = -7, w;
   CHECK_INT(io_createfile(&w, path), 1);
@@ -53,14 +53,14 @@ TEST(S3_9_readfile) {
   remove_dir(path);
 }
 
-TEST(T31_readfile_opens_a_directory_for_fchdir) {
+TEST(io_readfile_opens_a_directory_for_fchdir) {
   int64 d = -7;
   CHECK_INT(io_readfile(&d, "."), 1);
   CHECK_INT(fchdir((int)d), 0);
   is_plain(d, O_RDONLY);
 }
 
-TEST(S3_9_createfile_makes_or_empties) {
+TEST(io_createfile_makes_or_empties_a_file) {
   const char *path = in_dir("f");
   int64 d = -7, r;
   struct stat st;
@@ -77,7 +77,7 @@ TEST(S3_9_createfile_makes_or_empties) {
   remove_dir(path);
 }
 
-TEST(S3_9_new_files_obey_the_umask) {
+TEST(new_files_obey_the_umask) {
   const char *path = in_dir("f");
   int64 d;
   struct stat st;
@@ -92,7 +92,7 @@ TEST(S3_9_new_files_obey_the_umask) {
   remove_dir(path);
 }
 
-TEST(S3_9_appendfile_adds_at_the_end) {
+TEST(io_appendfile_adds_at_the_end) {
   const char *path = in_dir("f");
   int64 a = -7, b = -7, r;
   struct stat st;
@@ -110,7 +110,7 @@ TEST(S3_9_appendfile_adds_at_the_end) {
   remove_dir(path);
 }
 
-TEST(S3_9_readwritefile_keeps_what_is_there) {
+TEST(io_readwritefile_keeps_what_is_there) {
   const char *path = in_dir("f");
   int64 d = -7;
   CHECK_INT(io_createfile(&d, path), 1);
@@ -122,7 +122,7 @@ TEST(S3_9_readwritefile_keeps_what_is_there) {
   remove_dir(path);
 }
 
-TEST(S3_9_failing_opens_leave_d_alone) {
+TEST(a_failed_open_leaves_the_callers_variable_as_it_was) {
   static opener *const all[] = {io_readfile, io_readwritefile, io_createfile, io_appendfile};
   int64 d = -7;
   size_t i;
@@ -147,7 +147,7 @@ TEST(S3_9_failing_opens_leave_d_alone) {
   CHECK_INT(lowest_free(), before);
 }
 
-TEST(S3_9_null_d_is_EFAULT_and_no_file_is_made) {
+TEST(an_open_into_NULL_is_EFAULT_and_makes_no_file) {
   static opener *const all[] = {io_readfile, io_readwritefile, io_createfile, io_appendfile};
   const char *path = in_dir("f");
   size_t i;
@@ -168,7 +168,7 @@ static void set_descriptor_limit(int n) {
   CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-TEST(S3_9_readfile_without_a_free_descriptor_is_EMFILE) {
+TEST(io_readfile_without_a_free_descriptor_is_EMFILE) {
   int64 d = -7;
   set_descriptor_limit(lowest_free());
   errno = 0;
@@ -184,7 +184,7 @@ static void carries(int64 from, int64 to) {
   CHECK_INT(byte, 'x');
 }
 
-TEST(S3_9_pipe) {
+TEST(io_pipe_connects_two_ends) {
   int64 d[2] = {-7, -7};
   CHECK_INT(io_pipe(d), 1);
   is_plain(d[0], O_RDONLY);
@@ -192,7 +192,7 @@ TEST(S3_9_pipe) {
   carries(d[1], d[0]);
 }
 
-TEST(S3_9_socketpair) {
+TEST(io_socketpair_connects_two_ends_both_ways) {
   int64 d[2] = {-7, -7};
   int type = 0, domain = 0;
   socklen_t n = sizeof type;
@@ -207,7 +207,7 @@ TEST(S3_9_socketpair) {
   carries(d[1], d[0]);
 }
 
-TEST(S3_9_both_ends_are_registered) {
+TEST(io_pipe_and_io_socketpair_register_both_ends) {
   int64 p[2], s[2];
   int i, cookies[4];
   CHECK_INT(io_pipe(p), 1);
@@ -223,7 +223,7 @@ TEST(S3_9_both_ends_are_registered) {
 }
 
 /* The ends that can be written to are told so without a wait call; the others are not. */
-TEST(S3_14_new_ends_have_the_canwrite_hint) {
+TEST(the_writable_ends_of_io_pipe_and_io_socketpair_have_the_hint) {
   int64 p[2], s[2], first;
   CHECK_INT(io_pipe(p), 1);
   io_wantread(p[0]);
@@ -240,7 +240,7 @@ TEST(S3_14_new_ends_have_the_canwrite_hint) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-TEST(S3_9_new_ends_are_known_to_be_blocking) {
+TEST(the_ends_of_io_pipe_and_io_socketpair_are_known_to_be_blocking) {
   int64 d[2];
   char byte;
   CHECK_INT(io_pipe(d), 1);
@@ -270,10 +270,10 @@ static void leaves_nothing_without_descriptors(int (*make)(int64 *)) {
   CHECK_INT(make(d), 1);
 }
 
-TEST(S3_9_pipe_without_free_descriptors) { leaves_nothing_without_descriptors(io_pipe); }
-TEST(S3_9_socketpair_without_free_descriptors) { leaves_nothing_without_descriptors(io_socketpair); }
+TEST(io_pipe_without_free_descriptors_leaves_nothing) { leaves_nothing_without_descriptors(io_pipe); }
+TEST(io_socketpair_without_free_descriptors_leaves_nothing) { leaves_nothing_without_descriptors(io_socketpair); }
 
-TEST(S3_9_null_pair_is_EFAULT) {
+TEST(io_pipe_and_io_socketpair_into_NULL_are_EFAULT) {
   int before = lowest_free();
   errno = 0;
   CHECK_INT(io_pipe(NULL), 0);
@@ -284,7 +284,7 @@ TEST(S3_9_null_pair_is_EFAULT) {
   CHECK_INT(lowest_free(), before);
 }
 
-TEST(D35_closeonexec_sets_the_flag_and_no_other) {
+TEST(io_closeonexec_sets_its_flag_and_no_other) {
   const char *path = in_dir("f");
   int64 d, p[2];
   int flags;
@@ -304,7 +304,7 @@ TEST(D35_closeonexec_sets_the_flag_and_no_other) {
   remove_dir(path);
 }
 
-TEST(S3_2_closeonexec_of_a_bad_descriptor_is_EBADF) {
+TEST(io_closeonexec_of_a_bad_descriptor_is_EBADF) {
   static const int64 bad[] = {-1, 99999, 1LL << 32, INT64_MIN};
   size_t i;
   for (i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -316,7 +316,7 @@ TEST(S3_2_closeonexec_of_a_bad_descriptor_is_EBADF) {
 }
 
 /* Closed with close(2) before any wait: only the number itself can tell that the registration is over. */
-TEST(D12_T19_a_new_pipe_inherits_nothing_from_its_number) {
+TEST(a_new_pipe_inherits_nothing_from_its_number) {
   int64 old[2], fresh[2];
   t_pipe(old);
   CHECK_INT(io_fd(old[0]), 1);
@@ -332,7 +332,7 @@ TEST(D12_T19_a_new_pipe_inherits_nothing_from_its_number) {
 }
 
 /* What kind of file it is decides how a blocking descriptor is kept from waiting. */
-TEST(T19_S3_6_the_kind_of_a_reused_number_is_looked_at_again) {
+TEST(the_kind_of_file_under_a_reused_number_is_looked_at_again) {
   int64 socket[2], fresh[2];
   char byte;
   t_unix_pair(socket);

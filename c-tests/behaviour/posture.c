@@ -98,7 +98,7 @@ static void close_standard(void) {
   }
 }
 
-TEST(S3_13_own_descriptors_are_close_on_exec) {
+TEST(own_descriptors_are_close_on_exec) {
   char before[NUMBERS];
   prepare();
   look(before);
@@ -107,7 +107,7 @@ TEST(S3_13_own_descriptors_are_close_on_exec) {
 }
 
 /* A program without standard input, output and error would print into what lies under their numbers. */
-TEST(S3_13_own_descriptors_are_close_on_exec_and_above_2) {
+TEST(own_descriptors_are_close_on_exec_and_above_2) {
   char before[NUMBERS];
   prepare();
   close_standard();
@@ -117,7 +117,7 @@ TEST(S3_13_own_descriptors_are_close_on_exec_and_above_2) {
 }
 
 /* A child opens its own. */
-TEST(S3_13_own_descriptors_of_a_child_are_close_on_exec_and_above_2) {
+TEST(own_descriptors_of_a_child_are_close_on_exec_and_above_2) {
   char before[NUMBERS];
   int status;
   pid_t child;
@@ -139,7 +139,7 @@ TEST(S3_13_own_descriptors_of_a_child_are_close_on_exec_and_above_2) {
 }
 
 /* Where there is no eventfd. */
-TEST(S3_13_own_descriptors_in_a_sandbox_are_close_on_exec_and_above_2) {
+TEST(own_descriptors_in_a_sandbox_are_close_on_exec_and_above_2) {
   static const int eventfd_only[] = {SYS_eventfd2};
   char before[NUMBERS];
   prepare();
@@ -251,7 +251,7 @@ static void *use_the_library(void *unused) {
   return unused;
 }
 
-TEST(S3_12_abort_in_a_signal_handler_wherever_it_finds_the_thread) {
+TEST(iom_abort_works_in_a_signal_handler_wherever_it_finds_the_thread) {
   struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
   struct sigaction action;
   pthread_t thread;

@@ -2,7 +2,7 @@
  * In a file of its own, because it cannot be linked with libowfat. */
 #include "loop.h"
 
-TEST(Q8_S3_5_queued_event_is_delivered_once_although_not_wanted) {
+TEST(a_queued_event_is_reported_once_although_nothing_is_wanted) {
   int64 d[2];
   t_pipe(d);
   CHECK_INT(io_fd(d[0]), 1);
@@ -17,7 +17,7 @@ TEST(Q8_S3_5_queued_event_is_delivered_once_although_not_wanted) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(Q8_S3_5_queued_twice_is_delivered_once) {
+TEST(an_event_queued_twice_is_reported_once) {
   int64 d[2];
   l_pipe(d, 1);
   l_put(d[1], "x");
@@ -28,7 +28,7 @@ TEST(Q8_S3_5_queued_twice_is_delivered_once) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(Q8_queued_event_keeps_a_wait_from_sleeping) {
+TEST(a_wait_does_not_sleep_while_an_event_is_queued) {
   int64 d[2], start = t_now_ms();
   l_idle();
   l_pipe(d, 0);
@@ -38,7 +38,7 @@ TEST(Q8_queued_event_keeps_a_wait_from_sleeping) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(Q8_queued_event_is_dropped_by_close_and_eagain_but_not_by_dontwant) {
+TEST(a_queued_event_ends_with_io_close_and_io_eagain_but_not_with_io_dontwant) {
   int64 d[2];
   l_pipe(d, 0);
   CHECK_INT(io_queueforread(d[0]), 1);
@@ -55,7 +55,7 @@ TEST(Q8_queued_event_is_dropped_by_close_and_eagain_but_not_by_dontwant) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(S3_1_S3_5_queueing_strange_numbers_is_refused) {
+TEST(queueing_events_of_impossible_numbers_is_refused) {
   static const int64 strange[] = {-1, INT64_MIN, 1LL << 32, INT64_MAX, 900};
   int64 d[2];
   unsigned i;

@@ -1,7 +1,7 @@
 /* The event model: when a descriptor is reported, and how often. */
 #include "many.h"
 
-TEST(M1_one_event_whatever_is_called) {
+TEST(there_is_one_event_a_descriptor_and_direction_whatever_is_called) {
   int64 d[2];
   int i;
   l_pipe(d, 1);
@@ -17,7 +17,7 @@ TEST(M1_one_event_whatever_is_called) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(M2_what_was_left_unread_is_reported_again) {
+TEST(what_was_left_unread_is_reported_again) {
   int64 d[2];
   char buf[3];
   int i;
@@ -32,7 +32,7 @@ TEST(M2_what_was_left_unread_is_reported_again) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(M2_T14_rest_after_plain_read_is_reported_again) {
+TEST(what_a_plain_read_left_is_reported_again) {
   int64 d[2];
   char c;
   l_pipe(d, 1);
@@ -42,7 +42,7 @@ TEST(M2_T14_rest_after_plain_read_is_reported_again) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(M2_writability_is_reported_again) {
+TEST(room_that_is_left_is_reported_again) {
   int64 d[2];
   t_unix_pair(d);
   l_write_event(d[0]);
@@ -50,7 +50,7 @@ TEST(M2_writability_is_reported_again) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(M3_popped_event_stays_away_until_the_next_wait) {
+TEST(a_taken_event_is_not_reported_again_before_the_next_wait) {
   int64 d[2];
   t_unix_pair(d);
   l_put(d[1], "x");
@@ -66,7 +66,7 @@ TEST(M3_popped_event_stays_away_until_the_next_wait) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(M3_T24_wantwrite_in_the_handler_does_not_repeat_the_event) {
+TEST(io_wantwrite_in_the_handler_does_not_repeat_the_event) {
   int64 d[2];
   t_unix_pair(d);
   l_write_event(d[0]);
@@ -80,7 +80,7 @@ TEST(M3_T24_wantwrite_in_the_handler_does_not_repeat_the_event) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
-TEST(M4_RULE1_T1_full_read_is_not_reported_again_unless_more_came) {
+TEST(a_read_that_took_everything_is_not_followed_by_an_event_unless_more_came) {
   int64 d[2];
   char buf[10];
   int tcp;
@@ -100,7 +100,7 @@ TEST(M4_RULE1_T1_full_read_is_not_reported_again_unless_more_came) {
   }
 }
 
-TEST(M4_RULE1_T1_every_report_is_followed_by_data) {
+TEST(every_report_is_followed_by_data) {
   int64 d[2];
   char buf[64] = {0};
   int i;
@@ -117,7 +117,7 @@ TEST(M4_RULE1_T1_every_report_is_followed_by_data) {
   }
 }
 
-TEST(M4_RULE1_event_left_over_is_verified_by_the_next_wait) {
+TEST(an_event_that_was_not_taken_is_checked_again_by_the_next_wait) {
   int64 a[2], b[2], first;
   char c;
   l_pipe(a, 1);
@@ -134,7 +134,7 @@ TEST(M4_RULE1_event_left_over_is_verified_by_the_next_wait) {
   l_check_asleep();
 }
 
-TEST(M5_T29_program_that_never_asks_canread_still_sleeps) {
+TEST(a_program_that_never_calls_io_canread_still_sleeps) {
   int64 d[2];
   char buf[16];
   int i;
@@ -148,7 +148,7 @@ TEST(M5_T29_program_that_never_asks_canread_still_sleeps) {
   }
 }
 
-TEST(M5_pending_event_keeps_a_wait_from_sleeping) {
+TEST(a_wait_does_not_sleep_while_an_event_is_pending) {
   int64 a[2], b[2], start;
   l_pipe(a, 1);
   l_pipe(b, 1);
@@ -162,7 +162,7 @@ TEST(M5_pending_event_keeps_a_wait_from_sleeping) {
   CHECK(io_canread() != -1);
 }
 
-TEST(M5_event_not_wanted_any_more_lets_waits_sleep) {
+TEST(a_pending_event_that_is_no_longer_wanted_lets_waits_sleep) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);
@@ -172,7 +172,7 @@ TEST(M5_event_not_wanted_any_more_lets_waits_sleep) {
   l_check_asleep();
 }
 
-TEST(M7_dontwant_withdraws_at_once) {
+TEST(io_dontwantread_and_io_dontwantwrite_withdraw_a_pending_event_at_once) {
   int64 a[2], b[2];
   l_pipe(a, 1);
   l_pipe(b, 1);
@@ -189,7 +189,7 @@ TEST(M7_dontwant_withdraws_at_once) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(M8_eagain_withdraws_and_the_next_wait_asks_the_kernel) {
+TEST(io_eagain_withdraws_the_event_and_the_next_wait_asks_the_kernel) {
   int64 d[2];
   t_unix_pair(d);
   l_put(d[1], "x");
@@ -212,7 +212,7 @@ TEST(M8_eagain_withdraws_and_the_next_wait_asks_the_kernel) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
-TEST(M9_hint_makes_the_first_write_event_at_once) {
+TEST(the_hint_makes_the_first_write_event_come_without_a_wait) {
   int64 d[2];
   t_unix_pair(d);
   CHECK_INT(io_fd_canwrite(d[0]), 1);
@@ -226,7 +226,7 @@ TEST(M9_hint_makes_the_first_write_event_at_once) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(M9_hint_as_flag_and_on_a_registered_descriptor) {
+TEST(the_hint_may_be_given_as_a_flag_and_on_a_registered_descriptor) {
   int64 d[2];
   t_unix_pair(d);
   CHECK_INT(io_fd_flags(d[0], IO_FD_CANWRITE), 1);
@@ -238,7 +238,7 @@ TEST(M9_hint_as_flag_and_on_a_registered_descriptor) {
   CHECK_INT(io_canwrite(), d[1]);
 }
 
-TEST(M9_eagain_drops_the_hint) {
+TEST(a_write_that_finds_no_room_drops_the_hint) {
   int64 d[2];
   t_unix_pair(d);
   t_fill(d[0]);
@@ -250,7 +250,7 @@ TEST(M9_eagain_drops_the_hint) {
   CHECK_INT(l_next_write(50), -1);
 }
 
-TEST(M9_short_write_drops_the_hint) {
+TEST(a_short_write_drops_the_hint) {
   static char much[4 << 20];
   int64 d[2];
   t_unix_pair(d);
@@ -262,7 +262,7 @@ TEST(M9_short_write_drops_the_hint) {
   CHECK_INT(l_next_write(50), -1);
 }
 
-TEST(M11_RULE5_every_one_of_250_ready_is_delivered) {
+TEST(every_one_of_250_ready_descriptors_is_reported) {
   static int seen[4096];
   int64 d[2], next;
   int i, found = 0, rounds;
@@ -282,7 +282,7 @@ TEST(M11_RULE5_every_one_of_250_ready_is_delivered) {
 }
 
 /* More than any queue between the kernel and a backend holds. */
-TEST(M11_RULE2_every_one_of_3000_ready_is_delivered) {
+TEST(every_one_of_3000_ready_descriptors_is_reported) {
   enum { N = 3000 };
   static int64 d[N];
   static char seen[N + 64];
@@ -312,7 +312,7 @@ TEST(M11_RULE2_every_one_of_3000_ready_is_delivered) {
   CHECK_INT(io_waituntil2(0), 0);
 }
 
-TEST(M11_RULE5_Q14_always_ready_descriptor_starves_nobody) {
+TEST(a_descriptor_that_is_always_ready_starves_nobody) {
   int64 d[3][2], next;
   int i, seen[3] = {0, 0, 0};
   for (i = 0; i < 3; i++) {
@@ -328,7 +328,7 @@ TEST(M11_RULE5_Q14_always_ready_descriptor_starves_nobody) {
   CHECK(seen[0] && seen[1] && seen[2]);
 }
 
-TEST(M12_reads_and_writes_are_independent_sequences) {
+TEST(reading_and_writing_are_reported_independently) {
   int64 a[2], b[2], first;
   t_unix_pair(a);
   t_unix_pair(b);
@@ -348,7 +348,7 @@ TEST(M12_reads_and_writes_are_independent_sequences) {
   CHECK_INT(io_canwrite(), -1);
 }
 
-TEST(RULE3_plain_reads_without_a_word_to_the_library_do_not_spin) {
+TEST(plain_reads_that_the_library_is_not_told_of_do_not_spin) {
   int64 d[2];
   char buf[64];
   l_pipe(d, 1);
@@ -358,7 +358,7 @@ TEST(RULE3_plain_reads_without_a_word_to_the_library_do_not_spin) {
   l_check_asleep();
 }
 
-TEST(RULE3_unwanted_data_does_not_spin) {
+TEST(unwanted_data_does_not_spin) {
   int64 d[2];
   l_idle();
   l_pipe(d, 1);

@@ -14,7 +14,7 @@ static void limit_memory(void) {
 
 static int is_nonblocking(int64 d) { return (fcntl((int)d, F_GETFL) & O_NONBLOCK) != 0; }
 
-TEST(S3_2_io_fd_accepts_what_is_open) {
+TEST(io_fd_accepts_what_is_open) {
   int64 d[2], s[2], dir = open("/", O_RDONLY), file = t_tmpfile(1);
   t_pipe(d);
   t_tcp_pair(s);
@@ -25,7 +25,7 @@ TEST(S3_2_io_fd_accepts_what_is_open) {
   CHECK(io_getcookie(d[0]) == NULL);
 }
 
-TEST(S3_1_io_fd_refuses_what_is_not_open) {
+TEST(io_fd_refuses_what_is_not_open) {
   unsigned i;
   int64 d[2];
   t_pipe(d);
@@ -45,7 +45,7 @@ TEST(S3_1_io_fd_refuses_what_is_not_open) {
   }
 }
 
-TEST(D27_S3_1_numbers_past_int_are_refused) {
+TEST(numbers_past_int_are_refused) {
   unsigned i;
   CHECK(fcntl(0, F_GETFD) != -1); /* the low half of 2^32 is open */
   limit_memory();
@@ -56,7 +56,7 @@ TEST(D27_S3_1_numbers_past_int_are_refused) {
   }
 }
 
-TEST(D27_flags_do_not_make_a_bad_number_good) {
+TEST(flags_do_not_make_a_bad_number_good) {
   unsigned i;
   int flags;
   limit_memory();
@@ -69,7 +69,7 @@ TEST(D27_flags_do_not_make_a_bad_number_good) {
   }
 }
 
-TEST(S3_1_huge_numbers_are_believed_and_cheap) {
+TEST(huge_numbers_are_accepted_and_cheap) {
   static int cookie;
   limit_memory();
   CHECK_INT(io_fd_flags(100000, IO_FD_NONBLOCK), 1);
@@ -78,7 +78,7 @@ TEST(S3_1_huge_numbers_are_believed_and_cheap) {
   CHECK(io_getcookie(99999) == NULL);
 }
 
-TEST(D27_memory_does_not_follow_the_number) {
+TEST(memory_does_not_grow_with_the_size_of_a_number) {
   static int cookie;
   limit_memory();
   CHECK_INT(io_fd_flags(INT32_MAX, IO_FD_NONBLOCK), 1);
@@ -88,7 +88,7 @@ TEST(D27_memory_does_not_follow_the_number) {
   CHECK(io_getcookie(1 << 30) == NULL);
 }
 
-TEST(S3_2_flags_that_state_the_mode_are_believed) {
+TEST(io_fd_flags_believes_the_mode_that_it_is_told) {
   int64 d[2];
   t_pipe(d);
   close((int)d[0]);
@@ -99,7 +99,7 @@ TEST(S3_2_flags_that_state_the_mode_are_believed) {
   CHECK_INT(is_nonblocking(d[1]), 0);
 }
 
-TEST(S3_2_io_fd_again_keeps_everything) {
+TEST(io_fd_again_keeps_interest_cookie_and_deadline) {
   int64 d[2];
   l_pipe(d, 1);
   io_setcookie(d[0], d);
@@ -112,7 +112,7 @@ TEST(S3_2_io_fd_again_keeps_everything) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(S3_2_io_fd_again_keeps_a_pending_event) {
+TEST(io_fd_again_keeps_a_pending_event) {
   int64 d[2];
   l_pipe(d, 1);
   l_put(d[1], "x");
@@ -122,7 +122,7 @@ TEST(S3_2_io_fd_again_keeps_a_pending_event) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(S3_2_io_fd_again_reads_the_mode_again) {
+TEST(io_fd_again_reads_the_mode_again) {
   int64 d[2];
   char c;
   t_pipe(d);
@@ -135,7 +135,7 @@ TEST(S3_2_io_fd_again_reads_the_mode_again) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_2_mode_is_never_changed_unasked) {
+TEST(the_mode_is_never_changed_unasked) {
   int64 d[2];
   char c;
   t_unix_pair(d);
@@ -151,7 +151,7 @@ TEST(S3_2_mode_is_never_changed_unasked) {
   CHECK_INT(fcntl((int)d[0], F_GETFD), 0);
 }
 
-TEST(S3_2_T20_nonblock_and_block_in_any_order) {
+TEST(io_nonblock_and_io_block_work_before_and_after_io_fd) {
   int64 d[2];
   char c;
   int registered;
@@ -170,7 +170,7 @@ TEST(S3_2_T20_nonblock_and_block_in_any_order) {
   }
 }
 
-TEST(S3_2_nonblock_keeps_the_other_flags) {
+TEST(io_nonblock_keeps_the_other_flags) {
   char path[] = "/tmp/owfat-io-test.XXXXXX";
   int64 d = mkstemp(path);
   unlink(path);
@@ -181,7 +181,7 @@ TEST(S3_2_nonblock_keeps_the_other_flags) {
   CHECK_INT(fcntl((int)d, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
 }
 
-TEST(S3_1_S3_2_mode_functions_ignore_bad_numbers) {
+TEST(io_nonblock_and_io_block_ignore_bad_numbers) {
   unsigned i;
   for (i = 0; i < sizeof strange / sizeof *strange; i++) {
     io_nonblock(strange[i]);
@@ -192,7 +192,7 @@ TEST(S3_1_S3_2_mode_functions_ignore_bad_numbers) {
   CHECK_INT(fcntl(0, F_GETFD), 0); /* 2^32 did not reach descriptor 0 */
 }
 
-TEST(T18_blocked_registered_listener_serves_plain_recv) {
+TEST(a_registered_socket_in_blocking_mode_serves_plain_recv) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
   char buf[8];
@@ -212,7 +212,7 @@ TEST(T18_blocked_registered_listener_serves_plain_recv) {
   CHECK_INT(recv((int)s, buf, sizeof buf, 0), 5);
 }
 
-TEST(D20_S3_1_everything_is_harmless_before_the_first_io_fd) {
+TEST(every_call_is_harmless_before_the_first_io_fd) {
   CHECK(io_getcookie(3) == NULL);
   io_setcookie(3, &errno);
   io_timeout(3, l_in_ms(1000));

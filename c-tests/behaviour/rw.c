@@ -13,7 +13,7 @@ typedef int64 writer(int64, const char *, int64);
 static reader *const readers[] = {io_tryread, io_waitread, io_tryreadtimeout};
 static writer *const writers[] = {io_trywrite, io_waitwrite, io_trywritetimeout};
 
-TEST(S3_6_S3_1_bad_descriptors) {
+TEST(reads_and_writes_of_bad_descriptors_are_EBADF) {
   int i;
   unsigned k;
   int64 d[2];
@@ -33,7 +33,7 @@ TEST(S3_6_S3_1_bad_descriptors) {
   }
 }
 
-TEST(S3_6_S3_1_null_buffer_is_efault) {
+TEST(a_buffer_that_is_NULL_is_EFAULT) {
   int i;
   int64 d[2];
   t_skip_under_valgrind();
@@ -49,7 +49,7 @@ TEST(S3_6_S3_1_null_buffer_is_efault) {
   }
 }
 
-TEST(S3_6_S3_1_length_zero_does_nothing) {
+TEST(a_length_of_zero_does_nothing) {
   int i;
   int64 d[2];
   t_unix_pair(d);
@@ -69,7 +69,7 @@ TEST(S3_6_S3_1_length_zero_does_nothing) {
 }
 
 /* A write of nothing is an empty datagram, a read of nothing takes none. */
-TEST(S3_6_S3_1_length_zero_and_datagrams) {
+TEST(a_write_of_nothing_is_an_empty_datagram_and_a_read_of_nothing_takes_none) {
   unsigned i;
   int p[2];
   int64 d[2];
@@ -93,7 +93,7 @@ TEST(S3_6_S3_1_length_zero_and_datagrams) {
   }
 }
 
-TEST(S3_6_S3_1_negative_length_is_refused) {
+TEST(a_negative_length_is_EINVAL) {
   int i;
   int64 d[2];
   t_unix_pair(d);
@@ -109,7 +109,7 @@ TEST(S3_6_S3_1_negative_length_is_refused) {
   CHECK_INT(io_tryread(d[0], buf, 2), 1);
 }
 
-TEST(S3_1_huge_length_is_clamped) {
+TEST(a_huge_length_is_cut_to_what_one_call_can_transfer) {
   int64 d[2];
   t_skip_under_valgrind();
   l_pipe(d, 0);
@@ -120,7 +120,7 @@ TEST(S3_1_huge_length_is_clamped) {
   CHECK_INT(memcmp(buf, "hello", 5), 0);
 }
 
-TEST(S3_6_T34_not_ready_is_minus_one_with_eagain) {
+TEST(what_is_not_ready_is_minus_one_with_EAGAIN) {
   int64 d[2];
   t_unix_pair(d);
   io_nonblock(d[0]);
@@ -135,7 +135,7 @@ TEST(S3_6_T34_not_ready_is_minus_one_with_eagain) {
   CHECK_ERRNO(EAGAIN);
 }
 
-TEST(S3_6_T33_errno_is_the_cause) {
+TEST(a_failed_read_or_write_leaves_the_cause_in_errno) {
   int64 d[2], file = open("/dev/null", O_RDONLY), dir = open("/", O_RDONLY);
   l_pipe(d, 0);
   CHECK_INT(io_fd(file), 1);
@@ -148,7 +148,7 @@ TEST(S3_6_T33_errno_is_the_cause) {
   CHECK_ERRNO(EISDIR);
 }
 
-TEST(S3_6_end_of_file_is_zero) {
+TEST(the_end_of_file_is_zero) {
   int64 d[2], file = t_tmpfile(10);
   l_pipe(d, 0);
   l_put(d[1], "x");
@@ -161,7 +161,7 @@ TEST(S3_6_end_of_file_is_zero) {
   CHECK_INT(io_tryread(file, buf, 100), 0);
 }
 
-TEST(S3_6_regular_files_are_written_in_full) {
+TEST(regular_files_are_written_in_full) {
   int64 file = t_tmpfile(0);
   CHECK_INT(io_fd(file), 1);
   CHECK_INT(io_trywrite(file, buf, sizeof buf), sizeof buf);
@@ -175,7 +175,7 @@ static void *feed(void *p) {
   return NULL;
 }
 
-TEST(S3_6_waitread_waits_in_either_mode) {
+TEST(io_waitread_waits_in_blocking_and_non_blocking_mode) {
   int nonblocking;
   for (nonblocking = 0; nonblocking < 3; nonblocking++) {
     int64 d[2];
@@ -201,7 +201,7 @@ static void *eat(void *p) {
 }
 
 /* The kernel never says that such a socket is at its end: not in non-blocking mode. */
-TEST(RULE3_S3_6_waitread_of_a_socket_that_is_shut_down_ends) {
+TEST(io_waitread_of_a_socket_that_is_shut_down_ends) {
   static const int ways[] = {SHUT_RD, SHUT_RDWR};
   int d[2], i;
   char c;
@@ -216,7 +216,7 @@ TEST(RULE3_S3_6_waitread_of_a_socket_that_is_shut_down_ends) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(S3_6_waitwrite_waits_for_room) {
+TEST(io_waitwrite_waits_for_room) {
   int64 d[2];
   int read_end;
   pthread_t thread;
@@ -229,7 +229,7 @@ TEST(S3_6_waitwrite_waits_for_room) {
   CHECK_INT(pthread_join(thread, NULL), 0);
 }
 
-TEST(S3_6_waitwrite_may_come_up_short) {
+TEST(io_waitwrite_may_write_less_than_it_was_given) {
   int64 d[2];
   t_pipe(d);
   io_nonblock(d[1]);
@@ -239,7 +239,7 @@ TEST(S3_6_waitwrite_may_come_up_short) {
 
 static void on_signal(int number) { (void)number; }
 
-TEST(Q9_S3_6_signal_ends_waitread) {
+TEST(a_signal_ends_io_waitread_with_EINTR) {
   struct itimerval timer = {{0, 0}, {0, 60000}};
   struct sigaction action;
   int nonblocking;
@@ -257,7 +257,7 @@ TEST(Q9_S3_6_signal_ends_waitread) {
   }
 }
 
-TEST(Q3_S3_1_open_but_unregistered_is_served) {
+TEST(an_open_number_that_was_never_registered_is_read_and_written) {
   int64 d[2];
   t_pipe(d);
   CHECK_INT(io_trywrite(d[1], "x", 1), 1);
@@ -270,7 +270,7 @@ TEST(Q3_S3_1_open_but_unregistered_is_served) {
   CHECK_INT(io_waitread(d[0], buf, 10), 2);
 }
 
-TEST(S3_6_full_read_keeps_the_pending_event_honest) {
+TEST(a_full_read_before_the_event_is_taken_keeps_the_event_for_the_rest) {
   int64 d[2];
   l_pipe(d, 1);
   l_put(d[1], "0123456789");

@@ -55,12 +55,12 @@ static void work(void) {
   io_close(d[0]);
 }
 
-TEST(T35_exotic_system_calls_are_refused) {
+TEST(the_loop_works_where_exotic_system_calls_are_refused) {
   deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
   work();
 }
 
-TEST(T35_exotic_system_calls_do_not_exist) {
+TEST(the_loop_works_where_exotic_system_calls_do_not_exist) {
   deny(exotic, sizeof exotic / sizeof *exotic, ENOSYS);
   work();
 }
@@ -86,9 +86,9 @@ static void refuse_epoll(int error, const char *name) {
   work();
 }
 
-TEST(T35_S3_13_no_epoll) { refuse_epoll(EPERM, __func__); }
+TEST(the_loop_works_where_epoll_is_refused) { refuse_epoll(EPERM, __func__); }
 
-TEST(T35_S3_13_epoll_does_not_exist) { refuse_epoll(ENOSYS, __func__); }
+TEST(the_loop_works_where_epoll_does_not_exist) { refuse_epoll(ENOSYS, __func__); }
 
 /* On the lists of sandboxes that were made for libowfat stands the older of the two, where there are two. */
 static void refuse_epoll_create1(int error, const char *name) {
@@ -106,12 +106,12 @@ static void refuse_epoll_create1(int error, const char *name) {
   CHECK_INT(fcntl(mux.ctx, F_GETFD), FD_CLOEXEC);
 }
 
-TEST(T35_S3_12_epoll_create1_is_refused) { refuse_epoll_create1(EPERM, __func__); }
+TEST(a_multiplexer_works_where_epoll_create1_is_refused) { refuse_epoll_create1(EPERM, __func__); }
 
-TEST(T35_S3_12_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS, __func__); }
+TEST(a_multiplexer_works_where_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS, __func__); }
 
 /* A sandbox that is closed when the loop has begun, as careful programs do it. */
-TEST(T35_exotic_system_calls_are_refused_later) {
+TEST(the_loop_goes_on_when_exotic_system_calls_are_refused_later) {
   int64 d[2];
   l_pipe(d, 1);
   io_waituntil2(1);
@@ -121,7 +121,7 @@ TEST(T35_exotic_system_calls_are_refused_later) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(T35_M10_what_is_closed_after_that_is_closed) {
+TEST(io_close_closes_although_the_sandbox_refuses_exotic_system_calls) {
   int64 d[2];
   char end;
   t_tcp_pair(d);
@@ -135,7 +135,7 @@ TEST(T35_M10_what_is_closed_after_that_is_closed) {
   CHECK_INT(read((int)d[0], &end, 1), 0);
 }
 
-TEST(S3_13_no_free_descriptor) {
+TEST(io_fd_without_a_free_descriptor_works_or_says_EMFILE) {
   int64 d[2];
   struct rlimit limit;
   t_pipe(d);

@@ -2,7 +2,7 @@
 #include "batch.h"
 #include "filter.h"
 
-TEST(S3_10_sendfile_to_sockets_pipes_and_files) {
+TEST(io_sendfile_sends_to_sockets_pipes_and_files) {
   int64 d[2], p[2], f = t_tmpfile(5000), out = t_tmpfile(0);
   int i;
   t_tcp_pair(d);
@@ -18,7 +18,7 @@ TEST(S3_10_sendfile_to_sockets_pipes_and_files) {
   CHECK_INT(lseek((int)f, 0, SEEK_CUR), 0);
 }
 
-TEST(S3_10_sendfile_at_the_end_of_the_file) {
+TEST(io_sendfile_at_the_end_of_the_file_returns_zero) {
   int64 d[2], f = t_tmpfile(100);
   t_tcp_pair(d);
   CHECK_INT(io_sendfile(d[0], f, 0, 0), 0);
@@ -30,7 +30,7 @@ TEST(S3_10_sendfile_at_the_end_of_the_file) {
   CHECK_INT(io_sendfile(d[0], f, 5000, 4096), 0);
 }
 
-TEST(S3_10_sendfile_says_again) {
+TEST(io_sendfile_without_room_says_EAGAIN) {
   int64 d[2], p[2], f = t_tmpfile(100);
   t_tcp_pair(d);
   t_fill(d[0]);
@@ -48,7 +48,7 @@ TEST(S3_10_sendfile_says_again) {
     CHECK_ERRNO(why);                                                                          \
   } while (0)
 
-TEST(T33_S3_10_sendfile_errors) {
+TEST(io_sendfile_says_what_is_wrong_with_its_arguments) {
   int64 d[2], p[2], f = t_tmpfile(100), dir = open("/", O_RDONLY | O_DIRECTORY);
   t_tcp_pair(d);
   t_pipe(p);
@@ -64,7 +64,7 @@ TEST(T33_S3_10_sendfile_errors) {
   CHECK_INT(b_readable(d[1], 0), 0);
 }
 
-TEST(S3_10_sendfile_of_a_proc_file) {
+TEST(io_sendfile_sends_a_proc_file) {
   char text[512];
   int64 d[2], f = open("/proc/version", O_RDONLY);
   ssize_t n = read((int)f, text, sizeof text - 1);
@@ -76,7 +76,7 @@ TEST(S3_10_sendfile_of_a_proc_file) {
   CHECK_INT(io_sendfile(d[0], f, (uint64)n, 10), 0);
 }
 
-TEST(S3_10_sendfile_of_more_than_any_file_has) {
+TEST(io_sendfile_of_more_than_the_file_has_sends_what_there_is) {
   int64 d[2], f = t_tmpfile(1000);
   t_tcp_pair(d);
   CHECK_INT(io_sendfile(d[0], f, 0, UINT64_MAX), 1000);
@@ -85,7 +85,7 @@ TEST(S3_10_sendfile_of_more_than_any_file_has) {
   b_expect_file(d[1], 999, 1);
 }
 
-TEST(D21_S3_10_a_short_sendfile_leaves_other_descriptors_alone) {
+TEST(a_short_sendfile_leaves_events_of_other_descriptors_alone) {
   int64 d[2], e[2], f = t_tmpfile(8 << 20), n = 0, r;
   b_tcp(d);
   b_tcp(e);
@@ -109,7 +109,7 @@ TEST(pieces_end_at_16_kib_boundaries) {
   CHECK_INT(calls, 10);
 }
 
-TEST(S3_10_the_filters_answers) {
+TEST(io_mmapwritefile_returns_what_the_filter_took) {
   int64 f = t_tmpfile(200000);
   ANSWER(16384, 100);
   CHECK_INT(io_mmapwritefile(target, f, 0, 150000, filter), 16484);
@@ -143,7 +143,7 @@ static int64 turn(int64 f, uint64 off, uint64 n) {
   return r;
 }
 
-TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
+TEST(io_mmapwritefile_offers_a_retry_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   ANSWER(16374, -1, -1, 5, -1);
   CHECK_INT(turn(f, 10, 100000), 16374);
@@ -158,7 +158,7 @@ TEST(T11_S3_10_a_retry_is_offered_the_same_address_and_length) {
   CHECK(offers[4].at == offers[3].at + 5);
 }
 
-TEST(D18_S3_10_a_closed_file_is_forgotten) {
+TEST(io_mmapwritefile_does_not_offer_bytes_of_a_closed_file) {
   int64 d[2], f = t_tmpfile(1000), g;
   b_tcp(d);
   target = d[0];
@@ -173,7 +173,7 @@ TEST(D18_S3_10_a_closed_file_is_forgotten) {
   CHECK_INT(offers[calls - 1].first, 'x');
 }
 
-TEST(D16_Q6_S3_10_the_end_of_the_file) {
+TEST(io_mmapwritefile_stops_at_the_end_of_the_file_and_then_says_EIO) {
   int64 f = t_tmpfile(100);
   CHECK_INT(io_mmapwritefile(target, f, 40, 4096, filter), 60);
   CHECK_INT(offers[0].n, 60);
@@ -181,7 +181,7 @@ TEST(D16_Q6_S3_10_the_end_of_the_file) {
   CHECK_INT(calls, 1);
 }
 
-TEST(T33_S3_10_mmapwritefile_errors) {
+TEST(io_mmapwritefile_says_what_is_wrong_with_its_arguments) {
   int64 p[2], f = t_tmpfile(100);
   t_pipe(p);
   REFUSED(io_mmapwritefile(target, -1, 0, 10, filter), EBADF);
@@ -207,7 +207,7 @@ static void *feeds(void *file) {
 }
 
 /* A thread that is inside the library when another forks is missing in the child. */
-TEST(S3_13_a_forked_child_finds_nothing_locked) {
+TEST(a_child_forked_while_a_filter_runs_finds_nothing_locked) {
   int64 f = t_tmpfile(10);
   pthread_t thread;
   int i, status;

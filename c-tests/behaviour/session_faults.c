@@ -215,35 +215,35 @@ static void end(const struct faults *faults) {
   printf("faults injected: %ld\n", injected);
 }
 
-TEST(T33_T34_S3_6_session_faults_of_sends) {
+TEST(a_server_outlives_each_fault_of_a_send) {
   begin();
   walk(clients, of_sends);
   walk(no_clients, of_sends);
   end(of_sends);
 }
 
-TEST(T33_T34_S3_11_session_faults_of_batches) {
+TEST(a_server_outlives_each_fault_of_a_batch) {
   begin();
   walk(clients, of_batches);
   walk(no_clients, of_batches);
   end(of_batches);
 }
 
-TEST(T33_T34_S3_6_session_faults_of_reads_and_writes) {
+TEST(a_server_outlives_each_fault_of_a_read_or_write) {
   begin();
   walk(clients, of_reads_and_writes);
   walk(no_clients, of_reads_and_writes);
   end(of_reads_and_writes);
 }
 
-TEST(S3_2_S3_9_session_faults_of_descriptors) {
+TEST(a_server_outlives_each_fault_of_opening_and_passing_descriptors) {
   begin();
   walk(clients, of_descriptors);
   walk(no_clients, of_descriptors);
   end(of_descriptors);
 }
 
-TEST(S3_3_S3_4_session_faults_of_the_loop) {
+TEST(a_server_outlives_each_fault_of_the_loop) {
   begin();
   walk(clients, of_the_loop);
   walk(no_clients, of_the_loop);
@@ -251,7 +251,7 @@ TEST(S3_3_S3_4_session_faults_of_the_loop) {
   end(of_the_loop);
 }
 
-TEST(S3_1_session_faults_of_memory) {
+TEST(a_server_outlives_each_failed_allocation) {
   if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
   begin();
   walk(clients, of_memory);
@@ -283,7 +283,7 @@ static void pick(enum fault_kind *kind, long *nth, int *what) {
 
 #define PAIRS 300
 
-TEST(session_faults_in_pairs) {
+TEST(a_server_outlives_faults_in_pairs) {
   int i;
   if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
   begin();

@@ -33,7 +33,7 @@ static int64 half(int tcp) {
   return d[0];
 }
 
-TEST(S3_6_writing_survives_by_default) {
+TEST(io_trywrite_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
   CHECK_ERRNO(EPIPE);
   CHECK_INT(io_waitwrite(pipe_without_reader(), "x", 1), -3);
@@ -44,7 +44,7 @@ TEST(S3_6_writing_survives_by_default) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(D11_iob_send_survives) {
+TEST(iob_send_to_a_closed_peer_does_not_kill_the_process) {
   int tcp;
   for (tcp = 0; tcp < 2; tcp++) {
     io_batch b;
@@ -60,7 +60,7 @@ TEST(D11_iob_send_survives) {
   }
 }
 
-TEST(D11_io_sendfile_survives) {
+TEST(io_sendfile_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_INT(io_sendfile(half(0), t_tmpfile(100), 0, 100), -3);
   CHECK_ERRNO(EPIPE);
   CHECK_INT(io_sendfile(half(1), t_tmpfile(100), 0, 100), -3);
@@ -69,12 +69,12 @@ TEST(D11_io_sendfile_survives) {
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(D11_io_passfd_survives) {
+TEST(io_passfd_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_INT(io_passfd(half(0), 0), -1);
   CHECK_ERRNO(EPIPE);
 }
 
-TEST(Q10_S3_15_default_becomes_a_restarting_handler) {
+TEST(the_default_of_sigpipe_becomes_a_handler_that_restarts_calls) {
   struct sigaction action;
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
   CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
@@ -82,7 +82,7 @@ TEST(Q10_S3_15_default_becomes_a_restarting_handler) {
   CHECK(action.sa_flags & SA_RESTART);
 }
 
-TEST(Q10_S3_13_executed_programs_get_the_default) {
+TEST(executed_programs_get_the_default_of_sigpipe) {
   int status;
   pid_t child;
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
@@ -97,7 +97,7 @@ TEST(Q10_S3_13_executed_programs_get_the_default) {
   CHECK_INT(WTERMSIG(status), SIGPIPE);
 }
 
-TEST(Q10_S3_6_handler_of_the_program_stays) {
+TEST(a_sigpipe_handler_of_the_program_stays) {
   struct sigaction action;
   CHECK(signal(SIGPIPE, on_pipe) != SIG_ERR);
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
@@ -107,7 +107,7 @@ TEST(Q10_S3_6_handler_of_the_program_stays) {
   CHECK_INT(pipes, 1);
 }
 
-TEST(Q10_S3_6_ignored_stays_ignored) {
+TEST(an_ignored_sigpipe_stays_ignored) {
   struct sigaction action;
   CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);

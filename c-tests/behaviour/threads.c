@@ -24,7 +24,7 @@ static void *knock(void *arg) {
   return NULL;
 }
 
-TEST(T4_RULE10_S3_13_workers_write_to_a_registered_pipe_while_the_loop_waits) {
+TEST(other_threads_may_write_to_a_registered_pipe_while_the_loop_waits) {
   static char buf[65536];
   pthread_t worker[WORKERS];
   int64 got = 0, n;
@@ -51,7 +51,7 @@ static void *want_late(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_S3_13_wantread_of_another_thread_wakes_the_waiter) {
+TEST(io_wantread_by_another_thread_wakes_the_loop) {
   int64 d[2], begun = t_now_ms();
   pthread_t thread;
   l_idle();
@@ -72,7 +72,7 @@ static void *close_late(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_S3_13_close_by_another_thread_while_the_loop_waits) {
+TEST(another_thread_may_close_while_the_loop_waits) {
   int64 d[4];
   pthread_t thread;
   l_pipe(d, 1);
@@ -112,7 +112,7 @@ static void *churn(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_S3_13_registering_and_closing_beside_the_loop) {
+TEST(other_threads_may_register_and_close_beside_the_loop) {
   pthread_t worker[WORKERS];
   int64 end = t_now_ms() + 500;
   uintptr_t i;
@@ -139,7 +139,7 @@ static void *wait_a_moment(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_S3_13_the_loop_may_move_to_another_thread) {
+TEST(the_loop_may_move_to_another_thread) {
   int64 d[2];
   char c;
   int i;
@@ -158,7 +158,7 @@ static void *wait_in_read(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_no_lock_is_held_while_a_thread_blocks_in_waitread) {
+TEST(no_lock_is_held_while_a_thread_blocks_in_io_waitread) {
   int64 blocked[2], d[2];
   pthread_t thread;
   t_pipe(blocked);
@@ -190,7 +190,7 @@ static void *ping(void *arg) {
 
 static void on_alarm(int number) { (void)number; }
 
-TEST(D10_RULE11_two_threads_leave_no_timer_behind) {
+TEST(two_threads_that_write_to_blocking_pipes_leave_no_timer_behind) {
   struct itimerval timer;
   pthread_t a, b;
   CHECK(signal(SIGALRM, on_alarm) != SIG_ERR);
@@ -221,7 +221,7 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-TEST(RULE10_S3_13_two_threads_may_wait_at_once) {
+TEST(two_threads_may_wait_at_once) {
   int64 d[2], end = t_now_ms() + L_PATIENCE;
   int i, n[2];
   pthread_t thread[2];
@@ -289,7 +289,7 @@ static void loop_is_usable(void) {
 }
 
 /* The unwinding of a cancelled thread passes through the library's frames. */
-TEST(S3_13_a_thread_that_is_cancelled_asleep_ends_at_once_and_the_library_goes_on) {
+TEST(a_thread_that_is_cancelled_asleep_ends_at_once_and_the_library_goes_on) {
   void (*const sleeps[])(void) = {sleep_in_io_wait,
                                   sleep_in_io_waituntil2,
                                   sleep_in_io_waitread,

@@ -85,7 +85,7 @@ static void *take_bytes(void *unused) {
   return unused;
 }
 
-TEST(RULE10_each_event_goes_to_one_of_the_programs_threads) {
+TEST(event_loop_threads_report_each_event_to_one_thread) {
   enum { PAIRS = 40, BYTES = 4000, TAKERS = 3 };
   int64 d[PAIRS][2];
   pthread_t takers[TAKERS];
@@ -128,7 +128,7 @@ static void *answer_all(void *unused) {
   return unused;
 }
 
-TEST(RULE1_RULE10_nobody_is_told_of_what_another_has_read) {
+TEST(no_thread_is_told_of_what_another_has_read) {
   pthread_t takers[3], clients[CLIENTS];
   CHECK_INT(io_starteventloopthread(1), 0);
   for (int i = 0; i < CLIENTS * CONNECTIONS; i++) watched_pair(connections[i % CLIENTS][i / CLIENTS]);
@@ -151,7 +151,7 @@ static void *take_and_hold(void *unused) {
   return take_bytes(unused);
 }
 
-TEST(S3_5_what_a_thread_has_in_hand_no_other_is_told_of) {
+TEST(what_one_thread_handles_no_other_is_told_of) {
   int64 d[2][2];
   pthread_t holder, other;
   leaves_it = 1;
@@ -186,7 +186,7 @@ static void *take_one_and_hold(void *unused) {
 }
 
 /* While the first one is at work somebody has to look for the second. */
-TEST(S3_5_two_that_wait_get_two_events_that_come_one_by_one) {
+TEST(two_waiting_threads_get_two_events_that_come_one_by_one) {
   int64 d[2][2];
   pthread_t takers[2];
   watched_pair(d[0]);
@@ -203,7 +203,7 @@ TEST(S3_5_two_that_wait_get_two_events_that_come_one_by_one) {
   io_finishandshutdown();
 }
 
-TEST(S3_5_not_wanted_any_more_when_it_comes_back) {
+TEST(a_descriptor_given_back_without_interest_is_not_reported) {
   int64 d[2];
   pthread_t holder;
   leaves_it = 1;
@@ -222,7 +222,7 @@ TEST(S3_5_not_wanted_any_more_when_it_comes_back) {
   th_join(holder);
 }
 
-TEST(RULE6_closed_in_hand_the_number_is_new) {
+TEST(a_number_closed_while_a_thread_handles_it_is_new) {
   int64 d[2], e[2];
   pthread_t holder;
   leaves_it = 1;
@@ -254,7 +254,7 @@ static void *take_writable(void *count) {
   return NULL;
 }
 
-TEST(S3_5_readers_and_writers_wait_apart) {
+TEST(threads_that_wait_to_read_and_to_write_wait_apart) {
   int64 d[2];
   int written = 0;
   pthread_t writer, reader;
@@ -278,7 +278,7 @@ TEST(S3_5_readers_and_writers_wait_apart) {
   th_join(reader);
 }
 
-TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
+TEST(the_hint_and_queued_events_reach_waiting_threads) {
   int64 d[2], e[2];
   int written = 0;
   pthread_t writer, reader;
@@ -301,7 +301,7 @@ TEST(S3_5_M9_the_hint_and_queueing_reach_waiting_threads) {
   th_join(reader);
 }
 
-TEST(S3_5_wait_calls_return_at_once) {
+TEST(wait_calls_return_at_once_beside_event_loop_threads) {
   int64 d[2];
   int64 begin = t_now_ms();
   watched_pair(d);
@@ -326,7 +326,7 @@ static void *wait_long(void *unused) {
   return unused;
 }
 
-TEST(S3_5_a_thread_that_waits_already_is_sent_away) {
+TEST(a_wait_ends_when_event_loop_threads_are_started) {
   int64 d[2];
   pthread_t waiter, taker;
   watched_pair(d);
@@ -342,7 +342,7 @@ TEST(S3_5_a_thread_that_waits_already_is_sent_away) {
   th_join(taker);
 }
 
-TEST(S3_5_threads_have_a_name_and_block_signals) {
+TEST(event_loop_threads_have_a_name_and_block_signals) {
   CHECK_INT(library_threads(), 0);
   CHECK_INT(io_starteventloopthread(0), 0);
   CHECK_INT(library_threads(), 0);
@@ -355,7 +355,7 @@ TEST(S3_5_threads_have_a_name_and_block_signals) {
   CHECK_INT(library_threads(), 0);
 }
 
-TEST(S3_5_all_threads_or_none) {
+TEST(io_starteventloopthread_starts_all_threads_or_none) {
   struct rlimit limit;
   FILE *f = fopen("/proc/self/statm", "r");
   unsigned long pages;
@@ -372,7 +372,7 @@ TEST(S3_5_all_threads_or_none) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(RULE9_a_forked_child_waits_by_itself) {
+TEST(a_child_of_a_process_with_event_loop_threads_waits_by_itself) {
   int64 d[2];
   pthread_t holder;
   int status;
@@ -399,7 +399,7 @@ TEST(RULE9_a_forked_child_waits_by_itself) {
   th_join(holder);
 }
 
-TEST(S3_7_deadlines_are_asked_for) {
+TEST(io_timeouted_works_beside_event_loop_threads) {
   int64 d[2], e[2];
   tai6464 past;
   pthread_t holder;

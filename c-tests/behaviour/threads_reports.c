@@ -59,7 +59,7 @@ static void queue_read(int64 d) { CHECK_INT(io_queueforread(d), 1); }
 static void queue_write(int64 d) { CHECK_INT(io_queueforwrite(d), 1); }
 static void nothing(int64 d) { (void)d; }
 
-TEST(RULE10_S3_13_each_readable_one_is_reported_to_one_thread) {
+TEST(each_readable_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
   for (i = 0; i < MANY; i++) {
@@ -70,7 +70,7 @@ TEST(RULE10_S3_13_each_readable_one_is_reported_to_one_thread) {
   check_exactly_once(io_canread, nothing, all, MANY, 50);
 }
 
-TEST(RULE10_S3_13_each_writable_one_is_reported_to_one_thread) {
+TEST(each_writable_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
   for (i = 0; i < MANY; i++) {
@@ -80,7 +80,7 @@ TEST(RULE10_S3_13_each_writable_one_is_reported_to_one_thread) {
   check_exactly_once(io_canwrite, nothing, all, MANY, 50);
 }
 
-TEST(RULE7_RULE10_S3_13_each_expired_one_is_reported_to_one_thread) {
+TEST(each_expired_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
   for (i = 0; i < MANY; i++) {
@@ -90,7 +90,7 @@ TEST(RULE7_RULE10_S3_13_each_expired_one_is_reported_to_one_thread) {
   check_exactly_once(io_timeouted, expire, all, MANY, 50);
 }
 
-TEST(Q8_RULE10_S3_13_each_queued_one_is_reported_to_one_thread) {
+TEST(each_queued_event_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
   for (i = 0; i < MANY; i++) {
@@ -134,7 +134,7 @@ static void *wait_in_a_loop(void *unused) {
   return NULL;
 }
 
-TEST(M2_RULE2_RULE10_S3_13_takers_beside_a_waiting_thread_miss_nothing) {
+TEST(threads_that_take_events_beside_a_waiting_one_miss_nothing) {
   pthread_t taker[TAKERS], waiter;
   int64 sent[PIPES] = {0}, d[2];
   int i;
@@ -187,7 +187,7 @@ static void *write_and_stay(void *arg) {
 }
 
 /* Nobody lets the filter out before all this is done, so that a test that fails hangs. */
-TEST(T12_RULE10_S3_13_a_filter_that_takes_its_time_holds_nobody_up) {
+TEST(a_slow_filter_holds_no_other_thread_up) {
   int64 file = t_tmpfile(100000);
   int from_file;
   for (from_file = 0; from_file < 2; from_file++) {

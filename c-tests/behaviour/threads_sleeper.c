@@ -8,7 +8,7 @@ static void ready_pipe(int64 d[2]) {
   l_put(d[1], "x");
 }
 
-TEST(RULE10_S3_13_fd_and_wantread_reach_a_sleeper) {
+TEST(a_registration_and_interest_of_another_thread_reach_a_sleeper) {
   struct th_sleeper s;
   int64 d[2];
   l_idle();
@@ -24,7 +24,7 @@ TEST(RULE10_S3_13_fd_and_wantread_reach_a_sleeper) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(RULE10_S3_13_wantread_of_what_becomes_readable_later_reaches_a_sleeper) {
+TEST(io_wantread_by_another_thread_reaches_a_sleeper_before_there_is_data) {
   struct th_sleeper s;
   int64 d[2];
   l_idle();
@@ -37,7 +37,7 @@ TEST(RULE10_S3_13_wantread_of_what_becomes_readable_later_reaches_a_sleeper) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(RULE10_S3_13_wantwrite_reaches_a_sleeper) {
+TEST(io_wantwrite_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 d[2], full[2];
   char c[65536];
@@ -61,7 +61,7 @@ TEST(RULE10_S3_13_wantwrite_reaches_a_sleeper) {
   CHECK_INT(io_canwrite(), full[1]);
 }
 
-TEST(M9_RULE10_S3_13_wantwrite_after_the_hint_ends_a_sleep) {
+TEST(io_wantwrite_after_the_hint_ends_a_sleep) {
   struct th_sleeper s;
   int64 d[2];
   l_idle();
@@ -74,7 +74,7 @@ TEST(M9_RULE10_S3_13_wantwrite_after_the_hint_ends_a_sleep) {
   CHECK_INT(io_canwrite(), d[1]);
 }
 
-TEST(Q8_RULE10_S3_13_queueing_ends_a_sleep) {
+TEST(queueing_an_event_ends_a_sleep) {
   int i;
   for (i = 0; i < 4; i++) {
     struct th_sleeper s;
@@ -92,7 +92,7 @@ TEST(Q8_RULE10_S3_13_queueing_ends_a_sleep) {
   }
 }
 
-TEST(RULE7_RULE10_S3_13_first_deadline_reaches_a_sleeper) {
+TEST(the_first_deadline_set_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 idle = l_idle();
   th_put_to_sleep(&s, TH_LIMIT);
@@ -103,7 +103,7 @@ TEST(RULE7_RULE10_S3_13_first_deadline_reaches_a_sleeper) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(RULE7_RULE10_S3_13_earlier_deadline_reaches_a_sleeper) {
+TEST(an_earlier_deadline_set_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 idle = l_idle(), other = l_idle();
   io_timeout(idle, l_in_ms(5000));
@@ -115,7 +115,7 @@ TEST(RULE7_RULE10_S3_13_earlier_deadline_reaches_a_sleeper) {
   CHECK_INT(io_timeouted(), -1);
 }
 
-TEST(RULE7_RULE10_S3_13_deadline_of_another_threads_new_descriptor_reaches_a_sleeper) {
+TEST(the_deadline_of_a_descriptor_that_another_thread_registers_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 d[2];
   l_idle();
@@ -126,7 +126,7 @@ TEST(RULE7_RULE10_S3_13_deadline_of_another_threads_new_descriptor_reaches_a_sle
   CHECK_INT(io_timeouted(), d[0]);
 }
 
-TEST(RULE7_RULE10_S3_13_later_deadline_and_none_let_a_sleeper_sleep_on) {
+TEST(a_deadline_moved_back_or_removed_lets_a_sleeper_sleep_on) {
   int clear;
   for (clear = 0; clear < 2; clear++) {
     struct th_sleeper s;
@@ -145,7 +145,7 @@ TEST(RULE7_RULE10_S3_13_later_deadline_and_none_let_a_sleeper_sleep_on) {
   }
 }
 
-TEST(M7_RULE10_S3_13_dontwantread_of_the_awaited_lets_a_sleeper_sleep_on) {
+TEST(io_dontwantread_by_another_thread_lets_a_sleeper_sleep_on) {
   struct th_sleeper s;
   int64 d[2];
   l_idle();
@@ -159,7 +159,7 @@ TEST(M7_RULE10_S3_13_dontwantread_of_the_awaited_lets_a_sleeper_sleep_on) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-TEST(M7_RULE10_S3_13_dontwantwrite_of_the_awaited_lets_a_sleeper_sleep_on) {
+TEST(io_dontwantwrite_by_another_thread_lets_a_sleeper_sleep_on) {
   struct th_sleeper s;
   char c[65536];
   int64 d[2];
@@ -177,7 +177,7 @@ TEST(M7_RULE10_S3_13_dontwantwrite_of_the_awaited_lets_a_sleeper_sleep_on) {
 }
 
 /* A wait that has nothing to wait for any more returns, as one that begins so does. */
-TEST(RULE10_S3_4_S3_13_a_sleeper_returns_when_nothing_is_wanted_any_more) {
+TEST(a_sleeper_returns_when_nothing_is_wanted_any_more) {
   int close;
   for (close = 0; close < 2; close++) {
     struct th_sleeper s;
@@ -196,7 +196,7 @@ TEST(RULE10_S3_4_S3_13_a_sleeper_returns_when_nothing_is_wanted_any_more) {
   }
 }
 
-TEST(M10_RULE6_RULE10_S3_13_close_of_the_awaited_and_reuse_of_its_number) {
+TEST(a_sleeper_hears_of_the_new_owner_of_a_number_that_was_closed_meanwhile) {
   struct th_sleeper s;
   int64 old[2], d[2];
   l_idle();
@@ -215,7 +215,7 @@ TEST(M10_RULE6_RULE10_S3_13_close_of_the_awaited_and_reuse_of_its_number) {
   CHECK_INT(io_canread(), -1);
 }
 
-TEST(RULE6_RULE10_S3_13_close_with_an_event_under_way_is_final) {
+TEST(io_close_is_final_although_an_event_is_on_its_way_to_another_thread) {
   int64 d[2];
   int i;
   l_idle();

@@ -29,7 +29,7 @@ static void await_returns(int n) {
   }
 }
 
-TEST(RULE7_RULE10_S3_13_a_deadline_reaches_those_who_stay) {
+TEST(a_new_deadline_reaches_the_threads_that_still_wait) {
   int64 idle = l_idle();
   put_all_to_sleep();
   io_timeout(idle, l_in_ms(800));
@@ -38,7 +38,7 @@ TEST(RULE7_RULE10_S3_13_a_deadline_reaches_those_who_stay) {
   CHECK_INT(io_timeouted(), idle);
 }
 
-TEST(RULE10_S3_13_a_want_reaches_those_who_stay) {
+TEST(new_interest_reaches_the_threads_that_still_wait) {
   int64 d[2];
   l_idle();
   l_pipe(d, 0);
@@ -51,7 +51,7 @@ TEST(RULE10_S3_13_a_want_reaches_those_who_stay) {
 }
 
 /* Each event that is queued ends one wait at least, whoever has heard of the one before. */
-TEST(Q8_RULE10_S3_13_queued_events_end_the_waits_one_by_one) {
+TEST(queued_events_end_the_waits_of_threads_one_by_one) {
   int64 idle = l_idle();
   int i;
   put_all_to_sleep();
@@ -64,7 +64,7 @@ TEST(Q8_RULE10_S3_13_queued_events_end_the_waits_one_by_one) {
   }
 }
 
-TEST(RULE10_S3_4_S3_13_all_return_when_nothing_is_wanted_any_more) {
+TEST(all_waiting_threads_return_when_nothing_is_wanted_any_more) {
   int64 idle = l_idle();
   put_all_to_sleep();
   io_close(idle);
@@ -72,7 +72,7 @@ TEST(RULE10_S3_4_S3_13_all_return_when_nothing_is_wanted_any_more) {
   th_check_returns_at_once(&leaving);
 }
 
-TEST(RULE10_S3_8_S3_13_all_return_when_the_loop_is_shut_down) {
+TEST(all_waiting_threads_return_when_the_loop_is_shut_down) {
   l_idle();
   put_all_to_sleep();
   io_finishandshutdown();

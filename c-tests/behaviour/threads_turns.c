@@ -24,7 +24,7 @@ static void take_turns(int64 d[2]) {
   }
 }
 
-TEST(M2_RULE2_RULE10_S3_13_reports_that_two_waits_brought_come_again) {
+TEST(reports_of_two_waits_at_once_are_repeated_until_they_are_read) {
   struct th_sleeper s[2];
   int64 d[2][2], first, second;
   int i;

@@ -281,7 +281,7 @@ TEST(trace_never_touches_a_socket_that_has_its_number) {
   free(w_take(w_path));
 }
 
-TEST(S3_13_trace_has_a_descriptor_that_is_close_on_exec_and_above_2) {
+TEST(trace_has_a_descriptor_that_is_close_on_exec_and_above_2) {
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     int i, own = 0;
     for (i = 0; i < 100; i++) close(i);

@@ -1,7 +1,7 @@
 /* What looks accidental but real servers rely on, as far as other files have not met it already. */
 #include "loop.h"
 
-TEST(T5_write_events_keep_coming_after_iob_send) {
+TEST(write_events_keep_coming_after_iob_send) {
   int64 d[2];
   io_batch b;
   memset(&b, 0, sizeof b);
@@ -16,7 +16,7 @@ TEST(T5_write_events_keep_coming_after_iob_send) {
   CHECK_INT(iob_send(d[0], &b), 0);
 }
 
-TEST(T16_bytes_left_are_a_plain_field) {
+TEST(bytesleft_may_be_read_as_a_field) {
   int64 d[2];
   io_batch b;
   memset(&b, 0, sizeof b);
@@ -29,7 +29,7 @@ TEST(T16_bytes_left_are_a_plain_field) {
   CHECK_INT(b.bytesleft, 0);
 }
 
-TEST(T10_one_datagram_an_event) {
+TEST(one_read_an_event_loses_no_datagram) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
   char c;
@@ -57,7 +57,7 @@ static int64 client(const struct sockaddr_in *address) {
   return s;
 }
 
-TEST(T10_one_accept_an_event) {
+TEST(one_accept_an_event_loses_no_connection) {
   struct sockaddr_in address;
   int64 listener = t_listen(&address);
   int i;
@@ -71,7 +71,7 @@ TEST(T10_one_accept_an_event) {
   CHECK_INT(l_next_read(30), -1);
 }
 
-TEST(T13_accept_loop_without_an_event_then_eagain) {
+TEST(an_accept_loop_without_an_event_and_io_eagain_lose_no_connection) {
   struct sockaddr_in address;
   int64 listener = t_listen(&address);
   int round;
@@ -92,7 +92,7 @@ TEST(T13_accept_loop_without_an_event_then_eagain) {
   CHECK_INT(l_next_read(L_PATIENCE), listener);
 }
 
-TEST(T14_plain_write_then_wantwrite_for_the_rest) {
+TEST(io_wantwrite_after_a_plain_write_reports_room_for_the_rest) {
   static char buf[65536];
   int64 d[2];
   t_unix_pair(d);
@@ -107,7 +107,7 @@ TEST(T14_plain_write_then_wantwrite_for_the_rest) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
-TEST(T14_peeking_leaves_the_event) {
+TEST(peeking_leaves_the_event) {
   int64 d[2];
   char c;
   t_unix_pair(d);
@@ -120,7 +120,7 @@ TEST(T14_peeking_leaves_the_event) {
   CHECK_INT(io_tryread(d[0], &c, 1), 1);
 }
 
-TEST(T17_socket_said_to_be_nonblocking_and_then_blocked_blocks_in_iob_send) {
+TEST(iob_send_blocks_after_io_block_whatever_io_fd_flags_said) {
   enum { SIZE = 4 << 20 };
   static char data[SIZE];
   int64 d[2], got = 0, n;
@@ -150,7 +150,7 @@ TEST(T17_socket_said_to_be_nonblocking_and_then_blocked_blocks_in_iob_send) {
   CHECK_INT(status, 0);
 }
 
-TEST(T25_no_event_between_wantread_and_setcookie) {
+TEST(no_event_is_taken_between_io_wantread_and_io_setcookie) {
   int64 d[2];
   l_pipe(d, 0);
   l_put(d[1], "x");
@@ -161,7 +161,7 @@ TEST(T25_no_event_between_wantread_and_setcookie) {
   CHECK(io_getcookie(d[0]) == d);
 }
 
-TEST(T9_buddy_is_closed_and_its_number_reused_within_the_turn) {
+TEST(a_handler_may_close_another_descriptor_and_reuse_its_number) {
   struct sockaddr_in address;
   int64 listener = t_listen(&address), d[2], e[2], fresh;
   io_nonblock(listener);
@@ -206,7 +206,7 @@ static int64 flipping(int64 s, const void *buf, uint64 n) {
   return (int64)n;
 }
 
-TEST(T12_RULE10_filter_calls_back_into_the_library) {
+TEST(the_filter_may_change_interest_and_deadlines) {
   int64 d[2];
   io_batch b;
   memset(&b, 0, sizeof b);

@@ -42,7 +42,7 @@ static void arrived(int n) {
   CHECK_INT(there, n);
 }
 
-TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
+TEST(what_a_full_read_left_is_reported_again) {
   int i;
   take_turns();
   l_put(d[1], "0123456789");
@@ -57,7 +57,7 @@ TEST(M2_RULE2_what_a_full_read_left_is_reported_again) {
   l_check_asleep();
 }
 
-TEST(RULE2_a_report_that_was_ignored_comes_again) {
+TEST(a_report_that_was_ignored_comes_again) {
   int i;
   take_turns();
   l_put(d[1], "x");
@@ -66,7 +66,7 @@ TEST(RULE2_a_report_that_was_ignored_comes_again) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(M8_eagain_without_a_read_loses_nothing) {
+TEST(io_eagain_without_a_read_loses_nothing) {
   take_turns();
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
@@ -74,7 +74,7 @@ TEST(M8_eagain_without_a_read_loses_nothing) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
-TEST(RULE2_T14_rest_after_a_plain_read_is_reported) {
+TEST(what_a_plain_read_left_is_reported_beside_others) {
   take_turns();
   l_put(d[1], "0123456789");
   arrived(10);
@@ -85,7 +85,7 @@ TEST(RULE2_T14_rest_after_a_plain_read_is_reported) {
   l_check_asleep();
 }
 
-TEST(RULE2_end_of_file_behind_data_is_reported) {
+TEST(the_end_of_file_behind_data_is_reported) {
   take_turns();
   l_put(d[1], "last words");
   CHECK_INT(shutdown((int)d[1], SHUT_WR), 0);
@@ -97,7 +97,7 @@ TEST(RULE2_end_of_file_behind_data_is_reported) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]); /* as long as it is wanted */
 }
 
-TEST(RULE2_data_behind_an_urgent_byte_is_reported) {
+TEST(data_behind_an_urgent_byte_is_reported) {
   take_turns();
   CHECK_INT(send((int)d[1], "before!", 7, MSG_OOB), 7);
   l_put(d[1], "behind");
@@ -109,7 +109,7 @@ TEST(RULE2_data_behind_an_urgent_byte_is_reported) {
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 6);
 }
 
-TEST(RULE2_request_that_comes_while_the_answer_is_written_is_reported) {
+TEST(a_request_that_comes_while_the_answer_is_written_is_reported) {
   take_turns();
   l_put(d[1], "first");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
@@ -128,7 +128,7 @@ TEST(RULE2_request_that_comes_while_the_answer_is_written_is_reported) {
   turn();
 }
 
-TEST(RULE3_a_peer_that_talks_while_nobody_listens_does_not_spin) {
+TEST(a_peer_that_talks_while_nobody_listens_does_not_spin) {
   int i, woken = 0;
   take_turns();
   io_dontwantread(d[0]);
@@ -143,7 +143,7 @@ TEST(RULE3_a_peer_that_talks_while_nobody_listens_does_not_spin) {
   l_expect_read_only(d[0]);
 }
 
-TEST(RULE1_after_a_write_it_is_asked_anew_whether_there_is_room) {
+TEST(after_a_write_room_is_asked_for_again_before_it_is_reported) {
   int64 sent;
   take_turns();
   l_put(d[1], "request");
@@ -161,7 +161,7 @@ TEST(RULE1_after_a_write_it_is_asked_anew_whether_there_is_room) {
   CHECK_INT(io_trywrite(d[0], "x", 1), 1);
 }
 
-TEST(RULE1_no_write_event_without_room_in_the_turn_of_the_read) {
+TEST(no_write_event_without_room_in_the_turn_of_the_read) {
   struct pollfd room;
   take_turns();
   room.fd = (int)d[0];
@@ -180,7 +180,7 @@ TEST(RULE1_no_write_event_without_room_in_the_turn_of_the_read) {
   l_expect_write_only(d[0]);
 }
 
-TEST(RULE2_reset_is_reported_in_each_wanted_direction) {
+TEST(a_reset_is_reported_in_each_wanted_direction) {
   take_turns();
   io_wantwrite(d[0]);
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
@@ -193,7 +193,7 @@ TEST(RULE2_reset_is_reported_in_each_wanted_direction) {
   CHECK_ERRNO(ECONNRESET);
 }
 
-TEST(RULE9_a_child_goes_on_where_the_parent_took_turns) {
+TEST(a_child_hears_of_what_its_parent_left_unread) {
   int status;
   pid_t child;
   take_turns();
@@ -209,7 +209,7 @@ TEST(RULE9_a_child_goes_on_where_the_parent_took_turns) {
   turn();
 }
 
-TEST(S3_1_no_other_number_stands_for_the_one_that_was_named) {
+TEST(an_impossible_number_never_stands_for_a_possible_one) {
   int64 other[2];
   int i;
   take_turns();
@@ -248,7 +248,7 @@ static void answer_is_wanted(void) {
   write_is_reported();
 }
 
-TEST(RULE2_a_file_that_ends_uses_up_no_room) {
+TEST(a_file_that_ends_uses_up_no_write_event) {
   int64 file = t_tmpfile(5);
   io_batch *b = iob_new(0);
   answer_is_wanted();
@@ -270,7 +270,7 @@ TEST(RULE2_a_file_that_ends_uses_up_no_room) {
   iob_free(b);
 }
 
-TEST(RULE2_a_bad_address_uses_up_nothing) {
+TEST(a_transfer_with_a_bad_address_uses_up_no_event) {
   t_skip_under_valgrind();
   take_turns();
   l_put(d[1], "request");

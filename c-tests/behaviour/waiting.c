@@ -21,7 +21,7 @@ static void alarm_in(int ms, int flags) {
   CHECK_INT(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-TEST(S3_4_nothing_wanted_returns_at_once) {
+TEST(a_wait_with_nothing_wanted_returns_at_once) {
   int64 d[2], start = t_now_ms();
   CHECK_INT(io_waituntil2(1000), 0); /* before anything is registered */
   io_wait();
@@ -35,7 +35,7 @@ TEST(S3_4_nothing_wanted_returns_at_once) {
   CHECK(t_now_ms() - start < 500);
 }
 
-TEST(S3_4_result_counts_events) {
+TEST(a_wait_returns_the_number_of_events) {
   int64 a[2], b[2];
   int64 (*check)(void) = (int64 (*)(void))(uintptr_t)io_check;
   l_pipe(a, 1);
@@ -47,7 +47,7 @@ TEST(S3_4_result_counts_events) {
   CHECK(check() >= 1);
 }
 
-TEST(S3_4_limit_is_kept) {
+TEST(a_wait_keeps_its_limit) {
   int64 start;
   l_idle();
   start = t_now_ms();
@@ -58,7 +58,7 @@ TEST(S3_4_limit_is_kept) {
   CHECK(t_now_ms() - start >= 119 && t_now_ms() - start < 1000);
 }
 
-TEST(S3_4_past_and_zero_limits_only_poll) {
+TEST(limits_of_zero_and_in_the_past_do_not_sleep) {
   int64 start, d[2];
   tai6464 zero = {{0}, 0, 0};
   l_pipe(d, 1);
@@ -90,13 +90,13 @@ static void check_unlimited(int64 ms) {
   io_close(d[0]);
 }
 
-TEST(S3_4_negative_limit_is_none) {
+TEST(a_negative_limit_is_no_limit) {
   check_unlimited(-1);
   check_unlimited(-2);
   check_unlimited(INT64_MIN);
 }
 
-TEST(D24_far_limit_is_not_truncated) {
+TEST(a_limit_of_weeks_is_not_cut_to_32_bits) {
   int64 start;
   l_idle();
   start = t_now_ms();
@@ -110,7 +110,7 @@ TEST(D24_far_limit_is_not_truncated) {
   CHECK(t_now_ms() - start >= 140);
 }
 
-TEST(D24_far_label_is_not_truncated) {
+TEST(a_label_weeks_ahead_is_not_cut_to_32_bits) {
   tai6464 end_of_time = {{UINT64_MAX}, 999999999, 999999999};
   int64 start;
   l_idle();
@@ -124,7 +124,7 @@ TEST(D24_far_label_is_not_truncated) {
   CHECK(t_now_ms() - start >= 140);
 }
 
-TEST(D25_never_returns_before_its_label) {
+TEST(io_waituntil_never_returns_before_its_label) {
   int i;
   l_idle();
   for (i = 0; i < 10; i++) {
@@ -138,7 +138,7 @@ TEST(D25_never_returns_before_its_label) {
   }
 }
 
-TEST(Q2_RULE8_T2_T3_signal_ends_a_wait) {
+TEST(a_signal_ends_a_wait) {
   int flags;
   l_idle();
   for (flags = 0; flags < 2; flags++) {
@@ -156,7 +156,7 @@ TEST(Q2_RULE8_T2_T3_signal_ends_a_wait) {
   }
 }
 
-TEST(S3_4_closed_epoll_descriptor_is_replaced) {
+TEST(an_epoll_descriptor_that_the_program_closed_is_replaced) {
   int64 d[2];
   int i;
   char c;
@@ -170,7 +170,7 @@ TEST(S3_4_closed_epoll_descriptor_is_replaced) {
   l_check_asleep();
 }
 
-TEST(T35_S3_13_signal_mask_is_left_alone) {
+TEST(the_signal_mask_is_left_alone) {
   sigset_t before, after;
   int i, d0;
   int64 d[2];
@@ -183,7 +183,7 @@ TEST(T35_S3_13_signal_mask_is_left_alone) {
   for (i = 1; i < NSIG; i++) CHECK_INT(sigismember(&after, i), sigismember(&before, i));
 }
 
-TEST(Q4_S3_2_wanted_regular_file_is_ready) {
+TEST(a_wanted_regular_file_is_always_ready) {
   int64 d = t_tmpfile(100);
   char buf[200];
   CHECK_INT(io_fd(d), 1);
@@ -197,7 +197,7 @@ TEST(Q4_S3_2_wanted_regular_file_is_ready) {
   CHECK_INT(l_next_write(L_PATIENCE), d);
 }
 
-TEST(Q4_S3_2_registered_file_is_silent) {
+TEST(a_regular_file_that_nobody_wants_is_not_reported) {
   int64 d = t_tmpfile(100), directory = open("/", O_RDONLY);
   l_idle();
   CHECK_INT(io_fd(d), 1);

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <io.h>
 
-/* 0.32 loses descriptors that were registered before its first look at the kernel (D1). */
+/* 0.32 loses descriptors that were registered before its first look at the kernel. */
 static inline void loop_start(void) { io_check(); }
 
 static inline ssize_t loop_read(int fd, void* b, size_t n) { return io_tryread(fd, b, (int64)n); }

@@ -154,7 +154,7 @@ R_HELPER int truly_ready(int i, int writing) {
  * is open. */
 R_HELPER int is_ghost(int i) { return !ends[i].registered && ends[i].fd < NUMBERS && haunted[ends[i].fd]; }
 
-/* Whether a plain read does not sleep: it would for a mere notice in the error queue (D6). */
+/* Whether a plain read does not sleep: it would for a mere notice in the error queue. */
 R_HELPER int has_bytes(int i) { return (poll_now(ends[i].fd, POLLIN) & (POLLIN | POLLHUP)) != 0; }
 
 R_HELPER int is_open(int fd) { return fcntl(fd, F_GETFD) != -1; }

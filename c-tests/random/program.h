@@ -4,7 +4,7 @@
 #include "batches.h"
 #include "events.h"
 
-/* With 1, no wait comes before the registrations (D1); with 2, SIGPIPE has its default disposition. */
+/* With 1, no wait comes before the registrations; with 2, SIGPIPE has its default disposition. */
 R_HELPER void begin(int flags) {
   int64 d[2];
   call("begin", -1, -1);
@@ -37,7 +37,7 @@ R_HELPER void finish(void) {
         poll(&p, 1, 500);
       }
       n = read(ends[i].fd, scratch, sizeof scratch);
-      /* A notice in the error queue (K3) ends every poll at once. */
+      /* A notice in the error queue ends every poll at once. */
       for (k = 0; k < 300 && n < 0 && errno == EAGAIN && ends[i].kind == TCP && ends[i].mate >= 0 && unread(i) > 0; k++) {
         usleep(1000);
         n = read(ends[i].fd, scratch, sizeof scratch);

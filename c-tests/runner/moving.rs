@@ -1,8 +1,8 @@
-//! `docs/moving.md`: the tests that it names exist and stand for the numbers beside them, no number and no function is
+//! `docs/moving.md`: the tests that it names exist, each change has a name by which functions lead to it, no function is
 //! missing, and the programs that it shows compile.
 
 use crate::man::{Complaints, complaining};
-use crate::{child, compile, coverage, place};
+use crate::{child, compile, place};
 use libtest_mimic::Trial;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,10 +12,8 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Whose numbers have a row each: defects, and questions that were answered.
-const COMPLETE: [&str; 3] = ["K", "D", "Q"];
-/// Whose numbers lead to functions.
-const DEFECTS: [&str; 2] = ["K", "D"];
+/// How the functions of the libraries begin that the page compares with.
+const OTHERS_PREFIXES: [&str; 5] = ["ev", "event", "evbuffer", "bufferevent", "uv"];
 
 /// Whose program a block of C shows; the word stands behind `c` in the first line of the block.
 const LIBRARIES: [&str; 4] = ["libowfat_io", "libev", "libevent", "libuv"];
@@ -26,7 +24,7 @@ pub(crate) fn trials(others: &[Trial]) -> Vec<Trial> {
     let names: Vec<String> = others.iter().map(|t| format!("::{}::", t.name())).collect();
     vec![
         complaining("moving::tests_exist", move || tests_exist(&names)),
-        complaining("moving::numbers_are_complete", numbers_are_complete),
+        complaining("moving::rows_are_complete", rows_are_complete),
         complaining("moving::functions_are_complete", functions_are_complete),
         complaining("moving::what_0_34_does", what_0_34_does),
         complaining("moving::examples_compile", examples_compile),
@@ -86,65 +84,58 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The contract's numbers among the words.
-fn numbers(text: &str) -> BTreeSet<String> {
-    let known: BTreeSet<String> = coverage::tables().into_iter().flat_map(|(_, numbers)| numbers).collect();
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|w| known.contains(*w)).map(str::to_owned).collect()
-}
-
 fn lines_of(name: &str) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(place::c_tests().join(name)).map_err(|e| format!("{name}: {e}"))?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Tests are: what is quoted in a column of tests, what is called by a path or a number, and what the table of functions
-/// quotes as its ground, functions apart.
+/// Tests are: what is quoted in a column of tests, what is called by a path, and what reads like a sentence.
 fn tests_exist(trials: &[String]) -> Complaints {
     let page = Page::read()?;
-    let (tests, functions) = (page.rows_with("test")?, page.rows_with("function")?);
-    let exported = lines_of("symbols.txt")?;
-    let mut named: BTreeSet<&str> =
-        quoted(&page.prose).filter(|q| q.contains("::") || !coverage::numbers(q).is_empty()).collect();
-    named.extend(tests.iter().flat_map(|row| quoted(row["test"])));
-    let grounds = functions.iter().flat_map(|row| quoted(row["what"]));
-    named.extend(grounds.filter(|q| !exported.iter().any(|name| name == q)));
-    let units = coverage::unit_tests().map_err(|e| format!("{e:?}"))?;
+    let reads_like_a_test = |q: &&str| {
+        let prefix = q.split('_').next().unwrap_or_default();
+        q.contains("::") || q.matches('_').count() > 2 && !OTHERS_PREFIXES.contains(&prefix)
+    };
+    let mut named: BTreeSet<&str> = quoted(&page.prose).filter(reads_like_a_test).collect();
+    let rows = page.rows_with("test")?;
+    named.extend(rows.iter().flat_map(|row| quoted(row["test"])));
+    let units = unit_tests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).map_err(|e| e.to_string())?;
     let exists = |name: &str| {
         units.contains(name) || trials.iter().any(|trial| trial.contains(&format!("::{name}::")))
     };
     Ok(named.into_iter().filter(|name| !exists(name)).map(|name| format!("{name}: no test")).collect())
 }
 
-/// Each number of the series has a row, and each row is filled and has tests that are named after its numbers.
-fn numbers_are_complete() -> Complaints {
+/// Names of the Rust tests under a directory, which are no trials of this runner.
+fn unit_tests(directory: &Path) -> std::io::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.append(&mut unit_tests(&path)?);
+        } else {
+            let text = fs::read_to_string(&path)?;
+            let functions = text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn "));
+            found.extend(functions.filter_map(|(_, rest)| Some(rest.split_once('(')?.0.to_owned())));
+        }
+    }
+    Ok(found)
+}
+
+/// Each row is filled and has a test, and no two have one name.
+fn rows_are_complete() -> Complaints {
     let page = Page::read()?;
-    let untested = lines_of("untested.txt")?;
     let mut complaints = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for row in page.rows_with("test")? {
         if row.values().any(|cell| cell.is_empty()) {
             complaints.push(format!("not filled: {row:?}"));
         }
-        let (cell, tests) = (row.get("no.").copied().unwrap_or_default(), row["test"]);
-        let stands_for: BTreeSet<String> = quoted(tests).flat_map(coverage::numbers).collect();
-        let found = numbers(cell);
-        let is_excused = |number: &String| {
-            tests == "none" && untested.iter().any(|line| line.starts_with(&format!("{number}:")))
-        };
-        for number in found.iter().filter(|n| !stands_for.contains(*n) && !is_excused(n)) {
-            complaints.push(format!("{number}: no test of that number in its row: {tests}"));
-        }
-        if quoted(tests).next().is_none() && !found.iter().any(is_excused) {
+        if quoted(row["test"]).next().is_none() {
             complaints.push(format!("no test for {row:?}"));
         }
-        if cell != "–" && Vec::from_iter(&found) != Vec::from_iter(&words(cell)) {
-            complaints.push(format!("'{cell}' are no numbers of the contract"));
-        }
-        seen.extend(found);
+        complaints.extend(row.get("name").filter(|n| !names.insert(**n)).map(|n| format!("{n}: two rows")));
     }
-    let all = COMPLETE.iter().flat_map(|letter| coverage::series(letter));
-    complaints.extend(all.filter(|n| !seen.contains(n)).map(|n| format!("{n} has no row")));
     Ok(complaints)
 }
 
@@ -168,7 +159,7 @@ fn what_0_34_does() -> Complaints {
         };
         let said = row["with 0.34"];
         if said != expected && !(expected.ends_with(' ') && said.starts_with(expected)) {
-            complaints.push(format!("{}: '{said}', but the tests say '{expected}'", row["no."]));
+            complaints.push(format!("{}: '{said}', but the tests say '{expected}'", row["name"]));
         }
     }
     // A test may stand in no row of its own; one that passes is news.
@@ -177,17 +168,17 @@ fn what_0_34_does() -> Complaints {
     Ok(complaints)
 }
 
-fn words(list: &str) -> BTreeSet<String> {
-    list.split(", ").map(str::to_owned).collect()
-}
-
-/// Each exported function has one row, with a verdict and a ground, and is new if Debian's libowfat lacks it.
+/// Each exported function has one row, with a verdict, and is new if Debian's libowfat lacks it. What is mended says so by
+/// the names of the changes, or by another function ("as `io_wait`"); a function leads to each change.
 fn functions_are_complete() -> Complaints {
     let page = Page::read()?;
     let in_libowfat = of_libowfat()?;
     let mut complaints = Vec::new();
-    let (mut rows_of, mut defects) = (BTreeMap::<&str, u32>::new(), BTreeSet::new());
-    for row in page.rows_with("function")? {
+    let changes = page.rows_with("name")?;
+    let mut names: BTreeSet<&str> = changes.iter().map(|row| row["name"]).collect();
+    let mut rows_of = BTreeMap::<&str, u32>::new();
+    let rows = page.rows_with("function")?;
+    for row in &rows {
         let (verdict, what) = (row["verdict"], row["what"]);
         for name in quoted(row["function"]) {
             *rows_of.entry(name).or_default() += 1;
@@ -196,11 +187,15 @@ fn functions_are_complete() -> Complaints {
                 complaints.push(format!("{name} is '{verdict}', and in 0.32: {}", !is_new));
             }
         }
-        if verdict == "mended" && numbers(what).is_empty() && quoted(what).next().is_none() {
-            complaints.push(format!("how is it mended? {row:?}"));
+        let leads =
+            |way: &&str| way.starts_with("as `") || changes.iter().any(|change| change["name"] == *way);
+        if verdict == "mended" {
+            let astray = what.split(", ").filter(|way| !leads(way));
+            complaints.extend(astray.map(|way| format!("'{way}' is the name of no change: {row:?}")));
         }
-        defects.extend(numbers(what));
     }
+    names.retain(|name| !rows.iter().any(|row| row["what"].contains(name)));
+    complaints.extend(names.iter().map(|name| format!("no function leads to '{name}'")));
     let exported = lines_of("symbols.txt")?;
     for name in &exported {
         match rows_of.remove(name.as_str()) {
@@ -209,8 +204,6 @@ fn functions_are_complete() -> Complaints {
         }
     }
     complaints.extend(rows_of.keys().map(|name| format!("{name} is not exported")));
-    let all = DEFECTS.iter().flat_map(|letter| coverage::series(letter));
-    complaints.extend(all.filter(|n| !defects.contains(n)).map(|n| format!("no function leads to {n}")));
     Ok(complaints)
 }
 

@@ -1,5 +1,5 @@
 /* A small server and its clients in one process, for walks along faults. The clients use plain system calls, which
- * never fail; the server does what the contract tells a program to do: it goes on after "again", gives up a
+ * never fail; the server does what the manual tells a program to do: it goes on after "again", gives up a
  * connection after an error, and closes what it has opened. */
 #ifndef SESSION_SERVER_H
 #define SESSION_SERVER_H

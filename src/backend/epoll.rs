@@ -85,7 +85,7 @@ impl Backend for Epoll {
     }
 
     fn is_same_file(&self, token: Token, watched: Watch) -> bool {
-        // A registration belongs to number and file together (epoll(7), Q6), so that another file under
+        // A registration belongs to number and file together (epoll(7)), so that another file under
         // the number has none.
         !matches!(
             ctl(self.set, Op::Modify, token.fd, mask(watched), token.to_data()),
@@ -94,7 +94,7 @@ impl Backend for Epoll {
     }
 
     fn closing(&self, _: Token) {
-        // The kernel ends the registration with the last copy of the descriptor (epoll(7), Q6).
+        // The kernel ends the registration with the last copy of the descriptor (epoll(7)).
     }
 
     #[inline]

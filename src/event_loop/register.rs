@@ -235,7 +235,7 @@ impl EventLoop {
 
     fn end_watch(&self, number: u32, slot: &Slot) {
         if slot.shared.get() || self.removes_explicitly {
-            // A copy of the descriptor would keep the registration alive after close (epoll(7), Q6). A refusal means
+            // A copy of the descriptor would keep the registration alive after close (epoll(7)). A refusal means
             // that there is none, which is what we want.
             let _ = self.tell(number, slot, Interest::NONE);
         } else if let Some(backend) = self.live_backend() {

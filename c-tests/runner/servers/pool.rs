@@ -10,9 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
-    ("pool::S3_12_two_hundred_clients", two_hundred_clients),
+    ("pool::two_hundred_clients_of_a_pool_are_answered", two_hundred_clients),
     ("pool::clients_that_do_not_read", clients_that_do_not_read),
-    ("pool::S3_12_helgrind_finds_nothing", helgrind_finds_nothing),
+    ("pool::helgrind_finds_no_race_in_a_pool_of_threads", helgrind_finds_nothing),
 ];
 
 const THREADS: &str = "4";

@@ -11,11 +11,17 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[OnBackend] = &[
-    ("prefork::RULE9_everyone_is_answered", everyone_is_answered),
-    ("prefork::RULE9_everyone_is_answered_by_workers_of_an_early_registration", everyone_is_answered_early),
-    ("prefork::RULE9_RULE5_busy_workers_hold_nobody_up", busy_workers_hold_nobody_up),
-    ("prefork::RULE9_wake_ups_of_a_connection", wake_ups_of_a_connection),
-    ("prefork::RULE9_wake_ups_of_a_connection_after_early_registration", wake_ups_of_a_connection_early),
+    ("prefork::clients_of_forked_workers_are_all_answered", everyone_is_answered),
+    (
+        "prefork::clients_are_all_answered_by_workers_forked_after_the_registration",
+        everyone_is_answered_early,
+    ),
+    ("prefork::busy_workers_hold_nobody_up", busy_workers_hold_nobody_up),
+    ("prefork::a_connection_wakes_the_workers_within_bounds", wake_ups_of_a_connection),
+    (
+        "prefork::a_connection_wakes_workers_forked_after_the_registration_within_bounds",
+        wake_ups_of_a_connection_early,
+    ),
 ];
 
 const WORKERS: usize = 4;

@@ -17,14 +17,14 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[OnBackend] = &[
-    ("tls::S3_11_curl_gets_files_of_every_size", curl_gets_files_of_every_size),
-    ("tls::S3_11_200_parallel_downloads", two_hundred_parallel_downloads),
-    ("tls::T11_T12_big_file_to_a_slow_client", big_file_to_a_slow_client),
-    ("tls::T12_s_client_changes_its_keys_during_a_download", s_client_changes_its_keys),
-    ("tls::S3_11_client_disconnects_midway", client_disconnects_midway),
+    ("tls::curl_gets_files_of_every_size", curl_gets_files_of_every_size),
+    ("tls::parallel_downloads_of_200_clients_are_complete", two_hundred_parallel_downloads),
+    ("tls::a_slow_tls_client_gets_all_of_a_big_file", big_file_to_a_slow_client),
+    ("tls::a_client_may_change_its_tls_keys_during_a_download", s_client_changes_its_keys),
+    ("tls::a_client_that_disconnects_midway_leaves_the_server_working", client_disconnects_midway),
     ("tls::client_that_does_not_speak_tls_1_3_is_refused", others_are_refused),
     ("tls::request_that_is_too_long_is_refused", request_that_is_too_long),
-    ("tls::S3_14_sendfile_where_the_kernel_encrypts", sendfile_where_the_kernel_encrypts),
+    ("tls::files_are_sent_where_the_kernel_encrypts", sendfile_where_the_kernel_encrypts),
 ];
 
 const LIMIT: Duration = Duration::from_secs(60);

@@ -18,11 +18,11 @@ pub(super) const TRIALS: &[OnBackend] = &[
     ("tracker::library_is_swapped_in", library_is_swapped_in),
     ("tracker::http_announces", http_announces),
     ("tracker::udp_announces", udp_announces),
-    ("tracker::T18_udp_worker_threads", t18_udp_worker_threads),
-    ("tracker::T4_full_scrape_from_a_worker_thread", t4_full_scrape_from_a_worker_thread),
+    ("tracker::worker_threads_serve_udp_by_plain_recv", worker_threads_serve_udp_by_plain_recv),
+    ("tracker::a_full_scrape_comes_from_a_worker_thread", a_full_scrape_comes_from_a_worker_thread),
     ("tracker::request_in_two_pieces", request_in_two_pieces),
     ("tracker::client_hangs_up_half_way", client_hangs_up_half_way),
-    ("tracker::T2_silent_client_is_dropped", t2_silent_client_is_dropped),
+    ("tracker::a_client_that_stays_silent_is_dropped", a_client_that_stays_silent_is_dropped),
     ("tracker::idle_sleeps", idle_sleeps),
 ];
 
@@ -136,7 +136,7 @@ fn udp_announces(backend: &str) -> Verdict {
 }
 
 /// The workers read the registered UDP socket with blocking calls while the loop serves TCP.
-fn t18_udp_worker_threads(backend: &str) -> Verdict {
+fn worker_threads_serve_udp_by_plain_recv(backend: &str) -> Verdict {
     let configuration = fresh_path("opentracker.conf");
     let tracker = Tracker::start_with(&preloaded(backend)?, &TORRENT, &|port| {
         let text = format!("listen.udp.workers 2\nlisten.tcp_udp 127.0.0.1:{port}\n");
@@ -171,7 +171,7 @@ fn expect_seeders(tracker: &Tracker, wanted: usize) -> Verdict {
 }
 
 /// A worker computes the answer and wakes the loop by `io_trywrite` on a registered pipe.
-fn t4_full_scrape_from_a_worker_thread(backend: &str) -> Verdict {
+fn a_full_scrape_comes_from_a_worker_thread(backend: &str) -> Verdict {
     let tracker = Tracker::start(backend, &TORRENT)?;
     announce::over_http(tracker.server.address, &TORRENT, 1)?;
     in_parallel(4, |_| {
@@ -221,7 +221,7 @@ fn client_hangs_up_half_way(backend: &str) -> Verdict {
 
 /// opentracker drops a client that says nothing for half a minute; its clock is `alarm`, whose signal has to
 /// bring `io_wait` back.
-fn t2_silent_client_is_dropped(backend: &str) -> Verdict {
+fn a_client_that_stays_silent_is_dropped(backend: &str) -> Verdict {
     let tracker = Tracker::start(backend, &TORRENT)?;
     let silent = Client::connect(tracker.server.address)?.into_stream();
     silent.set_read_timeout(Some(Duration::from_secs(60)))?;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub(super) const TRIALS: &[OnBackend] = &[
     ("web::answers", answers),
-    ("web::K2_keep_alive_answers_come_at_once", k2_keep_alive_answers_come_at_once),
+    ("web::keep_alive_answers_come_at_once", keep_alive_answers_come_at_once),
     ("web::pipelined_requests_are_all_answered", pipelined_requests_are_all_answered),
     ("web::big_file_to_a_slow_client", big_file_to_a_slow_client),
     ("web::client_disconnects_midway", client_disconnects_midway),
@@ -68,7 +68,7 @@ fn answers(backend: &str) -> Verdict {
 }
 
 /// A delayed answer takes 200 ms. Every answer meets the limit, except those few that a busy machine delays.
-fn k2_keep_alive_answers_come_at_once(backend: &str) -> Verdict {
+fn keep_alive_answers_come_at_once(backend: &str) -> Verdict {
     const TURNS: usize = 100;
     const QUICK: Duration = Duration::from_millis(50);
     const FORGIVEN: usize = 3;
