@@ -190,8 +190,7 @@ fn closed_behind(line: &Line) -> bool {
     line.call == "plain_close" && line.a.is_some() && !line.is("unregistered") && !line.aside.is_empty()
 }
 
-/// A number that was closed behind the library is noticed at its next io_fd where that can be (contract, 3.2). Where
-/// it cannot, what the old one wanted stays.
+/// A number that was closed behind the library is noticed at its next io_fd where that can be. Where it cannot, what the old one wanted stays.
 fn of_a_reused_number(ours: &Run, step: usize, word: &str) -> bool {
     if word == "OTHERS" {
         return ours.lines[..step].iter().any(closed_behind);

@@ -1,8 +1,37 @@
 //! The defects of 0.32 that random programs meet, and how each is recognised: narrowly, from the call, from what
-//! both runs said and from the calls before it. What has no number in the contract:
+//! both runs said and from the calls before it:
 //!
 //! | name | what 0.32 does |
 //! |---|---|
+//! | `bad-file-says-again` | says "again" in `io_mmapwritefile` of what is no file |
+//! | `buffer-still-read` | lets the kernel read a buffer after `iob_send` has returned |
+//! | `close-leaks` | leaves a descriptor open that was closed in the middle of an event |
+//! | `close-while-pending` | names the next owner of a number whose event was pending when it was closed |
+//! | `endless-sweep` | never ends a sweep if the highest number has expired |
+//! | `events-before-registration` | crashes in `io_canread` before the first `io_fd` |
+//! | `false-readiness` | takes notices of completed sends for readiness |
+//! | `filter-error` | says "again" when the filter of `iob_write` fails |
+//! | `held-back` | holds back what `iob_send` was given, as if more were to come |
+//! | `hint-without-room` | loses the write event if a write finds no room before the hint is taken |
+//! | `killed-by-sigalrm` | dies of the timer that it sets for a write in blocking mode |
+//! | `killed-by-sigpipe` | dies when it writes to a closed peer |
+//! | `low-number-hangs` | hangs in its first wait if a number divisible by 16 was registered before |
+//! | `not-reset` | keeps the entries of a batch that `iob_write` has sent |
+//! | `old-files-bytes` | offers bytes of a file that was closed |
+//! | `padded-file` | sends zeros behind the end of a file that is too short |
+//! | `pipe-refused` | refuses `iob_send` to pipes and files |
+//! | `regular-file` | never reports a wanted regular file |
+//! | `rest-dropped` | throws the rest of a batch away when `iob_write` takes a part |
+//! | `reused-number` | takes a file under a number that was closed by close(2) for the old one |
+//! | `second-want` | loses events when an interest in writing is stated twice |
+//! | `short-file-complete` | says that a batch is sent whose file was too short |
+//! | `short-transfer` | loses the events of others when one transfer comes up short |
+//! | `sleeps-over-event` | sleeps in a wait while an event is pending |
+//! | `stale-readiness` | reports what was ready while unwanted and is not any more |
+//! | `time-out-without-deadline` | says "timed out" without a deadline |
+//! | `toggled-interest` | loses events of others when an interest is withdrawn and stated again |
+//! | `unregistered-number` | refuses numbers that were not registered, or heeds them by chance |
+//! | `unwanted-hang-up` | spins while a peer has hung up and nothing is wanted of it |
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
 //! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
@@ -51,25 +80,25 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
     let waits = ["events", "turn", "wait_only", "idle"].contains(&line.call.as_str());
     match original.end.as_str() {
         "signal 13" if ["send_batch", "pump", "sendfile_to", "passfd"].contains(&line.call.as_str()) => {
-            Some(Blame::new("D11"))
+            Some(Blame::new("killed-by-sigpipe"))
         }
-        "signal 14" => Some(Blame::new("D9")),
+        "signal 14" => Some(Blame::new("killed-by-sigalrm")),
         "hangs" if line.is("haunted") || has_a_haunted_number(line.a, before_there) => {
-            Some(Blame::new("D12"))
+            Some(Blame::new("reused-number"))
         }
         // It tells of a number that nobody has registered and that is in blocking mode.
         "hangs"
             if line.call == "turn"
                 && before.iter().any(|l| l.call.starts_with("want") && l.is("unregistered")) =>
         {
-            Some(Blame::new("Q3"))
+            Some(Blame::new("unregistered-number"))
         }
         "signal 11" if tells_events(&line.call) && before.iter().any(|l| l.call == "finish_and_shutdown") => {
             Some(Blame::new("events-after-shutdown"))
         }
-        "signal 11" if !warm && tells_events(&line.call) => Some(Blame::new("D20")),
+        "signal 11" if !warm && tells_events(&line.call) => Some(Blame::new("events-before-registration")),
         "hangs" if !warm && waits && before.iter().flat_map(Line::descriptors).any(|n| n % 16 == 0) => {
-            Some(Blame::new("D1"))
+            Some(Blame::new("low-number-hangs"))
         }
         // poll(2) names what has a notice of a completed send, and so it asks for bytes that never come.
         "hangs"
@@ -79,7 +108,7 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
                     .iter()
                     .any(|l| l.a == line.a && ["send_batch", "pump"].contains(&l.call.as_str())) =>
         {
-            Some(Blame::new("D6"))
+            Some(Blame::new("false-readiness"))
         }
         // The filter says end of file in the middle of a file.
         "hangs" if line.call == "write_batch" && line.number("kind") == Some(4) => {
@@ -104,7 +133,7 @@ pub(super) fn still_open(line: &Line, before: &[Line]) -> Blame {
     let mate_of = |end| before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
     let connected = before.iter().filter(|l| l.call == "connect_to" && l.b == line.a).map(|l| l.a);
     let passed = before.iter().filter(|l| l.call == "passfd" && l.mate() == line.a).map(|l| mate_of(l.b));
-    connected.chain(passed).fold(Blame::new("D2").with_end(line.mate()), Blame::with_end)
+    connected.chain(passed).fold(Blame::new("close-leaks").with_end(line.mate()), Blame::with_end)
 }
 
 /// A difference: what is said of it, and all that went before.
@@ -141,15 +170,15 @@ impl Case<'_> {
         let both = |name| Some(Blame::new(name).with_end(line.a).with_end(line.mate()));
         let sends = ["send_batch", "pump", "write_batch"].contains(&call);
         match call {
-            _ if theirs.contains("WRONG-BYTES") && self.sent_without_a_copy() => both("K3"),
+            _ if theirs.contains("WRONG-BYTES") && self.sent_without_a_copy() => both("buffer-still-read"),
             _ if (theirs.contains("WRONG-BYTES") || theirs.contains("TOO-MUCH")) && self.sent_twice() => {
-                both("Q7").map(|b| b.with_batch(line))
+                both("not-reset").map(|b| b.with_batch(line))
             }
             "fd" | "fd_flags" if theirs == "hinted" || ours == "hinted" => both("hint-lost"),
-            "addfile_close" if self.differs_in(&["FILE-OPEN"]) => Some(Blame::new("D2")),
+            "addfile_close" if self.differs_in(&["FILE-OPEN"]) => Some(Blame::new("close-leaks")),
             // More is under way there than with us.
             "send_batch" if ours.starts_with(&format!("{theirs} left ")) && self.corked(line.a) => {
-                both("K2").map(|b| b.with_batch(line))
+                both("held-back").map(|b| b.with_batch(line))
             }
             "close_end" if theirs.starts_with("STILL-OPEN") => Some(still_open(line, self.before)),
             "close_end" if theirs == "timedout" && ours.is_empty() => {
@@ -160,25 +189,31 @@ impl Case<'_> {
             {
                 let limit = self.of_end(line.a, "timeout").next();
                 match limit {
-                    Some(l) if l.is("unregistered") => Some(Blame::new("Q3")),
-                    _ => limit.is_none_or(|l| l.number("ms") == Some(0)).then(|| Blame::new("D14")),
+                    Some(l) if l.is("unregistered") => Some(Blame::new("unregistered-number")),
+                    _ => limit
+                        .is_none_or(|l| l.number("ms") == Some(0))
+                        .then(|| Blame::new("time-out-without-deadline")),
                 }
             }
-            "timedout" if line.is("unregistered") && theirs == "1" && ours == "0" => Some(Blame::new("Q3")),
+            "timedout" if line.is("unregistered") && theirs == "1" && ours == "0" => {
+                Some(Blame::new("unregistered-number"))
+            }
             // The deadline of what had the number before, and was closed behind the library's back.
-            "timedout" if self.is_haunted(line.a) && theirs == "1" && ours == "0" => both("D12"),
-            "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("Q3")),
-            "getcookie" if self.is_haunted(line.a) && ours == "0" => both("D12"),
+            "timedout" if self.is_haunted(line.a) && theirs == "1" && ours == "0" => both("reused-number"),
+            "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("unregistered-number")),
+            "getcookie" if self.is_haunted(line.a) && ours == "0" => both("reused-number"),
             // With us, too, the cookie stays until io_fd; with 0.32 the end has another number.
-            "getcookie" if line.is("haunted") && line.is("unregistered") && theirs == "0" => both("D12"),
+            "getcookie" if line.is("haunted") && line.is("unregistered") && theirs == "0" => {
+                both("reused-number")
+            }
             // 0.32 refuses, and keeps the batch; 0.34 sends, as we do.
             "send_batch" | "pump" if line.is("unregistered") && theirs.starts_with("-3 EBADF") => {
                 both("unregistered-refused").map(|b| b.with_batch(line))
             }
             // 0.32 refuses; the kernel is asked by us.
-            _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("Q3"),
+            _ if line.is("unregistered") && !sends && theirs == "-3 EBADF" => both("unregistered-number"),
             _ if sends && ours.starts_with("-3 EBADF") && line.is("unregistered") => {
-                both("Q3").map(|b| b.with_batch(line))
+                both("unregistered-number").map(|b| b.with_batch(line))
             }
             // 0.32 asks poll(2) first, which says that nothing can be read; we make the call.
             _ if ["-1 EAGAIN", "-2 ETIMEDOUT"].contains(&theirs.as_str())
@@ -189,17 +224,19 @@ impl Case<'_> {
             {
                 Some(Blame::new("asked-first"))
             }
-            "mmapwrite" if theirs.starts_with("-1 ") && ours.starts_with("-3 ") => Some(Blame::new("3.10")),
-            "mmapwrite" if ours == "-3 EIO" && line.number("there") == Some(0) => both("D16"),
-            "mmapwrite" if ours == "-3 ESPIPE" => both("3.10"),
-            _ if self.differs_in(&["late"]) && self.corked(line.a) => Some(Blame::new("K2")),
-            "pump" if self.differs_in(&["MISSING"]) => both("K2"),
+            "mmapwrite" if theirs.starts_with("-1 ") && ours.starts_with("-3 ") => {
+                Some(Blame::new("bad-file-says-again"))
+            }
+            "mmapwrite" if ours == "-3 EIO" && line.number("there") == Some(0) => both("padded-file"),
+            "mmapwrite" if ours == "-3 ESPIPE" => both("bad-file-says-again"),
+            _ if self.differs_in(&["late"]) && self.corked(line.a) => Some(Blame::new("held-back")),
+            "pump" if self.differs_in(&["MISSING"]) => both("held-back"),
             "take" | "tryread" | "tryreadtimeout" | "waitread"
                 if line.is("tcp")
                     && self.corked_before(line.mate())
                     && (count(&theirs) < count(&ours) || theirs == "none" && ours == "some") =>
             {
-                both("K2")
+                both("held-back")
             }
             // It held all back, and so the reset came only afterwards; or in between, for it makes more calls.
             "send_batch" | "write_batch"
@@ -208,7 +245,7 @@ impl Case<'_> {
                     && self.corked(line.a)
                     && (is_cut(&theirs, &ours) || is_cut(&ours, &theirs)) =>
             {
-                both("K2").map(|b| b.with_batch(line))
+                both("held-back").map(|b| b.with_batch(line))
             }
             // What is held back is not answered by a reset yet.
             "shut"
@@ -217,7 +254,7 @@ impl Case<'_> {
                     && (theirs.as_str(), ours.as_str()) == ("0", "-1 ENOTCONN")
                     && self.corked(line.a) =>
             {
-                both("K2")
+                both("held-back")
             }
             _ if line.is("tcp")
                 && line.is("alone")
@@ -225,17 +262,17 @@ impl Case<'_> {
                 && is_reset(&ours)
                 && self.corked(line.a) =>
             {
-                both("K2").map(|b| b.with_batch(line))
+                both("held-back").map(|b| b.with_batch(line))
             }
-            _ if line.is("udp") && theirs.contains("late") && self.corked(line.a) => both("K2"),
+            _ if line.is("udp") && theirs.contains("late") && self.corked(line.a) => both("held-back"),
             _ if sends
                 && theirs.starts_with('0')
                 && ours.starts_with("-3 EIO")
                 && self.holds_a_short_file() =>
             {
-                Some(Blame::new("Q6"))
+                Some(Blame::new("short-file-complete"))
             }
-            "write_batch" if theirs.replace("-1 ", "-3 ") == ours => Some(Blame::new("D29")),
+            "write_batch" if theirs.replace("-1 ", "-3 ") == ours => Some(Blame::new("filter-error")),
             "write_batch"
                 if self.holds_a_file()
                     && (line.is("unregistered") || !line.aside.contains("a:"))
@@ -259,31 +296,33 @@ impl Case<'_> {
                         || ours.contains("EIO")
                         || count(&theirs) > count(&ours)) =>
             {
-                both("D16").map(|b| b.with_batch(line))
+                both("padded-file").map(|b| b.with_batch(line))
             }
-            "write_batch" if is_dropped(&theirs, &ours) => both("K1").map(|b| b.with_batch(line)),
+            "write_batch" if is_dropped(&theirs, &ours) => both("rest-dropped").map(|b| b.with_batch(line)),
             "write_batch" if ours.starts_with("-3 EBADF ") && self.left_of_a_file() => {
-                both("D18").map(|b| b.with_batch(line))
+                both("old-files-bytes").map(|b| b.with_batch(line))
             }
-            "write_batch" if self.differs_in(&["FILES-OPEN"]) => Some(Blame::new("Q7")),
+            "write_batch" if self.differs_in(&["FILES-OPEN"]) => Some(Blame::new("not-reset")),
             "write_batch" if self.differs_in(&["FILES-OPEN", "late"]) && self.corked(line.a) => {
-                Some(Blame::new("Q7"))
+                Some(Blame::new("not-reset"))
             }
             "reset_batch" if self.differs_in(&["FILES-OPEN"]) && self.closed_in_the_queue() => {
-                Some(Blame::new("D26"))
+                Some(Blame::new("close-while-pending"))
             }
             "send_batch" | "reset_batch" | "free_batch"
                 if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() =>
             {
-                Some(Blame::new("D12"))
+                Some(Blame::new("reused-number"))
             }
             // It sends a file to a pipe, but no buffer.
             "send_batch" if line.is("pipe-out") && self.holds_a_file() && is_cut(&ours, &theirs) => {
-                both("Q11").map(|b| b.with_batch(line))
+                both("pipe-refused").map(|b| b.with_batch(line))
             }
-            _ if sends && theirs.starts_with("-3 ENOTSOCK") => both("Q11").map(|b| b.with_batch(line)),
+            _ if sends && theirs.starts_with("-3 ENOTSOCK") => {
+                both("pipe-refused").map(|b| b.with_batch(line))
+            }
             _ if line.number("batch").is_some() && self.touched_by_a_filter() => {
-                both("Q7").map(|b| b.with_batch(line))
+                both("not-reset").map(|b| b.with_batch(line))
             }
             _ => None,
         }

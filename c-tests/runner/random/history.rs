@@ -19,7 +19,7 @@ impl Case<'_> {
     }
 
     /// Whether a lower number was registered after this one: a sweep of 0.32 ends with the number that was registered
-    /// last. One that did not end (D8) has the next begin behind it, if a higher number was registered since.
+    /// last. One that did not end (`endless-sweep`) has the next begin behind it, if a higher number was registered since.
     fn is_above_the_last(&self, number: Option<i64>) -> bool {
         let calls = ["fd", "fd_canwrite", "fd_flags", "addfile", "addfile_close"];
         let registers = |l: &&Line| {

@@ -56,7 +56,7 @@ impl Sketch {
                 self.call("send_batch", &[b, a]);
             }
             28 => {
-                // Datagrams that 0.32 holds back (K2) would go together with the next ones.
+                // Datagrams that 0.32 holds back (`held-back`) would go together with the next ones.
                 let a = self.of(&[Kind::Pipe, Kind::Listener]);
                 self.call("send_batch", &[b, a]);
             }

@@ -14,10 +14,10 @@ impl Case<'_> {
         let mut blames = Vec::new();
         for word in &self.theirs {
             match *word {
-                "endless" => blames.push(Blame::new("D8")),
+                "endless" => blames.push(Blame::new("endless-sweep")),
                 // We hold an event back that makes the deadline wait.
                 word if self.is_among("due", word) => blames.push(Blame::new("sweep-skips-ready")),
-                word if self.is_haunted(end_of(word)) => blames.push(Blame::new("D12")),
+                word if self.is_haunted(end_of(word)) => blames.push(Blame::new("reused-number")),
                 _ => return Vec::new(),
             }
         }
@@ -67,7 +67,7 @@ impl Case<'_> {
             return Vec::new();
         }
         let blame = |word: &&str| {
-            let name = if self.is_haunted(end_of(word)) { "D12" } else { "D21" };
+            let name = if self.is_haunted(end_of(word)) { "reused-number" } else { "short-transfer" };
             Blame::new(name).with_end(end_of(word)).with_end(self.mate_of(end_of(word)))
         };
         let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
@@ -75,7 +75,7 @@ impl Case<'_> {
             .ours
             .iter()
             .filter(|word| (self.held_back(word) || self.not_served_there(word)) && !lost(end_of(word)));
-        let held: Vec<Blame> = held.map(|word| Blame::new("K2").with_end(end_of(word))).collect();
+        let held: Vec<Blame> = held.map(|word| Blame::new("held-back").with_end(end_of(word))).collect();
         let theirs: Vec<Option<Blame>> = self.theirs.iter().map(|word| self.event(word)).collect();
         // What an end does that should not have been named, its mate feels.
         let blamed = theirs.iter().flatten().chain(&forgotten);
@@ -87,8 +87,8 @@ impl Case<'_> {
         theirs.into_iter().flatten().chain(held).chain(forgotten).filter(|b| !b.name.is_empty()).collect()
     }
 
-    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (D21) or
-    /// the number was closed behind it (D12).
+    /// Whether an event that only we tell is a hint, which 0.32 drops when a write to another end comes up short (`short-transfer`) or
+    /// the number was closed behind it (`reused-number`).
     fn hint_forgotten(&self, word: &str) -> bool {
         word.starts_with('w')
             && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
@@ -98,7 +98,7 @@ impl Case<'_> {
                 || self.is_haunted(end_of(word)))
     }
 
-    /// Whether of an end that is ready in both directions 0.32 has lost the reading (D21), so that its write heard of
+    /// Whether of an end that is ready in both directions 0.32 has lost the reading (`short-transfer`), so that its write heard of
     /// the error of which our read did.
     fn error_heard_otherwise(&self, end: Option<usize>) -> bool {
         let heard = |said: &[&str], direction: char| {
@@ -114,13 +114,13 @@ impl Case<'_> {
     }
 
     /// Whether we write to an end to which nothing is written there, because part of what iob_send sent to it is still
-    /// under way (K2).
+    /// under way (`held-back`).
     fn not_served_there(&self, word: &str) -> bool {
         word.starts_with('w') && word.contains('=') && self.corked_before(end_of(word))
     }
 
     /// Whether an end was wanted for writing once more before its event was taken, be it that it was unwanted in between
-    /// (D4).
+    /// (`second-want`).
     fn wanted_twice(&self) -> bool {
         self.before.iter().enumerate().any(|(i, l)| {
             let mut untaken = self.before[..i].iter().rev().take_while(|b| !tells_events(&b.call));
@@ -146,46 +146,46 @@ impl Case<'_> {
         let fault = |kind: &&str| self.theirs.iter().any(|w| w.starts_with(*kind) && end_of(w) == end);
         if word.ends_with("WRONG-BYTES") {
             return match self.sent_without_a_copy() {
-                true => Some(Blame::new("K3")),
-                false => self.sent_twice().then(|| Blame::new("Q7")),
+                true => Some(Blame::new("buffer-still-read")),
+                false => self.sent_twice().then(|| Blame::new("not-reset")),
             };
         }
         if word.ends_with("TOO-MUCH") {
-            return self.sent_twice().then(|| Blame::new("Q7"));
+            return self.sent_twice().then(|| Blame::new("not-reset"));
         }
         if word == "late" {
             let sends = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str());
-            return self.before.iter().any(sends).then(|| Blame::new("K2"));
+            return self.before.iter().any(sends).then(|| Blame::new("held-back"));
         }
         if word.ends_with("-MISSING") && self.held_back(word) {
-            return both("K2");
+            return both("held-back");
         }
         // It gets less than we get.
         let less = |w: &&str| w.starts_with('r') && w.contains('=') && end_of(w) == end;
         if word.contains('=') && self.held_back(word) && self.ours.iter().any(less) {
-            return both("K2");
+            return both("held-back");
         }
         if word == "SPINS" {
-            return Some(Blame::new("D7"));
+            return Some(Blame::new("unwanted-hang-up"));
         }
         if word == "SLEPT" {
-            return Some(Blame::new("D3"));
+            return Some(Blame::new("sleeps-over-event"));
         }
         if word == "OTHERS" {
             return match self.closed_in_the_queue() {
-                true => Some(Blame::new("D26")),
-                false => self.heeds_unregistered().then(|| Blame::new("Q3")),
+                true => Some(Blame::new("close-while-pending")),
+                false => self.heeds_unregistered().then(|| Blame::new("unregistered-number")),
             };
         }
         if word.starts_with("untrue-") {
-            return both("D23");
+            return both("stale-readiness");
         }
         if word.starts_with("unwanted-") {
             let closed = self.before.iter().any(|l| l.call == "close_end" && l.is("w"));
             return match () {
-                () if self.unregistered(end) => both("Q3"),
-                () if closed => both("D26"),
-                () => self.is_haunted(end).then(|| both("D12")).flatten(),
+                () if self.unregistered(end) => both("unregistered-number"),
+                () if closed => both("close-while-pending"),
+                () => self.is_haunted(end).then(|| both("reused-number")).flatten(),
             };
         }
         if let Some(word) = word.strip_prefix("lost-") {
@@ -215,56 +215,56 @@ impl Case<'_> {
             && self.before_there.iter().any(|l| l.a == end && l.is("hint"))
             && self.wanted_twice()
         {
-            return both("D4");
+            return both("second-want");
         }
         // A false report comes true when the mate is read from in the same turn.
         let drained = mate.is_some_and(|mate| self.line.said.contains(&format!("r{mate}=")));
         if word.starts_with('w') && drained && self.writing_dropped(end) {
-            return both("D23");
+            return both("stale-readiness");
         }
         if word.starts_with('w') && self.pipe_was_sent_a_file(end) {
-            return both("Q11");
+            return both("pipe-refused");
         }
         let last = self.before.iter().rev().find(|l| l.a == end);
         if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("alone")) && self.corked(end) {
             // What is held back is not answered by a reset yet.
             let reset = |w: &&str| end_of(w) == end && (w.ends_with("/EPIPE") || w.ends_with("/ECONNRESET"));
-            return self.ours.iter().any(reset).then(|| both("K2")).flatten();
+            return self.ours.iter().any(reset).then(|| both("held-back")).flatten();
         }
         // Notices of completed sends look like readiness.
         let false_read = word.starts_with('r') && (!word.contains('=') || word.ends_with("/EAGAIN"));
         let tcp = self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("tcp"));
-        (false_read && tcp && self.corked(end)).then(|| both("D6")).flatten()
+        (false_read && tcp && self.corked(end)).then(|| both("false-readiness")).flatten()
     }
 
     /// Why 0.32 has lost an event.
     fn lost(&self, word: &str) -> Option<&'static str> {
         let end = end_of(word);
         if self.is_haunted(end) {
-            return Some("D12");
+            return Some("reused-number");
         }
         if self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("file")) {
-            return Some("Q4");
+            return Some("regular-file");
         }
         if word.starts_with('w') && self.writing_dropped(end) {
-            return Some("D22");
+            return Some("hint-without-room");
         }
         if self.wanted_twice() {
-            return Some("D4");
+            return Some("second-want");
         }
         if self.closed_in_the_queue() {
-            return Some("D26");
+            return Some("close-while-pending");
         }
         if self.uncollected() || self.any_writing_dropped() || self.read_before_taken() {
-            return Some("D21");
+            return Some("short-transfer");
         }
         if self.withdrawn_by_toggling() {
-            return Some("D5");
+            return Some("toggled-interest");
         }
         let failed = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.said.starts_with("-3");
         if self.before.iter().any(failed) {
             return Some("stale-after-error");
         }
-        self.heeds_unregistered().then_some("Q3")
+        self.heeds_unregistered().then_some("unregistered-number")
     }
 }
