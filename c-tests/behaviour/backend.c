@@ -36,6 +36,7 @@ static void check_unknown(const char *unknown, const char *name) {
   CHECK_INT(strchr(line, '\n') + 1 - line, strlen(line));
 }
 
+/* promise: The environment */
 TEST(backend_of_unknown_name_gets_one_line_and_the_default) { check_unknown("nonsense", __func__); }
 
 /* An earlier edition had it. */

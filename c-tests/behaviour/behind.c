@@ -2,6 +2,7 @@
  * and room used up by others, interest that goes to and fro. */
 #include "many.h"
 
+/* promise: Closing behind the library */
 TEST(plain_close_of_a_number_with_a_pending_event_is_noticed) {
   int64 d[2], fresh[2];
   int copy, kept;
@@ -132,6 +133,7 @@ TEST(a_file_under_two_numbers_is_reported_under_both) {
   l_check_asleep();
 }
 
+/* promise: A report is true */
 TEST(data_taken_between_two_waits_is_not_reported) {
   int64 d[3][2], i, round;
   char c;
@@ -161,6 +163,7 @@ TEST(data_taken_between_two_waits_is_not_reported) {
   }
 }
 
+/* promise: A report is true */
 TEST(room_used_up_between_two_waits_is_not_reported) {
   static char buf[65536];
   int64 d[2], round;
@@ -229,6 +232,7 @@ static void toggle(int64 d, int64 times) {
   }
 }
 
+/* promise: Changes between two waits */
 TEST(interest_stated_and_withdrawn_between_two_waits_counts_as_it_is_last) {
   int64 d[3][2], i, round, before, times = t_under_valgrind() ? 5000 : 200000;
   char c;
@@ -257,6 +261,7 @@ TEST(interest_stated_and_withdrawn_between_two_waits_counts_as_it_is_last) {
 }
 
 /* A number that lives and dies hundreds of times without a wait in between, as different kinds of file. */
+/* promise: Changes between two waits */
 TEST(a_number_used_by_hundreds_between_two_waits_is_reported_for_the_last) {
   int64 d[2], number = -1, i;
   l_idle();

@@ -49,6 +49,7 @@ static int64 drain(int64 d, int64 piece) {
   return sum;
 }
 
+/* promise: Transfers never wait */
 TEST(a_blocking_pipe_takes_what_fits) {
   int64 d[2], n;
   t_pipe(d);
@@ -79,6 +80,7 @@ TEST(a_blocking_pipe_with_a_little_room_takes_what_fits) {
   CHECK_INT(io_trywrite(d[1], buf, 1), -1);
 }
 
+/* promise: Transfers never wait */
 TEST(blocking_sockets_take_what_fits) {
   int64 d[2];
   int tcp;
@@ -94,6 +96,8 @@ TEST(blocking_sockets_take_what_fits) {
   }
 }
 
+/* promise: Transfers never wait */
+/* promise: Signals and timers of the program */
 TEST(timers_and_sigalrm_of_the_program_are_left_alone) {
   int64 d[2];
   int kind;
@@ -126,6 +130,7 @@ TEST(a_blocking_pipe_tells_its_end_and_a_closed_reader) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: Terminals and other devices */
 TEST(a_blocking_terminal_is_served_without_blocking) {
   struct termios raw;
   int64 n, seen, terminal, master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -151,6 +156,7 @@ TEST(a_blocking_terminal_is_served_without_blocking) {
   CHECK(fill(terminal, 100) > 0);
 }
 
+/* promise: Terminals and other devices */
 TEST(a_blocking_eventfd_is_served_without_blocking) {
   uint64 most = 0xfffffffffffffffeULL, one = 1;
   int64 d = eventfd(0, 0);

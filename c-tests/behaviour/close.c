@@ -23,6 +23,7 @@ static void reuse(int64 number, int64 d[2]) {
   CHECK_INT(fcntl((int)d[0], F_SETFL, O_NONBLOCK), 0);
 }
 
+/* promise: Cookies */
 TEST(a_cookie_belongs_to_the_registration) {
   int64 d[2];
   t_pipe(d);
@@ -38,6 +39,7 @@ TEST(a_cookie_belongs_to_the_registration) {
   CHECK(io_getcookie(d[0]) == NULL);
 }
 
+/* promise: Impossible numbers */
 TEST(io_close_refuses_impossible_numbers) {
   unsigned i;
   l_idle();
@@ -51,6 +53,7 @@ TEST(io_close_refuses_impossible_numbers) {
   CHECK(is_open(0)); /* 2^32 did not reach descriptor 0 */
 }
 
+/* promise: Closing a descriptor */
 TEST(io_close_closes_a_number_that_was_never_registered) {
   int64 d[2], dir;
   t_pipe(d);
@@ -65,6 +68,7 @@ TEST(io_close_closes_a_number_that_was_never_registered) {
   CHECK(!is_open(dir));
 }
 
+/* promise: Closing a descriptor */
 TEST(after_io_close_nothing_is_left_of_a_number) {
   int64 d[2], other = l_idle();
   l_pipe(d, 1);
@@ -82,6 +86,7 @@ TEST(after_io_close_nothing_is_left_of_a_number) {
   CHECK(is_open(other));
 }
 
+/* promise: A reused number is a new descriptor */
 TEST(a_reused_number_hears_nothing_of_the_old_descriptor) {
   int64 d[2], fresh[2], other[2];
   int wanted;
@@ -136,11 +141,13 @@ static void close_one_of_three(int which) {
   }
 }
 
+/* promise: Closing a descriptor */
 TEST(a_descriptor_with_a_pending_event_is_closed_wherever_it_is_queued) {
   int which;
   for (which = 0; which < 3; which++) close_one_of_three(which);
 }
 
+/* promise: Closing a descriptor */
 TEST(io_close_while_an_event_is_handled_frees_the_descriptor) {
   int64 d[2];
   char buf[4];
@@ -160,6 +167,7 @@ TEST(io_close_while_an_event_is_handled_frees_the_descriptor) {
   CHECK_INT(open_descriptors(), before);
 }
 
+/* promise: Closing a descriptor */
 TEST(io_close_while_the_hint_is_pending_frees_the_descriptor) {
   int64 d[2];
   int i, before;
@@ -178,6 +186,7 @@ TEST(io_close_while_the_hint_is_pending_frees_the_descriptor) {
   CHECK_INT(open_descriptors(), before);
 }
 
+/* promise: Registering again */
 TEST(a_number_closed_by_plain_close_and_reused_starts_clean) {
   int64 d[2], fresh[2];
   l_idle();
@@ -197,6 +206,7 @@ TEST(a_number_closed_by_plain_close_and_reused_starts_clean) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
 }
 
+/* promise: Registering again */
 TEST(the_mode_of_a_reused_number_is_read_again) {
   int64 d[2], fresh[2];
   char c;
@@ -228,6 +238,7 @@ TEST(a_duplicate_keeps_no_events_of_a_closed_descriptor_alive) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh[0]);
 }
 
+/* promise: Closing a descriptor */
 TEST(events_end_with_io_close_although_a_duplicate_lives) {
   int64 d[2];
   l_idle();
@@ -239,6 +250,7 @@ TEST(events_end_with_io_close_although_a_duplicate_lives) {
   l_check_asleep();
 }
 
+/* promise: No spinning */
 TEST(a_wanted_number_closed_by_plain_close_does_not_spin) {
   int64 d[2];
   l_idle();
@@ -248,6 +260,7 @@ TEST(a_wanted_number_closed_by_plain_close_does_not_spin) {
   l_check_asleep();
 }
 
+/* promise: Closing behind the library */
 TEST(plain_close_of_a_registered_number_does_no_harm) {
   int64 d[2], other[2];
   l_pipe(d, 1);
@@ -262,6 +275,7 @@ TEST(plain_close_of_a_registered_number_does_no_harm) {
   CHECK_INT(l_next_read(L_PATIENCE), other[0]);
 }
 
+/* promise: Shutting the loop down */
 TEST(after_io_finishandshutdown_the_loop_starts_anew) {
   int64 d[2], e[2];
   l_pipe(d, 1);
@@ -290,6 +304,7 @@ static int at_end(int64 peer) {
 }
 
 /* A backend that has the kernel hold on to the open file must let go of it first. */
+/* promise: Closing a descriptor */
 TEST(the_peer_sees_the_end_when_io_close_returns) {
   int64 d[2], next;
   char c;
@@ -353,6 +368,7 @@ TEST(io_finishandshutdown_lets_go_of_files_while_a_child_lives) {
   CHECK_INT(status, 0);
 }
 
+/* promise: Shutting the loop down */
 TEST(io_finishandshutdown_closes_what_the_library_opened) {
   int64 d[2];
   int i, before;
@@ -366,6 +382,7 @@ TEST(io_finishandshutdown_closes_what_the_library_opened) {
   }
 }
 
+/* promise: Shutting the loop down */
 TEST(io_finishandshutdown_may_come_first_twice_and_before_io_close) {
   int64 d[2];
   io_finishandshutdown();

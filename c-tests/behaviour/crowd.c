@@ -28,6 +28,7 @@ static int take_all(void) {
   return n;
 }
 
+/* promise: One report a direction and wait */
 TEST(of_700_ready_at_once_each_is_reported_once_a_wait) {
   int i, round, found, waits;
   m_descriptors();
@@ -44,6 +45,7 @@ TEST(of_700_ready_at_once_each_is_reported_once_a_wait) {
   l_check_asleep();
 }
 
+/* promise: Everyone gets a turn */
 TEST(a_new_descriptor_is_reported_among_700_that_are_always_ready) {
   int64 next, p[2];
   int waits, heard = 0, i;
@@ -64,6 +66,7 @@ TEST(a_new_descriptor_is_reported_among_700_that_are_always_ready) {
 }
 
 /* Each event closes somebody who has one too, and opens another in its place who has none. */
+/* promise: A reused number is a new descriptor */
 TEST(a_descriptor_closed_by_the_handler_of_another_is_not_reported) {
   static char quiet[MOST];
   int64 next;
@@ -96,6 +99,7 @@ TEST(a_descriptor_closed_by_the_handler_of_another_is_not_reported) {
 }
 
 /* More are always ready than a wait takes at first, and one event is taken a turn. */
+/* promise: Everyone gets a turn */
 TEST(one_event_taken_a_turn_reaches_everyone) {
   int i;
   m_descriptors();
@@ -111,6 +115,7 @@ TEST(one_event_taken_a_turn_reaches_everyone) {
 }
 
 /* Files that live on, ready, under numbers that nobody registered, while theirs belong to others by now. */
+/* promise: Closing behind the library */
 TEST(events_of_700_closed_files_that_live_on_hide_nobody_and_do_not_spin) {
   int i, copy;
   m_descriptors();
@@ -195,6 +200,7 @@ TEST(of_300_always_ready_nobody_starves_if_1_is_taken_a_turn) { nobody_starves(3
 TEST(of_300_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(300, 7); }
 TEST(of_300_always_ready_nobody_starves_if_100_are_taken_a_turn) { nobody_starves(300, 100); }
 TEST(of_3000_always_ready_nobody_starves_if_1_is_taken_a_turn) { nobody_starves(3000, 1); }
+/* promise: Everyone gets a turn */
 TEST(of_3000_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(3000, 7); }
 TEST(of_3000_always_ready_nobody_starves_if_100_are_taken_a_turn) { nobody_starves(3000, 100); }
 TEST(of_9000_always_ready_nobody_starves_if_7_are_taken_a_turn) { nobody_starves(9000, 7); }

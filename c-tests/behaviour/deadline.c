@@ -25,12 +25,14 @@ static int sweep(int64 expected[], int n) {
   return found;
 }
 
+/* promise: Asking for expired descriptors */
 TEST(io_timedout_says_whether_the_deadline_has_passed) {
   CHECK_INT(io_timedout(with_deadline(0, -100)), 1);
   CHECK_INT(io_timedout(with_deadline(0, 100000)), 0);
   CHECK_INT(io_timedout(l_idle()), 0);
 }
 
+/* promise: Impossible numbers */
 TEST(deadlines_of_impossible_numbers_are_ignored) {
   unsigned i;
   l_idle();
@@ -41,6 +43,7 @@ TEST(deadlines_of_impossible_numbers_are_ignored) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* promise: Setting a deadline */
 TEST(a_closed_descriptor_has_no_deadline) {
   int64 d = with_deadline(1, -1000);
   io_close(d);
@@ -48,6 +51,7 @@ TEST(a_closed_descriptor_has_no_deadline) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* promise: Setting a deadline */
 TEST(a_deadline_of_zero_seconds_is_none) {
   int64 d = with_deadline(1, -1000), start;
   tai6464 odd = {{0}, 5, 5};
@@ -62,6 +66,7 @@ TEST(a_deadline_of_zero_seconds_is_none) {
   CHECK(t_now_ms() - start >= 99);
 }
 
+/* promise: Setting a deadline */
 TEST(the_last_deadline_counts) {
   int64 d = with_deadline(1, -1000);
   io_timeout(d, l_in_ms(100000));
@@ -71,6 +76,7 @@ TEST(the_last_deadline_counts) {
   CHECK_INT(io_timeouted(), d);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(a_sweep_names_each_expired_descriptor_once_and_ends) {
   int64 expired[4], i;
   for (i = 0; i < 4; i++) expired[i] = with_deadline(1, -1000 + i * 10);
@@ -81,6 +87,7 @@ TEST(a_sweep_names_each_expired_descriptor_once_and_ends) {
   CHECK_INT(sweep(expired, 4), 3);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(a_sweep_ends_when_the_highest_number_has_expired) {
   int64 d;
   l_idle();
@@ -89,6 +96,7 @@ TEST(a_sweep_ends_when_the_highest_number_has_expired) {
   CHECK_INT(sweep(&d, 1), 1);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(a_sweep_may_close_what_it_finds) {
   int64 d, i;
   int n = 0;
@@ -101,6 +109,7 @@ TEST(a_sweep_may_close_what_it_finds) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(what_gets_a_new_deadline_or_is_closed_during_a_sweep_is_not_named) {
   int64 a = with_deadline(1, -1000), b = with_deadline(1, -900), c = with_deadline(1, -800);
   int64 first = io_timeouted();
@@ -111,6 +120,7 @@ TEST(what_gets_a_new_deadline_or_is_closed_during_a_sweep_is_not_named) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(io_timeouted_names_a_descriptor_of_which_nothing_is_wanted) {
   int64 d = with_deadline(0, -1000);
   CHECK_INT(io_timeouted(), d);
@@ -122,6 +132,7 @@ TEST(io_timeouted_names_a_descriptor_of_which_nothing_is_wanted) {
   CHECK_INT(io_timeouted(), d);
 }
 
+/* promise: Asking for expired descriptors */
 TEST(an_event_that_is_not_yet_taken_comes_before_its_deadline) {
   int64 d[2];
   l_pipe(d, 1);
@@ -132,6 +143,7 @@ TEST(an_event_that_is_not_yet_taken_comes_before_its_deadline) {
   CHECK_INT(io_canread(), d[0]);
 }
 
+/* promise: What ends a wait */
 TEST(a_deadline_ends_a_wait) {
   int64 start = t_now_ms(), took, d = with_deadline(1, 150);
   io_waituntil2(L_PATIENCE);
@@ -141,6 +153,7 @@ TEST(a_deadline_ends_a_wait) {
   CHECK_INT(io_timeouted(), d);
 }
 
+/* promise: Deadlines end waits */
 TEST(a_deadline_ends_waits_of_every_kind) {
   int64 start = t_now_ms(), took, d = with_deadline(1, 80);
   io_wait();
@@ -150,6 +163,7 @@ TEST(a_deadline_ends_waits_of_every_kind) {
   CHECK(took >= 158 && took < 1500);
 }
 
+/* promise: Deadlines end waits */
 TEST(the_nearest_of_several_deadlines_ends_the_wait) {
   int64 start, took, far = with_deadline(1, 100000), d;
   with_deadline(1, 50000);
@@ -166,6 +180,7 @@ TEST(the_nearest_of_several_deadlines_ends_the_wait) {
   CHECK(took >= 98 && took < 1000);
 }
 
+/* promise: Deadlines end waits */
 TEST(a_deadline_that_was_moved_or_removed_does_not_end_a_wait) {
   int64 d = with_deadline(1, 100), e = with_deadline(1, 100), f = with_deadline(1, 100);
   io_timeout(d, l_in_ms(100000));
@@ -174,17 +189,20 @@ TEST(a_deadline_that_was_moved_or_removed_does_not_end_a_wait) {
   l_check_asleep();
 }
 
+/* promise: No spinning */
 TEST(a_passed_deadline_that_nobody_asks_for_does_not_spin) {
   with_deadline(1, -1000);
   l_check_asleep();
 }
 
+/* promise: Deadlines end waits */
 TEST(a_deadline_with_nothing_wanted_does_not_spin) {
   with_deadline(0, -1000);
   with_deadline(0, 20);
   l_check_asleep();
 }
 
+/* promise: Transfers with a deadline */
 TEST(without_a_deadline_no_call_says_timed_out) {
   int64 d[2];
   char buf[8] = {0};
@@ -198,6 +216,7 @@ TEST(without_a_deadline_no_call_says_timed_out) {
   CHECK_ERRNO(EAGAIN);
 }
 
+/* promise: Transfers with a deadline */
 TEST(a_passed_deadline_is_minus_two_unless_something_was_transferred) {
   int64 d[2];
   char buf[8] = {0};
@@ -221,6 +240,7 @@ TEST(a_passed_deadline_is_minus_two_unless_something_was_transferred) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: Deadlines are cheap */
 TEST(a_sweep_costs_by_the_expired_deadlines) {
   int64 d, start;
   int i;
@@ -233,6 +253,7 @@ TEST(a_sweep_costs_by_the_expired_deadlines) {
   CHECK(t_now_ms() - start < 40); /* 800 ms if each sweep looks at all of them */
 }
 
+/* promise: Setting a deadline */
 TEST(deadlines_follow_the_wall_clock) {
   tai6464 t = l_in_ms(60);
   struct timespec now;

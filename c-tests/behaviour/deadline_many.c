@@ -49,6 +49,7 @@ static tai6464 to_and_fro(tai6464 t, int64 i) {
 
 static tai6464 set_and_cleared(tai6464 t, int64 i) { return i % 2 ? l_never() : back(t, i); }
 
+/* promise: Deadlines are cheap */
 TEST(a_million_changes_of_one_deadline_take_no_memory) {
   tai6464 (*const patterns[])(tai6464, int64) = {back, forward, to_and_fro, set_and_cleared};
   tai6464 start = l_in_ms(1000000);
@@ -97,6 +98,7 @@ TEST(deadlines_that_pass_at_once_are_all_named_by_one_sweep) {
 }
 
 /* As a server does that gives every client another half minute with each message. */
+/* promise: Deadlines are cheap */
 TEST(pushing_thousands_of_deadlines_back_every_turn_wakes_nobody) {
   enum { COUNT = 9900, TURNS = 60 };
   int64 i, turn, idle, early = 0;

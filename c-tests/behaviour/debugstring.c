@@ -1,6 +1,7 @@
 /* io_debugstring: for people's eyes, but it must not write past its room. */
 #include "loop.h"
 
+/* promise: The state of a descriptor */
 TEST(io_debugstring_describes_a_registered_descriptor) {
   char buf[1000];
   int64 d[2];
@@ -107,6 +108,7 @@ TEST(io_debugstring_of_an_unknown_descriptor_is_empty) {
   for (i = 0; i < sizeof strange / sizeof *strange; i++) CHECK_INT(io_debugstring(strange[i], buf, sizeof buf), 0);
 }
 
+/* promise: The state of a descriptor */
 TEST(io_debugstring_keeps_within_its_room) {
   char buf[400];
   int64 d[2];

@@ -18,6 +18,7 @@ TEST(low_numbers_may_be_registered_before_the_first_wait) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: A wait does not sleep over a report */
 TEST(a_wait_does_not_sleep_while_the_hint_is_pending) {
   int64 d[2], begun;
   l_idle();
@@ -30,6 +31,7 @@ TEST(a_wait_does_not_sleep_while_the_hint_is_pending) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
+/* promise: A wait does not sleep over a report */
 TEST(an_echo_on_one_connection_never_sleeps_while_an_event_is_pending) {
   int64 d[2], begun;
   char c;
@@ -55,6 +57,7 @@ TEST(an_echo_on_one_connection_never_sleeps_while_an_event_is_pending) {
   }
 }
 
+/* promise: Nothing is lost */
 TEST(a_second_io_wantwrite_loses_no_event_of_others) {
   int64 a[2], b[2], first, second;
   l_idle();
@@ -95,11 +98,13 @@ static void toggle_one_of_two(int which) {
   for (i = 0; i < 2; i++) io_close(d[i][0]);
 }
 
+/* promise: Nothing is lost */
 TEST(withdrawing_and_stating_interest_of_one_loses_no_event_of_others) {
   toggle_one_of_two(1);
   toggle_one_of_two(0);
 }
 
+/* promise: Sent memory belongs to the caller again */
 TEST(sending_much_causes_no_false_read_events) {
   static char block[20000];
   int64 d[2], got = 0, n;
@@ -120,6 +125,7 @@ TEST(sending_much_causes_no_false_read_events) {
   l_check_asleep();
 }
 
+/* promise: No spinning */
 TEST(unwanted_hangup_of_a_pipe_does_not_spin) {
   int64 d[2];
   l_idle();
@@ -146,6 +152,7 @@ TEST(unwanted_error_of_a_pipe_does_not_spin) {
   CHECK_INT(l_next_write(L_PATIENCE), d[1]);
 }
 
+/* promise: No spinning */
 TEST(unwanted_reset_does_not_spin) {
   int64 d[2];
   l_idle();
@@ -162,6 +169,7 @@ TEST(unwanted_reset_does_not_spin) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Nothing is lost */
 TEST(reading_one_of_two_does_not_lose_the_other) {
   int64 d[2][2];
   char c;
@@ -182,6 +190,7 @@ TEST(reading_one_of_two_does_not_lose_the_other) {
   }
 }
 
+/* promise: Nothing is lost */
 TEST(short_sendfile_on_one_of_two_does_not_lose_the_other) {
   int64 d[2][2], file = t_tmpfile(4 << 20), seen;
   int i;
@@ -212,6 +221,7 @@ TEST(a_write_that_finds_no_room_before_the_hint_is_taken_loses_no_event) {
   CHECK_INT(io_trywrite(d[0], "x", 1), 1);
 }
 
+/* promise: A report is true */
 TEST(readiness_seen_while_unwanted_is_checked_before_it_is_reported) {
   int64 d[2];
   char c;
@@ -230,6 +240,7 @@ TEST(readiness_seen_while_unwanted_is_checked_before_it_is_reported) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: No spinning */
 TEST(new_connections_cause_no_empty_wakeups) {
   int i, empty = 0;
   l_idle();
@@ -267,6 +278,7 @@ static int64 lookups(int64 d) {
   return t_now_ms() - begun;
 }
 
+/* promise: Memory and time do not depend on the number */
 TEST(lookup_cost_does_not_grow_with_the_number) {
   int64 low = lookups(10), high = lookups(100000);
   CHECK(high <= 4 * low + 20); /* 223 ms against 2 in 0.32 */

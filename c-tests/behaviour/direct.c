@@ -26,6 +26,7 @@ static const struct { uint64 off, n; } pieces[] = {
 };
 enum { PIECES = sizeof pieces / sizeof *pieces };
 
+/* promise: Files in a batch */
 TEST(files_without_a_page_cache_are_sent) {
   int64 f = direct();
   int i;
@@ -71,6 +72,7 @@ TEST(files_without_a_page_cache_are_filtered) {
   }
 }
 
+/* promise: io_sendfile */
 TEST(io_sendfile_reads_files_without_a_page_cache) {
   int64 f = direct();
   int i;

@@ -45,6 +45,7 @@ TEST(environment_that_is_cleared_before_a_fork_gives_a_child_its_parents_backend
   CHECK_INT(status, 0);
 }
 
+/* promise: The environment */
 TEST(environment_that_main_changes_before_the_first_call_changes_nothing) {
   const char *began = asked();
   CHECK_INT(setenv("OWFAT_IO_BACKEND", other(began), 1), 0);

@@ -32,6 +32,7 @@ static int take_reports(int64 s) {
   }
 }
 
+/* promise: The error queue belongs to the program */
 TEST(an_error_condition_is_readiness_in_each_wanted_direction) {
   int64 s = refused_datagram();
   io_wantread(s);
@@ -42,6 +43,7 @@ TEST(an_error_condition_is_readiness_in_each_wanted_direction) {
   CHECK_INT(l_next_read(L_PATIENCE), s);
 }
 
+/* promise: The error queue belongs to the program */
 TEST(an_error_condition_is_reported_as_long_as_it_is_there) {
   int64 s = refused_datagram();
   int i, error;
@@ -53,6 +55,7 @@ TEST(an_error_condition_is_reported_as_long_as_it_is_there) {
   l_check_asleep();
 }
 
+/* promise: The error queue belongs to the program */
 TEST(the_error_queue_is_left_to_the_program) {
   int64 s = refused_datagram();
   int i;
@@ -66,6 +69,7 @@ TEST(the_error_queue_is_left_to_the_program) {
   CHECK_INT(take_reports(s), 1);
 }
 
+/* promise: The error queue belongs to the program */
 TEST(the_pending_error_is_left_to_the_program) {
   int64 s = refused_datagram();
   char c;
@@ -75,6 +79,7 @@ TEST(the_pending_error_is_left_to_the_program) {
   CHECK_ERRNO(ECONNREFUSED);
 }
 
+/* promise: The error queue belongs to the program */
 TEST(an_error_condition_wakes_nobody_if_nothing_is_wanted) {
   int64 s = refused_datagram();
   io_wantread(s);

@@ -99,6 +99,7 @@ static void start_again(const char *name) {
   l_check_asleep();
 }
 
+/* promise: Exec */
 TEST(started_programs_get_only_what_the_program_opened) {
   uint64 before, allowed;
   int64 none;
@@ -145,6 +146,7 @@ TEST(started_programs_use_the_library_afresh_on_what_they_inherit) {
 }
 
 /* As a server does that replaces itself without losing a client. */
+/* promise: Exec */
 TEST(a_program_that_executes_itself_keeps_its_listener) {
   char *again[] = {(char *)own_path(), "a_program_that_executes_itself_keeps_its_listener", NULL};
   struct sockaddr_in address;

@@ -85,10 +85,14 @@ static void passes_over(int type) {
   CHECK_INT(fcntl((int)got, F_GETFD), 0);  /* not close-on-exec */
 }
 
+/* promise: Passing descriptors */
 TEST(io_passfd_passes_descriptors_over_a_stream) { passes_over(SOCK_STREAM); }
+/* promise: Passing descriptors */
 TEST(io_passfd_passes_descriptors_over_datagrams) { passes_over(SOCK_DGRAM); }
+/* promise: Passing descriptors */
 TEST(io_passfd_passes_descriptors_over_packets) { passes_over(SOCK_SEQPACKET); }
 
+/* promise: Passing descriptors */
 TEST(the_mode_goes_with_a_passed_descriptor) {
   int64 u[2], p[2], got;
   t_unix_pair(u);
@@ -116,6 +120,7 @@ TEST(a_received_descriptor_is_not_registered) {
 }
 
 /* The format that processes linked with libowfat expect: one byte 'x', one descriptor. */
+/* promise: Passing descriptors */
 TEST(io_passfd_sends_one_byte) {
   int64 u[2];
   char got[8];
@@ -127,6 +132,7 @@ TEST(io_passfd_sends_one_byte) {
   CHECK_INT(recv((int)u[1], got, sizeof got, 0), 4);
 }
 
+/* promise: Passing descriptors */
 TEST(io_receivefd_takes_one_byte_of_whatever_value) {
   int64 u[2];
   char got[8];
@@ -171,6 +177,7 @@ TEST(descriptors_may_be_passed_between_lengths_written_raw) {
   CHECK_ERRNO(EPROTO);
 }
 
+/* promise: More than one descriptor in a message */
 TEST(of_several_descriptors_the_first_is_returned_and_the_others_are_closed) {
   static const int counts[] = {2, 3, 60, 61, 253};
   int64 u[2], p[2];
@@ -189,6 +196,7 @@ TEST(of_several_descriptors_the_first_is_returned_and_the_others_are_closed) {
   }
 }
 
+/* promise: More than one descriptor in a message */
 TEST(what_else_comes_with_a_descriptor_is_skipped_and_closed) {
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
@@ -219,6 +227,7 @@ TEST(what_else_comes_with_a_descriptor_is_skipped_and_closed) {
   }
 }
 
+/* promise: Passing descriptors */
 TEST(a_byte_without_a_descriptor_is_EPROTO_and_taken) {
   int64 u[2];
   char got[4];
@@ -274,6 +283,7 @@ TEST(io_receivefd_without_a_free_descriptor_is_EMFILE) {
   CHECK_INT(lowest_free(), lowest);
 }
 
+/* promise: More than one descriptor in a message */
 TEST(io_receivefd_needs_room_for_one_of_two_descriptors_only) {
   int64 u[2], p[2];
   int lowest;

@@ -10,6 +10,7 @@ static void close_inherited(void) {
   io_close(e[0]);
 }
 
+/* promise: A child has its own loop */
 TEST(a_child_that_closes_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   l_pipe(e, 1);
@@ -32,6 +33,7 @@ static void register_ready(void) {
   poll(NULL, 0, 600);
 }
 
+/* promise: A child has its own loop */
 TEST(a_child_that_registers_does_not_wake_the_parent) {
   int status;
   char c;
@@ -65,6 +67,7 @@ static void use_what_was_inherited(void) {
   CHECK_INT(l_next_read(L_PATIENCE), e[0]);
 }
 
+/* promise: A child has its own loop */
 TEST(a_child_inherits_interest_cookies_and_deadlines) {
   l_pipe(d, 1);
   io_setcookie(d[0], d);
@@ -118,6 +121,7 @@ TEST(a_child_of_a_child_has_a_loop_of_its_own) {
 
 static void shut_down(void) { io_finishandshutdown(); }
 
+/* promise: A child has its own loop */
 TEST(a_child_that_shuts_its_loop_down_does_not_disturb_the_parent) {
   l_pipe(d, 1);
   io_waituntil2(1);
@@ -126,6 +130,7 @@ TEST(a_child_that_shuts_its_loop_down_does_not_disturb_the_parent) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Exec */
 TEST(nothing_of_the_library_survives_exec) {
   char before[4096] = {0};
   struct dirent *entry;

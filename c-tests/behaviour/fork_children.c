@@ -161,6 +161,7 @@ static int64 door[2];
 
 static void first_generation(void) { generation(4, door[1]); }
 
+/* promise: A child has its own loop */
 TEST(five_generations_of_children_may_sleep_at_once) {
   pid_t child;
   many_pipes();
@@ -220,6 +221,7 @@ static void *register_change_and_close(void *unused) {
   return unused;
 }
 
+/* promise: Forking at any time */
 TEST(children_find_nothing_locked_by_threads_of_the_parent) {
   pthread_t thread[2];
   int i;

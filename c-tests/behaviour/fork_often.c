@@ -124,6 +124,7 @@ TEST(parent_and_child_have_deadlines_of_their_own) {
 
 static void hear_the_pending_one(void) { CHECK_INT(io_canread(), d[0]); }
 
+/* promise: A child has its own loop */
 TEST(an_event_pending_at_a_fork_is_pending_in_parent_and_child) {
   l_pipe(d, 1);
   l_put(d[1], "x");

@@ -30,6 +30,7 @@ static void reported_for_both(int64 d) {
   }
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_pipe_without_a_writer_is_readable_and_at_its_end) {
   int64 d[2];
   l_pipe(d, 1);
@@ -41,6 +42,7 @@ TEST(a_pipe_without_a_writer_is_readable_and_at_its_end) {
   reported_for_reading(d[0]);
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_pipe_without_a_reader_is_writable_and_says_EPIPE) {
   int64 d[2];
   t_pipe(d);
@@ -64,6 +66,7 @@ TEST(a_full_pipe_without_a_reader_is_writable_and_says_EPIPE) {
   reported_for_writing(d[1]);
 }
 
+/* promise: Hang-ups and errors */
 TEST(the_end_of_a_tcp_stream_is_reported_to_a_reader) {
   int64 d[2];
   int i;
@@ -79,6 +82,7 @@ TEST(the_end_of_a_tcp_stream_is_reported_to_a_reader) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: Hang-ups and errors */
 TEST(the_end_of_a_tcp_stream_leaves_a_writer_as_it_is) {
   int64 d[2];
   t_tcp_pair(d);
@@ -91,6 +95,7 @@ TEST(the_end_of_a_tcp_stream_leaves_a_writer_as_it_is) {
   CHECK_INT(try_write(d[0]), 1);
 }
 
+/* promise: Hang-ups and errors */
 TEST(the_end_of_a_tcp_stream_is_reported_if_both_directions_are_wanted) {
   int64 d[2];
   t_tcp_pair(d);
@@ -119,6 +124,7 @@ TEST(a_tcp_peer_that_ended_its_sending_can_be_written_to) {
   CHECK_INT(recv((int)d[1], buf, 2, MSG_WAITALL), 2);
 }
 
+/* promise: Hang-ups and errors */
 TEST(data_before_the_end_is_read_first) {
   int64 d[2];
   char buf[8];
@@ -134,6 +140,7 @@ TEST(data_before_the_end_is_read_first) {
   CHECK_INT(try_read(d[0]), 0);
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_tcp_reset_is_reported_to_a_reader) {
   int64 d[2];
   t_tcp_pair(d);
@@ -159,6 +166,7 @@ TEST(a_tcp_reset_is_reported_in_both_directions_if_both_are_wanted) {
   reported_for_both(d[0]);
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_tcp_reset_wakes_nobody_if_nothing_is_wanted) {
   int64 d[2];
   l_idle();
@@ -174,6 +182,7 @@ TEST(a_tcp_reset_wakes_nobody_if_nothing_is_wanted) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: Hang-ups and errors */
 TEST(the_close_of_a_unix_peer_is_reported) {
   int64 d[2];
   t_unix_pair(d);
@@ -227,6 +236,7 @@ static int64 refused(void) {
   return s;
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_refused_connect_is_writable_and_says_ECONNREFUSED) {
   int64 s = refused();
   l_write_event(s);
@@ -254,6 +264,7 @@ TEST(the_hint_on_a_pending_connect_is_reported_at_once) {
   CHECK_INT(io_canwrite(), s);
 }
 
+/* promise: Hang-ups and errors */
 TEST(a_socket_that_was_never_connected_is_writable_and_says_an_error) {
   int64 s = socket(AF_INET, SOCK_STREAM, 0);
   io_nonblock(s);

@@ -3,6 +3,7 @@
 
 static const int64 strange[] = {-1, -2, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX, 900};
 
+/* promise: Impossible numbers */
 TEST(calls_about_interest_ignore_impossible_numbers) {
   unsigned i;
   int64 d[2];
@@ -21,6 +22,7 @@ TEST(calls_about_interest_ignore_impossible_numbers) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Stating and withdrawing interest */
 TEST(a_descriptor_that_was_never_registered_is_not_reported) {
   int64 d[2];
   t_pipe(d);
@@ -33,6 +35,7 @@ TEST(a_descriptor_that_was_never_registered_is_not_reported) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Calls about interest keep errno */
 TEST(successful_calls_leave_errno_as_it_was) {
   int64 d[2];
   t_unix_pair(d);
@@ -52,6 +55,7 @@ TEST(successful_calls_leave_errno_as_it_was) {
 }
 
 /* What the last wait brought may be looked into only now: here a pipe whose reader is gone. */
+/* promise: Calls about interest keep errno */
 TEST(a_call_leaves_errno_as_it_was_whatever_the_last_wait_brought_for_others) {
   int64 d[2], broken[2];
   t_unix_pair(d);
@@ -69,6 +73,7 @@ TEST(a_call_leaves_errno_as_it_was_whatever_the_last_wait_brought_for_others) {
   CHECK_ERRNO(12345);
 }
 
+/* promise: Stating and withdrawing interest */
 TEST(interest_stated_or_withdrawn_twice_counts_once) {
   int64 d[2];
   t_unix_pair(d);
@@ -91,6 +96,7 @@ TEST(interest_stated_or_withdrawn_twice_counts_once) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Taking no report twice */
 TEST(a_short_read_withdraws_the_pending_event) {
   int64 d[2];
   char buf[8];
@@ -156,6 +162,7 @@ TEST(a_short_write_before_any_event_is_taken_withdraws_the_event) {
   iob_reset(&b);
 }
 
+/* promise: Taking no report twice */
 TEST(a_write_that_finds_no_room_withdraws_the_pending_event) {
   int64 d[2];
   static char buf[65536];
@@ -173,6 +180,7 @@ TEST(a_write_that_finds_no_room_withdraws_the_pending_event) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
+/* promise: Taking no report twice */
 TEST(transfers_that_fail_withdraw_the_pending_event) {
   int64 d[2];
   char buf[8] = "";
@@ -208,6 +216,7 @@ TEST(io_sendfile_of_what_is_no_file_withdraws_the_pending_event) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
+/* promise: Withdrawing takes effect at once */
 TEST(interest_stated_again_is_reported_by_the_next_wait) {
   int64 d[2];
   int i;
@@ -224,6 +233,7 @@ TEST(interest_stated_again_is_reported_by_the_next_wait) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Stating and withdrawing interest */
 TEST(interest_in_reading_and_writing_is_independent) {
   int64 d[2];
   int i;
@@ -240,6 +250,7 @@ TEST(interest_in_reading_and_writing_is_independent) {
   }
 }
 
+/* promise: Withdrawing takes effect at once */
 TEST(data_that_came_while_unwanted_is_reported_when_wanted) {
   int64 d[2];
   l_idle();

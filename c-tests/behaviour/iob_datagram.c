@@ -84,6 +84,7 @@ TEST(a_header_before_a_bad_file_is_a_packet_of_its_own_over_a_unix_socket) {
   header_and_bad_file(d, -1, 0);
 }
 
+/* promise: Targets of a batch */
 TEST(a_header_and_a_file_are_one_packet) {
   static const int64 sizes[] = {100, 16384, 16385, 40000};
   int64 d[2];

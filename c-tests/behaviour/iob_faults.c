@@ -102,6 +102,7 @@ TEST(iob_send_of_a_header_and_a_small_file_passes_on_each_fault_and_loses_nothin
   everywhere(pieces);
 }
 
+/* promise: Every byte once */
 TEST(iob_send_of_a_header_and_a_file_passes_on_each_fault_and_loses_nothing) {
   static const struct piece pieces[] = {{BORROWED, 200, 0, 0}, {FILE_CLOSED, 30000, 5, 0}, {0}};
   everywhere(pieces);

@@ -239,6 +239,7 @@ static void walk_pairs(int64 f, uint64 off, size_t n) {
   }
 }
 
+/* promise: io_sendfile */
 TEST(io_sendfile_passes_on_each_fault_and_loses_nothing) {
   walk_pairs(t_tmpfile(FILE_SIZE), 7, 50000);
   CHECK(reached[FAULT_SENDFILE] > 0);
@@ -293,6 +294,7 @@ static int64 takes_nothing(int64 s, const void *bytes, uint64 n) {
   return -1;
 }
 
+/* promise: A stalled filter holds little */
 TEST(io_finishandshutdown_frees_what_io_mmapwritefile_kept) {
   int64 pair[2], f = t_tmpfile(1000);
   long before = 0;

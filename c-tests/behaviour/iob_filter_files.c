@@ -20,6 +20,7 @@ static void add_nothing(int64 f) {
 }
 
 /* `filter` checks it: with entries of nothing, files that end where a piece does, and files that end too early. */
+/* promise: Filtering a batch */
 TEST(a_filter_is_never_called_with_0_bytes) {
   uint64 size;
   for (size = 0; size <= 131072; size += 32768) {
@@ -127,6 +128,7 @@ static int64 stalls(int64 s, const void *bytes, uint64 n) {
 static const int64 taken_first[] = {0, 1, 100, 16384, 50000, 65536, 200000};
 enum { WAYS = sizeof taken_first / sizeof *taken_first };
 
+/* promise: A stalled filter holds little */
 TEST(a_stalled_filter_of_a_large_file_holds_one_block) {
   static io_batch batches[STALLED];
   int64 f = t_tmpfile(300000);
@@ -163,6 +165,7 @@ TEST(a_stalled_filter_without_a_batch_holds_one_block) {
   }
 }
 
+/* promise: A stalled filter holds little */
 TEST(a_filter_that_has_taken_a_file_holds_nothing_of_it) {
   static io_batch batches[STALLED];
   int64 f = t_tmpfile(100000);

@@ -85,6 +85,7 @@ static void reset_at(int kind, int at, int64 reply, io_sendfile_callback files, 
   CHECK_INT(cleanups, 2);
 }
 
+/* promise: What a filter may do */
 TEST(iob_reset_in_the_filter_ends_the_call) {
   static const int64 replies[] = {10, 3, 0, 11, -1};
   int autofree, kind, at, i;
@@ -235,6 +236,7 @@ static int64 collects(int64 s, const void *bytes, uint64 n) {
 }
 
 /* The array of the entries moves; the entry that the filter is looking at stays the first. */
+/* promise: What a filter may do */
 TEST(the_filter_may_add_a_thousand_entries) {
   static const int64 replies[] = {10, 3, 0, -1};
   int kind, at, i, more;
@@ -269,6 +271,7 @@ TEST(the_filter_may_add_a_thousand_entries) {
 
 static void sends(void) { CHECK_INT(iob_send(socket_pair[0], &b), 20); }
 
+/* promise: What a filter may do */
 TEST(the_filter_may_send_its_own_batch) {
   b_tcp(socket_pair);
   begin(0);
@@ -333,6 +336,7 @@ static void hangs_up(void) {
   io_close(target);
 }
 
+/* promise: What a filter may do */
 TEST(the_filter_may_close_its_connection_and_reset_the_batch) {
   int64 f;
   b_tcp(socket_pair);

@@ -26,6 +26,7 @@ static int64 takes_two(int64 s, const void *bytes, uint64 n) {
 }
 
 /* Bytes behind an old batch look like a set autofree member: they are neither believed nor written. */
+/* promise: What a batch is */
 TEST(a_batch_of_64_bytes_is_not_touched_behind_its_end) {
   struct old o;
   io_batch *b = old(&o);
@@ -46,6 +47,7 @@ TEST(a_batch_of_64_bytes_is_not_touched_behind_its_end) {
   CHECK(untouched(&o));
 }
 
+/* promise: What a batch is */
 TEST(iob_init_makes_an_empty_batch_of_any_memory) {
   io_batch b;
   int i;
@@ -103,6 +105,7 @@ static void early_filtered(io_batch *b) {
   CHECK_INT(iob_bytesleft(b), 0);
 }
 
+/* promise: Batches that let go early */
 TEST(autofree_releases_each_entry_when_it_is_sent) {
   io_batch b, *made = iob_new_autofree(10);
   int i;
@@ -131,6 +134,7 @@ static void kept(io_batch *b) {
   CHECK_INT(cleanups, 2);
 }
 
+/* promise: Batches that let go early */
 TEST(autofree_ends_with_a_reset) {
   io_batch b, *made = iob_new_autofree(0);
   CHECK_INT(iob_init_autofree(&b, 0), 0);
@@ -150,6 +154,7 @@ TEST(autofree_ends_with_a_reset) {
 }
 
 /* (libowfat 0.34 forgets it then, and a program that goes on filling the batch needs ever more memory.) */
+/* promise: Batches that let go early */
 TEST(autofree_goes_on_when_all_is_sent) {
   io_batch b;
   int64 d[2];
@@ -196,6 +201,7 @@ static int64 whole(int64 out, int64 in, uint64 off, uint64 n, io_write_callback 
   return answers[calls++];
 }
 
+/* promise: Filtering a batch */
 TEST(iob_write2_hands_files_over_whole) {
   io_batch b = {0};
   int64 f = t_tmpfile(0);
@@ -301,6 +307,7 @@ static int64 takes_none(int64 s, const void *bytes, uint64 n) {
 }
 
 /* More than a number of 32 bits counts, and where no offset of 32 bits reaches. */
+/* promise: Files in a batch */
 TEST(files_beyond_4_gib_are_sent) {
   const int64 size = ((int64)5 << 30) + 3;
   int64 d[2], f = t_tmpfile(0);

@@ -13,6 +13,7 @@ static void fail_array(io_batch *b) {
   b->b.allocated = -1;
 }
 
+/* promise: What a batch is */
 TEST(a_batch_of_zeros_is_an_empty_batch) {
   struct { io_batch b; char behind[8]; } h;
   memset(&h, 0, sizeof h);
@@ -28,6 +29,7 @@ TEST(a_batch_of_zeros_is_an_empty_batch) {
   CHECK(h.b.b.p == NULL);
 }
 
+/* promise: What a batch is */
 TEST(batches_may_move_with_the_programs_array) {
   io_batch *b = calloc(2, sizeof *b), *moved;
   int64 d[2], f = t_tmpfile(10);
@@ -45,6 +47,7 @@ TEST(batches_may_move_with_the_programs_array) {
   free(moved);
 }
 
+/* promise: Adding to a batch */
 TEST(an_addition_of_no_bytes_queues_nothing) {
   io_batch b = {0};
   CHECK_INT(iob_addbuf(&b, NULL, 0), 1);
@@ -56,6 +59,7 @@ TEST(an_addition_of_no_bytes_queues_nothing) {
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
+/* promise: Who owns what was added */
 TEST(an_empty_owned_buffer_is_freed_at_once) {
   io_batch b = {0};
   void *p = b_big("");
@@ -67,6 +71,7 @@ TEST(an_empty_owned_buffer_is_freed_at_once) {
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
+/* promise: Who owns what was added */
 TEST(an_empty_owned_file_is_closed_at_once) {
   io_batch b = {0};
   int64 f = t_tmpfile(0);
@@ -76,6 +81,7 @@ TEST(an_empty_owned_file_is_closed_at_once) {
   CHECK_INT(iob_addfile_close(&b, -1, 0, 0), 1);
 }
 
+/* promise: Who owns what was added */
 TEST(reset_releases_what_it_owns) {
   io_batch b = {0};
   void *p = b_big("abc"), *s = b_big("def"), *m = map_page();
@@ -98,6 +104,7 @@ TEST(reset_releases_what_it_owns) {
   iob_reset(&b);
 }
 
+/* promise: Who owns what was added */
 TEST(iob_addbuf_munmap_unmaps_what_was_sent_too) {
   io_batch b = {0};
   int64 d[2];
@@ -115,6 +122,7 @@ TEST(iob_addbuf_munmap_unmaps_what_was_sent_too) {
   CHECK(!b_mapped(m + (1 << 24) - 1));
 }
 
+/* promise: Adding to a batch */
 TEST(a_failed_add_changes_nothing) {
   io_batch b = {0};
   CHECK_INT(iob_addbuf(&b, "ab", 2), 1);
@@ -130,6 +138,7 @@ TEST(a_failed_add_changes_nothing) {
   CHECK_ERRNO(ENOMEM);
 }
 
+/* promise: Who owns what was added */
 TEST(a_failed_add_releases_what_it_was_given) {
   io_batch b = {0};
   void *p = b_big("abc"), *s = b_big("abc"), *m = map_page();
@@ -148,6 +157,7 @@ TEST(a_failed_add_releases_what_it_was_given) {
   CHECK_INT(iob_addbuf(&b, "abc", 3), 1);
 }
 
+/* promise: Adding to a batch */
 TEST(a_batch_that_is_NULL_is_an_error) {
   void *p = b_big("abc"), *m = map_page();
   int64 f = t_tmpfile(10);
@@ -182,6 +192,7 @@ static void note(struct iob_entry *e) {
   lengths[cleanups++] = e->offset + e->n;
 }
 
+/* promise: Who owns what was added */
 TEST(entries_are_released_in_the_order_of_adding) {
   io_batch b = {0};
   int64 d[2];
@@ -204,6 +215,7 @@ TEST(entries_are_released_in_the_order_of_adding) {
 
 /* A multi-range answer: the part headers point into a buffer that the last entry owns, and all parts are of
  * one file, which the last part owns. */
+/* promise: Who owns what was added */
 TEST(an_owned_entry_outlives_borrowed_entries_before_it) {
   io_batch b = {0};
   int64 d[2], f = t_tmpfile(30000);
@@ -224,6 +236,7 @@ TEST(an_owned_entry_outlives_borrowed_entries_before_it) {
   CHECK(!b_open(f));
 }
 
+/* promise: Emptying a batch */
 TEST(new_batches_are_malloc_memory) {
   int hints[] = {0, 1, 100, -1, INT32_MAX, INT32_MIN};
   size_t i;
@@ -263,6 +276,7 @@ TEST(prefetch_reads_the_next_piece_wherever_it_starts) {
   iob_reset(&b);
 }
 
+/* promise: Files in a batch */
 TEST(prefetch_changes_nothing_and_never_fails) {
   io_batch b = {0};
   int64 p[2];

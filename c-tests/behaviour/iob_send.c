@@ -6,6 +6,7 @@
 
 B_BATCH(b)
 
+/* promise: Sending a batch */
 TEST(iob_send_sends_everything_in_one_call) {
   int64 d[2], f = t_tmpfile(50000);
   b_tcp(d);
@@ -28,6 +29,7 @@ TEST(iob_send_sends_everything_in_one_call) {
 }
 
 /* As far as that does not depend on the size of the socket's buffer. */
+/* promise: Every byte once */
 TEST(bytesleft_and_next_are_right_after_each_partial_iob_send) {
   int64 d[2], sent = 0, r;
   char *big = malloc(9437184), small[5000];
@@ -68,6 +70,7 @@ static ssize_t some(int64 d[2], char *bytes, size_t size) {
 }
 
 /* 20 MiB of buffers and files to a peer that reads a little at a time. */
+/* promise: Every byte once */
 TEST(a_slow_peer_gets_every_byte) {
   static char text[1 << 20], got[30011];
   const uint64 all = 20 << 20, file = 1 << 20;
@@ -107,6 +110,7 @@ static void prompt(int64 d[2], int64 returned, size_t n) {
   CHECK(t_now_ms() - start < 100 || t_under_valgrind()); /* which is slow where code runs for the first time */
 }
 
+/* promise: Answers leave at once */
 TEST(a_lone_buffer_leaves_at_once) {
   int64 d[2];
   int i;
@@ -117,6 +121,7 @@ TEST(a_lone_buffer_leaves_at_once) {
   }
 }
 
+/* promise: Answers leave at once */
 TEST(the_last_buffer_leaves_at_once) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
@@ -166,6 +171,7 @@ static int cork(int64 d) {
   return on;
 }
 
+/* promise: Answers leave at once */
 TEST(a_cork_of_the_program_stays_as_it_is) {
   int64 d[2];
   int on = 1;
@@ -191,6 +197,7 @@ static unsigned segments(int64 d) {
   return info.tcpi_data_segs_out;
 }
 
+/* promise: Answers leave at once */
 TEST(header_and_body_share_a_segment) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
@@ -202,6 +209,7 @@ TEST(header_and_body_share_a_segment) {
   CHECK_INT(segments(d[0]), 1);
 }
 
+/* promise: Sent memory belongs to the caller again */
 TEST(what_was_sent_belongs_to_the_caller_again) {
   static char text[200000];
   int64 d[2], r, sent = 0;
@@ -218,6 +226,7 @@ TEST(what_was_sent_belongs_to_the_caller_again) {
   iob_reset(&b);
 }
 
+/* promise: Sent memory belongs to the caller again */
 TEST(completed_sends_cause_no_events) {
   static char text[20000];
   int64 d[2];
@@ -249,8 +258,10 @@ static void many_buffers(int64 many) {
   CHECK_INT(iob_bytesleft(&b), 0);
 }
 
+/* promise: Sending a batch */
 TEST(a_batch_of_1025_buffers_is_sent) { many_buffers(1025); }
 
+/* promise: Small stacks */
 TEST(sending_100000_buffers_does_not_overflow_the_stack) {
   struct rlimit stack = {256 << 10, 256 << 10};
   CHECK_INT(setrlimit(RLIMIT_STACK, &stack), 0);
@@ -285,6 +296,7 @@ TEST(write_events_go_on_after_a_send_that_found_no_room) {
 }
 
 /* Programs call iob_send in a loop until it is not positive. */
+/* promise: Sending a batch */
 TEST(a_loop_over_iob_send_ends) {
   static char text[8 << 20];
   int64 d[2], r;

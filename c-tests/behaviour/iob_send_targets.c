@@ -3,6 +3,7 @@
 
 B_BATCH(b)
 
+/* promise: Files in a batch */
 TEST(a_short_file_is_an_error_and_not_the_end) {
   int64 d[2], f = t_tmpfile(1000);
   b_tcp(d);
@@ -53,6 +54,7 @@ static void expect_unseen(int64 d) {
   b_expect(d, "tail");
 }
 
+/* promise: Numbers that were never registered */
 TEST(sockets_that_were_never_registered_are_sent_to) {
   int64 d[2];
   t_tcp_pair(d);
@@ -63,6 +65,7 @@ TEST(sockets_that_were_never_registered_are_sent_to) {
   expect_unseen(d[1]);
 }
 
+/* promise: Targets of a batch */
 TEST(pipes_and_files_that_were_never_registered_are_sent_to) {
   int64 d[2], f = t_tmpfile(0);
   t_pipe(d);
@@ -83,6 +86,7 @@ TEST(a_full_socket_that_was_never_registered_says_again) {
   B_CHECK(&b, 3, 0, 1, 0);
 }
 
+/* promise: Targets of a batch */
 TEST(what_is_not_open_is_no_target_registered_or_not) {
   int64 d[2];
   t_pipe(d);
@@ -97,6 +101,7 @@ TEST(what_is_not_open_is_no_target_registered_or_not) {
   B_CHECK(&b, 3, 0, 1, 0);
 }
 
+/* promise: Every byte once */
 TEST(a_failed_iob_send_leaves_the_cause_in_errno_and_the_batch_as_it_was) {
   int64 d[2];
   t_unix_pair(d);
@@ -114,6 +119,7 @@ TEST(a_failed_iob_send_leaves_the_cause_in_errno_and_the_batch_as_it_was) {
   CHECK_ERRNO(EBADF);
 }
 
+/* promise: Adding to a batch */
 TEST(a_bad_buffer_is_an_error_when_it_is_sent) {
   int64 d[2];
   t_skip_under_valgrind();
@@ -124,6 +130,7 @@ TEST(a_bad_buffer_is_an_error_when_it_is_sent) {
   B_CHECK(&b, 5, 0, 1, 0);
 }
 
+/* promise: Sending a batch */
 TEST(an_error_after_some_bytes_is_returned_by_the_next_call) {
   int64 d[2];
   b_tcp(d);
@@ -136,6 +143,7 @@ TEST(an_error_after_some_bytes_is_returned_by_the_next_call) {
 }
 
 /* Files without a page cache. */
+/* promise: Files in a batch */
 TEST(a_proc_file_can_be_sent) {
   char text[512], *got;
   int64 d[2], f = open("/proc/version", O_RDONLY), g = open("/proc/self/cmdline", O_RDONLY);
@@ -167,6 +175,7 @@ TEST(a_directory_in_a_batch_is_an_error) {
   CHECK_ERRNO(EINVAL);
 }
 
+/* promise: Targets of a batch */
 TEST(a_batch_is_sent_to_pipes_and_files_too) {
   int64 p[2], u[2], f = t_tmpfile(5000), out = t_tmpfile(0);
   int i;
@@ -203,6 +212,7 @@ TEST(iob_send_to_a_full_pipe_says_EAGAIN) {
   B_CHECK(&b, 10, 0, 0, 1);
 }
 
+/* promise: Sending a batch */
 TEST(iob_send_to_a_blocking_socket_blocks_until_all_is_sent) {
   static char text[4 << 20];
   int64 d[2], f = t_tmpfile(1 << 20);

@@ -17,6 +17,7 @@ static void three(void) {
   CHECK_INT(iob_addbuf(&b, text + 16, 3), 1);
 }
 
+/* promise: Filtering a batch */
 TEST(iob_write_that_sent_everything_resets_the_batch) {
   int64 f = t_tmpfile(100000);
   three();
@@ -34,6 +35,7 @@ TEST(iob_write_that_sent_everything_resets_the_batch) {
   CHECK_INT(calls, 10);
 }
 
+/* promise: Filtering a batch */
 TEST(a_batch_that_is_filtered_in_part_keeps_its_rest) {
   static const char text[] = "0123456789abcdefghij";
   CHECK_INT(iob_addbuf(&b, text, 20), 1);
@@ -64,6 +66,7 @@ TEST(bytesleft_and_next_are_right_after_each_partial_iob_write) {
   CHECK(memcmp(taken, "0123456789abcdefXYZ", 19) == 0);
 }
 
+/* promise: Filtering a batch */
 TEST(a_filter_that_says_again_is_minus_one_only_if_nothing_was_taken) {
   three();
   ANSWER(-1, 10, -1);
@@ -77,6 +80,7 @@ TEST(a_filter_that_says_again_is_minus_one_only_if_nothing_was_taken) {
   iob_reset(&b);
 }
 
+/* promise: Filtering a batch */
 TEST(errors_of_the_filter_other_than_EAGAIN_are_minus_three) {
   int64 f = t_tmpfile(10);
   answer_errno = EIO;
@@ -97,6 +101,7 @@ TEST(errors_of_the_filter_other_than_EAGAIN_are_minus_three) {
   CHECK_INT(iob_bytesleft(&b), 10);
 }
 
+/* promise: Filtering a batch */
 TEST(a_filter_that_says_end_of_file_ends_the_call) {
   three();
   ANSWER(0, 10, 0);
@@ -155,6 +160,7 @@ static int64 turn(io_batch *batch) {
   return r;
 }
 
+/* promise: Filtering a batch */
 TEST(iob_write_offers_a_retry_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   uint64 rest;
@@ -199,6 +205,7 @@ TEST(a_reset_of_one_batch_leaves_the_retry_of_another_as_it_is) {
   CHECK(offers[0].at == offers[2].at);
 }
 
+/* promise: Files in a batch */
 TEST(a_file_that_shrinks_while_it_is_filtered_is_an_error) {
   int64 f = t_tmpfile(100000);
   register_target();
@@ -233,6 +240,7 @@ TEST(a_file_that_shrinks_while_the_filter_looks_at_it_is_no_signal) {
   b_check_file(taken, 0, 60000);
 }
 
+/* promise: Files in a batch */
 TEST(a_short_file_is_not_padded_with_zeros) {
   int64 f = t_tmpfile(100);
   register_target();
@@ -278,6 +286,7 @@ static int64 reenters(int64 s, const void *bytes, uint64 n) {
   return (int64)n;
 }
 
+/* promise: What a filter may do */
 TEST(the_filter_may_use_the_library) {
   int64 d[2], f = t_tmpfile(100);
   b_tcp(d);
@@ -305,6 +314,7 @@ TEST(the_filter_may_close_the_target) {
   iob_reset(&b);
 }
 
+/* promise: Filtering a batch */
 TEST(iob_send_goes_on_where_iob_write_stopped) {
   int64 d[2];
   b_tcp(d);

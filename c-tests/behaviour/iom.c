@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <sys/time.h>
 
+/* promise: Arming and waiting */
 TEST(iom_init_returns_one_whatever_the_memory_holds) {
   static iomux_t zeroed;
   iomux_t dirty, *heap = malloc(sizeof *heap);
@@ -19,6 +20,7 @@ TEST(iom_init_returns_one_whatever_the_memory_holds) {
   free(heap);
 }
 
+/* promise: Errors of the multiplexer */
 TEST(multiplexer_functions_say_EFAULT_of_NULL) {
   iomux_t c;
   int64 d[2], s = -7;
@@ -48,6 +50,7 @@ TEST(multiplexer_functions_say_EFAULT_of_NULL) {
   CHECK_INT(event_on(&c, d[1]), IOM_WRITE); /* the bad calls took nothing */
 }
 
+/* promise: Errors of the multiplexer */
 TEST(a_multiplexer_that_was_never_initialised_is_EINVAL) {
   int64 d[2], s = -7;
   unsigned revents = 99, i;
@@ -71,6 +74,7 @@ TEST(a_multiplexer_that_was_never_initialised_is_EINVAL) {
   CHECK_ERRNO(EAGAIN);
 }
 
+/* promise: Errors of the multiplexer */
 TEST(a_multiplexer_whose_ctx_was_closed_is_EBADF) {
   iomux_t c;
   int64 d[2], s = -7;
@@ -90,6 +94,7 @@ TEST(a_multiplexer_whose_ctx_was_closed_is_EBADF) {
   CHECK_INT(iom_wait(&c, &s, &revents, 1000), -2);
 }
 
+/* promise: Errors of the multiplexer */
 TEST(iom_add_refuses_what_cannot_be_waited_for) {
   static const int64 bad[] = {-1, 99999, 1LL << 32, INT64_MIN, INT64_MAX};
   iomux_t c;
@@ -108,6 +113,7 @@ TEST(iom_add_refuses_what_cannot_be_waited_for) {
   CHECK_ERRNO(EINVAL);
 }
 
+/* promise: Arming and waiting */
 TEST(iom_add_after_the_event_arms_again) {
   iomux_t c;
   int64 d[2];
@@ -122,6 +128,7 @@ TEST(iom_add_after_the_event_arms_again) {
   }
 }
 
+/* promise: Arming and waiting */
 TEST(iom_add_while_armed_replaces_the_events) {
   iomux_t c;
   int64 d[2];
@@ -134,6 +141,7 @@ TEST(iom_add_while_armed_replaces_the_events) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
+/* promise: Closing what is armed */
 TEST(a_multiplexer_forgets_a_closed_descriptor) {
   iomux_t c;
   int64 old[2], new[2];
@@ -174,6 +182,7 @@ TEST(iom_add_ignores_unknown_event_bits) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
+/* promise: Arming and waiting */
 TEST(iom_wait_reports_reading_and_writing) {
   iomux_t c;
   int64 d[2];
@@ -188,6 +197,7 @@ TEST(iom_wait_reports_reading_and_writing) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
+/* promise: Arming and waiting */
 TEST(iom_wait_reports_hang_ups_and_errors_unasked) {
   iomux_t c;
   int64 d[2];
@@ -218,6 +228,7 @@ TEST(iom_wait_reports_a_tcp_peer_that_leaves) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ | IOM_WRITE | IOM_ERROR);
 }
 
+/* promise: Arming and waiting */
 TEST(iom_wait_lasts_its_limit) {
   iomux_t c;
   int64 d[2], s = -7, begin, took;
@@ -275,6 +286,7 @@ TEST(a_limit_of_iom_wait_is_not_cut_to_32_bits) {
   waits_until_the_signal((unsigned long)-2);
 }
 
+/* promise: Aborting */
 TEST(iom_abort_is_final_until_the_next_iom_init) {
   iomux_t c;
   int64 d[2], s = -7;

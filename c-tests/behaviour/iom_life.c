@@ -10,6 +10,7 @@ static int lowest_free(void) {
   return d;
 }
 
+/* promise: Aborting */
 TEST(with_no_descriptor_left_iom_init_fails_and_iom_abort_works) {
   struct rlimit limit;
   iomux_t first, second;
@@ -44,6 +45,7 @@ TEST(iom_init_that_fails_leaks_nothing) {
   CHECK_INT(lowest_free(), before);
 }
 
+/* promise: Closing what is armed */
 TEST(closing_ctx_releases_all_of_a_multiplexer) {
   iomux_t c;
   int i, before;

@@ -10,6 +10,7 @@ static void write_byte(int64 d) { CHECK_INT(write((int)d, "x", 1), 1); }
 static iomux_t in_static_memory;
 
 /* One descriptor in all of them, and one in each; the end of one is not the end of the others. */
+/* promise: Closing what is armed */
 TEST(events_of_several_multiplexers_do_not_mix) {
   iomux_t in_stack, *c[3] = {&in_static_memory, &in_stack, malloc(sizeof in_stack)};
   int64 shared[2], own[3][2], s = -7;
@@ -39,6 +40,7 @@ TEST(events_of_several_multiplexers_do_not_mix) {
 }
 
 /* A program that was built with 0.32's header has room for so much. */
+/* promise: Closing what is armed */
 TEST(a_multiplexer_writes_nothing_beside_its_structure) {
   struct {
     unsigned char before[64];
@@ -88,7 +90,9 @@ static void drop_the_other(int reopen, int add) {
   no_event(&c);
 }
 
+/* promise: Closing what is armed */
 TEST(closing_drops_an_event_that_was_not_taken) { drop_the_other(0, 0); }
+/* promise: Closing what is armed */
 TEST(an_event_that_was_not_taken_does_not_go_to_the_next_file) { drop_the_other(1, 0); }
 TEST(an_event_that_was_not_taken_does_not_end_the_registration_of_the_next_file) { drop_the_other(1, 1); }
 

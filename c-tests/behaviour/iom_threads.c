@@ -47,6 +47,7 @@ static void join(struct waiter *w, int n) {
   for (i = 0; i < n; i++) CHECK_INT(pthread_join(w[i].thread, NULL), 0);
 }
 
+/* promise: Each event goes to one thread */
 TEST(three_idle_threads_wait_their_limit_each) {
   struct waiter w[3];
   iomux_t c;
@@ -65,6 +66,7 @@ TEST(three_idle_threads_wait_their_limit_each) {
   }
 }
 
+/* promise: Each event goes to one thread */
 TEST(a_multiplexer_event_ends_one_wait_and_the_others_last_their_limit) {
   struct waiter w[THREADS];
   iomux_t c;
@@ -161,6 +163,7 @@ static void every_event_is_delivered(int n, int early) {
 TEST(all_64_multiplexer_events_are_delivered) { every_event_is_delivered(64, 0); }
 TEST(all_300_multiplexer_events_are_delivered) { every_event_is_delivered(300, 0); }
 TEST(all_64_multiplexer_events_reach_waiting_threads) { every_event_is_delivered(64, 1); }
+/* promise: Each event goes to one thread */
 TEST(all_300_multiplexer_events_reach_waiting_threads) { every_event_is_delivered(300, 1); }
 
 TEST(one_thread_gets_all_300_multiplexer_events) {
@@ -229,6 +232,7 @@ TEST(threads_may_add_one_descriptor_at_once) {
 
 /* Every thread comes back, and at least one round of ten shows the 10 ms that are asked for: on a loaded
  * machine a thread may have to wait for a processor. */
+/* promise: Aborting */
 TEST(iom_abort_ends_all_waits_within_10_ms) {
   int64 best = INT64_MAX;
   int round, i;
@@ -291,6 +295,7 @@ TEST(a_signal_handler_may_call_iom_abort) {
   for (i = 0; i < THREADS; i++) CHECK_INT(w[i].result, -2);
 }
 
+/* promise: Cancelling a thread */
 TEST(a_thread_that_waits_for_a_multiplexer_can_be_cancelled) {
   struct waiter w;
   iomux_t c;

@@ -76,6 +76,7 @@ static void *take_bytes(void *p) {
 
 /* With all threads asleep, an event costs one of them one sleep. A herd would be four of them. Some are allowed
  * for what happens beside. */
+/* promise: Each event goes to one thread */
 TEST(one_multiplexer_event_wakes_one_thread) {
   enum { EVENTS = 200 };
   static struct work w;

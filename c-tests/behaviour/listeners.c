@@ -43,6 +43,7 @@ static void expect(int64 d, char c, int times) {
   }
 }
 
+/* promise: Listeners that processes share */
 TEST(every_waiting_process_hears_of_a_connection) {
   struct sockaddr_in a;
   int64 said[2], s = listener(&a);
@@ -62,6 +63,7 @@ TEST(every_waiting_process_hears_of_a_connection) {
   }
 }
 
+/* promise: Listeners that processes share */
 TEST(every_number_of_a_listener_hears_of_a_connection) {
   struct sockaddr_in a;
   int64 s = listener(&a), copy = dup((int)s), first, second;

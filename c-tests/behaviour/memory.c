@@ -294,11 +294,13 @@ static void walk(const struct program *p) {
   }
 }
 
+/* promise: A failed system call or allocation */
 TEST(registering_and_waiting_when_an_allocation_fails) {
   need_this_malloc();
   walk(&registration);
 }
 
+/* promise: A failed system call or allocation */
 TEST(batches_when_an_allocation_fails) {
   need_this_malloc();
   walk(&batches);

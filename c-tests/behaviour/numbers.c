@@ -49,6 +49,7 @@ static void close_all(int64 n) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Many descriptors */
 TEST(as_many_descriptors_as_the_machine_allows_are_served) {
   static int first, second;
   int64 n = m_descriptors() - 50;
@@ -63,6 +64,7 @@ TEST(as_many_descriptors_as_the_machine_allows_are_served) {
   l_check_asleep();
 }
 
+/* promise: No descriptor left */
 TEST(the_loop_works_again_once_a_descriptor_is_free) {
   int64 n = m_descriptors(), fresh;
   static int round;
@@ -86,6 +88,7 @@ TEST(the_loop_works_again_once_a_descriptor_is_free) {
   CHECK_INT(l_next_read(L_PATIENCE), fresh);
 }
 
+/* promise: Many descriptors */
 TEST(numbers_far_apart_are_served_alike) {
   int64 top = m_descriptors() - 1, i, n = 0, high;
   static int round;
@@ -125,6 +128,7 @@ TEST(numbers_far_apart_are_served_alike) {
 }
 
 /* Numbers that are not open, as io_fd_flags takes without asking. */
+/* promise: Memory and time do not depend on the number */
 TEST(memory_grows_with_the_count_of_numbers_and_not_with_their_size) {
   enum { COUNT = 1000, EACH = 16 << 10 };
   static char cookie[COUNT];

@@ -42,6 +42,7 @@ static int lowest_free(void) {
   return d;
 }
 
+/* promise: Opening files */
 TEST(io_readfile_opens_for_reading) {
   const char *path = in_dir("f");
   int64 d = -7, w;
@@ -60,6 +61,7 @@ TEST(io_readfile_opens_a_directory_for_fchdir) {
   is_plain(d, O_RDONLY);
 }
 
+/* promise: Opening files */
 TEST(io_createfile_makes_or_empties_a_file) {
   const char *path = in_dir("f");
   int64 d = -7, r;
@@ -77,6 +79,7 @@ TEST(io_createfile_makes_or_empties_a_file) {
   remove_dir(path);
 }
 
+/* promise: Opening files */
 TEST(new_files_obey_the_umask) {
   const char *path = in_dir("f");
   int64 d;
@@ -92,6 +95,7 @@ TEST(new_files_obey_the_umask) {
   remove_dir(path);
 }
 
+/* promise: Opening files */
 TEST(io_appendfile_adds_at_the_end) {
   const char *path = in_dir("f");
   int64 a = -7, b = -7, r;
@@ -110,6 +114,7 @@ TEST(io_appendfile_adds_at_the_end) {
   remove_dir(path);
 }
 
+/* promise: Opening files */
 TEST(io_readwritefile_keeps_what_is_there) {
   const char *path = in_dir("f");
   int64 d = -7;
@@ -122,6 +127,7 @@ TEST(io_readwritefile_keeps_what_is_there) {
   remove_dir(path);
 }
 
+/* promise: Opening files */
 TEST(a_failed_open_leaves_the_callers_variable_as_it_was) {
   static opener *const all[] = {io_readfile, io_readwritefile, io_createfile, io_appendfile};
   int64 d = -7;
@@ -184,6 +190,7 @@ static void carries(int64 from, int64 to) {
   CHECK_INT(byte, 'x');
 }
 
+/* promise: Pipes and socket pairs */
 TEST(io_pipe_connects_two_ends) {
   int64 d[2] = {-7, -7};
   CHECK_INT(io_pipe(d), 1);
@@ -192,6 +199,7 @@ TEST(io_pipe_connects_two_ends) {
   carries(d[1], d[0]);
 }
 
+/* promise: Pipes and socket pairs */
 TEST(io_socketpair_connects_two_ends_both_ways) {
   int64 d[2] = {-7, -7};
   int type = 0, domain = 0;
@@ -207,6 +215,7 @@ TEST(io_socketpair_connects_two_ends_both_ways) {
   carries(d[1], d[0]);
 }
 
+/* promise: Pipes and socket pairs */
 TEST(io_pipe_and_io_socketpair_register_both_ends) {
   int64 p[2], s[2];
   int i, cookies[4];
@@ -223,6 +232,7 @@ TEST(io_pipe_and_io_socketpair_register_both_ends) {
 }
 
 /* The ends that can be written to are told so without a wait call; the others are not. */
+/* promise: Pipes and socket pairs */
 TEST(the_writable_ends_of_io_pipe_and_io_socketpair_have_the_hint) {
   int64 p[2], s[2], first;
   CHECK_INT(io_pipe(p), 1);
@@ -270,6 +280,7 @@ static void leaves_nothing_without_descriptors(int (*make)(int64 *)) {
   CHECK_INT(make(d), 1);
 }
 
+/* promise: Pipes and socket pairs */
 TEST(io_pipe_without_free_descriptors_leaves_nothing) { leaves_nothing_without_descriptors(io_pipe); }
 TEST(io_socketpair_without_free_descriptors_leaves_nothing) { leaves_nothing_without_descriptors(io_socketpair); }
 
@@ -284,6 +295,7 @@ TEST(io_pipe_and_io_socketpair_into_NULL_are_EFAULT) {
   CHECK_INT(lowest_free(), before);
 }
 
+/* promise: Setting the mode */
 TEST(io_closeonexec_sets_its_flag_and_no_other) {
   const char *path = in_dir("f");
   int64 d, p[2];
@@ -316,6 +328,7 @@ TEST(io_closeonexec_of_a_bad_descriptor_is_EBADF) {
 }
 
 /* Closed with close(2) before any wait: only the number itself can tell that the registration is over. */
+/* promise: A reused number is a new descriptor */
 TEST(a_new_pipe_inherits_nothing_from_its_number) {
   int64 old[2], fresh[2];
   t_pipe(old);

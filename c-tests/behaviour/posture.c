@@ -107,6 +107,7 @@ TEST(own_descriptors_are_close_on_exec) {
 }
 
 /* A program without standard input, output and error would print into what lies under their numbers. */
+/* promise: Descriptors of the library */
 TEST(own_descriptors_are_close_on_exec_and_above_2) {
   char before[NUMBERS];
   prepare();
@@ -179,6 +180,7 @@ static void work(int64 file) {
   io_finishandshutdown();
 }
 
+/* promise: Standard error */
 TEST(nothing_is_read_from_or_written_to_the_standard_descriptors) {
   int64 in[2], out[2], file = t_tmpfile(100);
   int i;
@@ -251,6 +253,7 @@ static void *use_the_library(void *unused) {
   return unused;
 }
 
+/* promise: Aborting */
 TEST(iom_abort_works_in_a_signal_handler_wherever_it_finds_the_thread) {
   struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
   struct sigaction action;

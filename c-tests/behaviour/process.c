@@ -105,9 +105,11 @@ static void daemon_shuts_down(void) {
   close_all_and_shut_down();
 }
 
+/* promise: Descriptors of the library */
 TEST(what_a_daemon_opens_after_it_closed_everything_is_left_alone_and_its_loop_goes_on) { with_each_kind(daemon_serves); }
 TEST(what_a_daemon_opens_after_it_closed_everything_is_left_alone_at_shut_down) { with_each_kind(daemon_shuts_down); }
 
+/* promise: Descriptors of the library */
 TEST(what_a_child_opens_after_it_closed_everything_is_left_alone_and_its_loop_goes_on) {
   begin();
   with_each_kind(close_all_and_serve);
@@ -121,6 +123,7 @@ TEST(what_a_child_opens_after_it_closed_everything_is_left_alone_at_shut_down) {
 }
 
 /* Every number that the library may have had is a connection. */
+/* promise: Descriptors of the library */
 TEST(events_come_although_connections_have_the_numbers_of_the_librarys_own_descriptors) {
   int64 in[6][2];
   char byte;
@@ -173,6 +176,7 @@ static void a_sleeper_hears_of(void (*change)(void)) {
   th_check_returns_at_once(&s);
 }
 
+/* promise: No descriptor left */
 TEST(with_no_descriptor_left_a_sleeper_hears_of_a_queued_event) { a_sleeper_hears_of(queue_it); }
 TEST(with_no_descriptor_left_a_sleeper_hears_of_a_deadline) { a_sleeper_hears_of(set_a_passed_deadline); }
 TEST(with_no_descriptor_left_a_sleeper_hears_of_the_shut_down) { a_sleeper_hears_of(shut_down); }
@@ -223,6 +227,7 @@ static void *use_the_library_under_the_lock(void *unused) {
 
 static void nothing(void) {}
 
+/* promise: Forking at any time */
 TEST(a_fork_handler_may_hold_a_lock_under_which_other_threads_call_the_library) {
   pthread_t thread[2];
   int i;
@@ -267,6 +272,7 @@ static void *use_the_library(void *unused) {
   return NULL;
 }
 
+/* promise: Forking at any time */
 TEST(fork_handlers_may_call_the_library) { fork_beside(NULL); }
 TEST(fork_handlers_may_call_the_library_beside_a_thread_that_does) { fork_beside(use_the_library); }
 
@@ -283,6 +289,7 @@ static void fork_in_handler(int signal) {
   errno = was;
 }
 
+/* promise: Forking at any time */
 TEST(a_signal_handler_that_interrupts_the_library_may_fork) {
   struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
   struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};

@@ -2,6 +2,7 @@
  * In a file of its own, because it cannot be linked with libowfat. */
 #include "loop.h"
 
+/* promise: Events that the program queues */
 TEST(a_queued_event_is_reported_once_although_nothing_is_wanted) {
   int64 d[2];
   t_pipe(d);
@@ -17,6 +18,7 @@ TEST(a_queued_event_is_reported_once_although_nothing_is_wanted) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Events that the program queues */
 TEST(an_event_queued_twice_is_reported_once) {
   int64 d[2];
   l_pipe(d, 1);
@@ -28,6 +30,7 @@ TEST(an_event_queued_twice_is_reported_once) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Events that the program queues */
 TEST(a_wait_does_not_sleep_while_an_event_is_queued) {
   int64 d[2], start = t_now_ms();
   l_idle();
@@ -38,6 +41,7 @@ TEST(a_wait_does_not_sleep_while_an_event_is_queued) {
   CHECK_INT(io_canread(), d[0]);
 }
 
+/* promise: Events that the program queues */
 TEST(a_queued_event_ends_with_io_close_and_io_eagain_but_not_with_io_dontwant) {
   int64 d[2];
   l_pipe(d, 0);
@@ -55,6 +59,7 @@ TEST(a_queued_event_ends_with_io_close_and_io_eagain_but_not_with_io_dontwant) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Events that the program queues */
 TEST(queueing_events_of_impossible_numbers_is_refused) {
   static const int64 strange[] = {-1, INT64_MIN, 1LL << 32, INT64_MAX, 900};
   int64 d[2];

@@ -1,6 +1,7 @@
 /* The event model: when a descriptor is reported, and how often. */
 #include "many.h"
 
+/* promise: One report a direction and wait */
 TEST(there_is_one_event_a_descriptor_and_direction_whatever_is_called) {
   int64 d[2];
   int i;
@@ -17,6 +18,7 @@ TEST(there_is_one_event_a_descriptor_and_direction_whatever_is_called) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Nothing is lost */
 TEST(what_was_left_unread_is_reported_again) {
   int64 d[2];
   char buf[3];
@@ -32,6 +34,7 @@ TEST(what_was_left_unread_is_reported_again) {
   CHECK_INT(io_canread(), d[0]);
 }
 
+/* promise: Nothing is lost */
 TEST(what_a_plain_read_left_is_reported_again) {
   int64 d[2];
   char c;
@@ -42,6 +45,7 @@ TEST(what_a_plain_read_left_is_reported_again) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Nothing is lost */
 TEST(room_that_is_left_is_reported_again) {
   int64 d[2];
   t_unix_pair(d);
@@ -50,6 +54,7 @@ TEST(room_that_is_left_is_reported_again) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
+/* promise: Taking no report twice */
 TEST(a_taken_event_is_not_reported_again_before_the_next_wait) {
   int64 d[2];
   t_unix_pair(d);
@@ -66,6 +71,7 @@ TEST(a_taken_event_is_not_reported_again_before_the_next_wait) {
   CHECK_INT(io_canread(), d[0]);
 }
 
+/* promise: One report a direction and wait */
 TEST(io_wantwrite_in_the_handler_does_not_repeat_the_event) {
   int64 d[2];
   t_unix_pair(d);
@@ -80,6 +86,7 @@ TEST(io_wantwrite_in_the_handler_does_not_repeat_the_event) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
+/* promise: A report is true */
 TEST(a_read_that_took_everything_is_not_followed_by_an_event_unless_more_came) {
   int64 d[2];
   char buf[10];
@@ -100,6 +107,7 @@ TEST(a_read_that_took_everything_is_not_followed_by_an_event_unless_more_came) {
   }
 }
 
+/* promise: A report is true */
 TEST(every_report_is_followed_by_data) {
   int64 d[2];
   char buf[64] = {0};
@@ -117,6 +125,7 @@ TEST(every_report_is_followed_by_data) {
   }
 }
 
+/* promise: A report is true */
 TEST(an_event_that_was_not_taken_is_checked_again_by_the_next_wait) {
   int64 a[2], b[2], first;
   char c;
@@ -134,6 +143,7 @@ TEST(an_event_that_was_not_taken_is_checked_again_by_the_next_wait) {
   l_check_asleep();
 }
 
+/* promise: A wait does not sleep over a report */
 TEST(a_program_that_never_calls_io_canread_still_sleeps) {
   int64 d[2];
   char buf[16];
@@ -148,6 +158,7 @@ TEST(a_program_that_never_calls_io_canread_still_sleeps) {
   }
 }
 
+/* promise: A wait does not sleep over a report */
 TEST(a_wait_does_not_sleep_while_an_event_is_pending) {
   int64 a[2], b[2], start;
   l_pipe(a, 1);
@@ -162,6 +173,7 @@ TEST(a_wait_does_not_sleep_while_an_event_is_pending) {
   CHECK(io_canread() != -1);
 }
 
+/* promise: A wait does not sleep over a report */
 TEST(a_pending_event_that_is_no_longer_wanted_lets_waits_sleep) {
   int64 d[2];
   l_idle();
@@ -172,6 +184,7 @@ TEST(a_pending_event_that_is_no_longer_wanted_lets_waits_sleep) {
   l_check_asleep();
 }
 
+/* promise: Withdrawing takes effect at once */
 TEST(io_dontwantread_and_io_dontwantwrite_withdraw_a_pending_event_at_once) {
   int64 a[2], b[2];
   l_pipe(a, 1);
@@ -189,6 +202,7 @@ TEST(io_dontwantread_and_io_dontwantwrite_withdraw_a_pending_event_at_once) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Telling the loop of EAGAIN */
 TEST(io_eagain_withdraws_the_event_and_the_next_wait_asks_the_kernel) {
   int64 d[2];
   t_unix_pair(d);
@@ -212,6 +226,7 @@ TEST(io_eagain_withdraws_the_event_and_the_next_wait_asks_the_kernel) {
   CHECK_INT(io_canwrite(), d[0]);
 }
 
+/* promise: The hint that a descriptor is writable */
 TEST(the_hint_makes_the_first_write_event_come_without_a_wait) {
   int64 d[2];
   t_unix_pair(d);
@@ -226,6 +241,7 @@ TEST(the_hint_makes_the_first_write_event_come_without_a_wait) {
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
 }
 
+/* promise: The hint that a descriptor is writable */
 TEST(the_hint_may_be_given_as_a_flag_and_on_a_registered_descriptor) {
   int64 d[2];
   t_unix_pair(d);
@@ -238,6 +254,7 @@ TEST(the_hint_may_be_given_as_a_flag_and_on_a_registered_descriptor) {
   CHECK_INT(io_canwrite(), d[1]);
 }
 
+/* promise: The hint that a descriptor is writable */
 TEST(a_write_that_finds_no_room_drops_the_hint) {
   int64 d[2];
   t_unix_pair(d);
@@ -250,6 +267,7 @@ TEST(a_write_that_finds_no_room_drops_the_hint) {
   CHECK_INT(l_next_write(50), -1);
 }
 
+/* promise: The hint that a descriptor is writable */
 TEST(a_short_write_drops_the_hint) {
   static char much[4 << 20];
   int64 d[2];
@@ -282,6 +300,7 @@ TEST(every_one_of_250_ready_descriptors_is_reported) {
 }
 
 /* More than any queue between the kernel and a backend holds. */
+/* promise: Nothing is lost */
 TEST(every_one_of_3000_ready_descriptors_is_reported) {
   enum { N = 3000 };
   static int64 d[N];
@@ -312,6 +331,7 @@ TEST(every_one_of_3000_ready_descriptors_is_reported) {
   CHECK_INT(io_waituntil2(0), 0);
 }
 
+/* promise: Everyone gets a turn */
 TEST(a_descriptor_that_is_always_ready_starves_nobody) {
   int64 d[3][2], next;
   int i, seen[3] = {0, 0, 0};
@@ -328,6 +348,7 @@ TEST(a_descriptor_that_is_always_ready_starves_nobody) {
   CHECK(seen[0] && seen[1] && seen[2]);
 }
 
+/* promise: One report a direction and wait */
 TEST(reading_and_writing_are_reported_independently) {
   int64 a[2], b[2], first;
   t_unix_pair(a);
@@ -358,6 +379,7 @@ TEST(plain_reads_that_the_library_is_not_told_of_do_not_spin) {
   l_check_asleep();
 }
 
+/* promise: No spinning */
 TEST(unwanted_data_does_not_spin) {
   int64 d[2];
   l_idle();

@@ -14,6 +14,7 @@ static void limit_memory(void) {
 
 static int is_nonblocking(int64 d) { return (fcntl((int)d, F_GETFL) & O_NONBLOCK) != 0; }
 
+/* promise: Registering a descriptor */
 TEST(io_fd_accepts_what_is_open) {
   int64 d[2], s[2], dir = open("/", O_RDONLY), file = t_tmpfile(1);
   t_pipe(d);
@@ -25,6 +26,7 @@ TEST(io_fd_accepts_what_is_open) {
   CHECK(io_getcookie(d[0]) == NULL);
 }
 
+/* promise: Registering a descriptor */
 TEST(io_fd_refuses_what_is_not_open) {
   unsigned i;
   int64 d[2];
@@ -45,6 +47,7 @@ TEST(io_fd_refuses_what_is_not_open) {
   }
 }
 
+/* promise: Impossible numbers */
 TEST(numbers_past_int_are_refused) {
   unsigned i;
   CHECK(fcntl(0, F_GETFD) != -1); /* the low half of 2^32 is open */
@@ -56,6 +59,7 @@ TEST(numbers_past_int_are_refused) {
   }
 }
 
+/* promise: The mode that the program states */
 TEST(flags_do_not_make_a_bad_number_good) {
   unsigned i;
   int flags;
@@ -78,6 +82,7 @@ TEST(huge_numbers_are_accepted_and_cheap) {
   CHECK(io_getcookie(99999) == NULL);
 }
 
+/* promise: Memory and time do not depend on the number */
 TEST(memory_does_not_grow_with_the_size_of_a_number) {
   static int cookie;
   limit_memory();
@@ -88,6 +93,7 @@ TEST(memory_does_not_grow_with_the_size_of_a_number) {
   CHECK(io_getcookie(1 << 30) == NULL);
 }
 
+/* promise: The mode that the program states */
 TEST(io_fd_flags_believes_the_mode_that_it_is_told) {
   int64 d[2];
   t_pipe(d);
@@ -99,6 +105,7 @@ TEST(io_fd_flags_believes_the_mode_that_it_is_told) {
   CHECK_INT(is_nonblocking(d[1]), 0);
 }
 
+/* promise: Registering again */
 TEST(io_fd_again_keeps_interest_cookie_and_deadline) {
   int64 d[2];
   l_pipe(d, 1);
@@ -112,6 +119,7 @@ TEST(io_fd_again_keeps_interest_cookie_and_deadline) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Registering again */
 TEST(io_fd_again_keeps_a_pending_event) {
   int64 d[2];
   l_pipe(d, 1);
@@ -122,6 +130,7 @@ TEST(io_fd_again_keeps_a_pending_event) {
   CHECK_INT(io_canread(), -1);
 }
 
+/* promise: Registering again */
 TEST(io_fd_again_reads_the_mode_again) {
   int64 d[2];
   char c;
@@ -135,6 +144,7 @@ TEST(io_fd_again_reads_the_mode_again) {
   CHECK_ERRNO(EAGAIN);
 }
 
+/* promise: Registering a descriptor */
 TEST(the_mode_is_never_changed_unasked) {
   int64 d[2];
   char c;
@@ -151,6 +161,7 @@ TEST(the_mode_is_never_changed_unasked) {
   CHECK_INT(fcntl((int)d[0], F_GETFD), 0);
 }
 
+/* promise: Setting the mode */
 TEST(io_nonblock_and_io_block_work_before_and_after_io_fd) {
   int64 d[2];
   char c;
@@ -170,6 +181,7 @@ TEST(io_nonblock_and_io_block_work_before_and_after_io_fd) {
   }
 }
 
+/* promise: Setting the mode */
 TEST(io_nonblock_keeps_the_other_flags) {
   char path[] = "/tmp/owfat-io-test.XXXXXX";
   int64 d = mkstemp(path);
@@ -212,6 +224,7 @@ TEST(a_registered_socket_in_blocking_mode_serves_plain_recv) {
   CHECK_INT(recv((int)s, buf, sizeof buf, 0), 5);
 }
 
+/* promise: Impossible numbers */
 TEST(every_call_is_harmless_before_the_first_io_fd) {
   CHECK(io_getcookie(3) == NULL);
   io_setcookie(3, &errno);

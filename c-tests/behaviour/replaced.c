@@ -52,6 +52,7 @@ static void check_works(int64 d[2], int kind) {
   }
 }
 
+/* promise: Replacing a descriptor */
 TEST(each_kind_replaces_each_other_kind) {
   int before, after;
   alarm(10); /* kills a library that blocks */
@@ -85,6 +86,7 @@ TEST(what_replaces_another_does_not_block_when_it_is_full) {
   }
 }
 
+/* promise: Replacing a descriptor */
 TEST(batches_go_to_what_is_there_now) {
   int before, after;
   for (before = 0; before < KINDS; before++) {
@@ -136,6 +138,7 @@ static void check_whole(int64 d) {
   CHECK(writes() - before <= 3);
 }
 
+/* promise: Terminals and other devices */
 TEST(a_terminal_whose_mode_the_library_set_is_written_whole) {
   int64 d = terminal();
   CHECK_INT(io_fd(d), 1);
@@ -143,6 +146,7 @@ TEST(a_terminal_whose_mode_the_library_set_is_written_whole) {
   check_whole(d);
 }
 
+/* promise: Terminals and other devices */
 TEST(a_terminal_whose_mode_the_program_set_is_written_whole) {
   int64 d = terminal();
   CHECK_INT(io_fd(d), 1);

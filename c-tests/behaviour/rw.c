@@ -33,6 +33,7 @@ TEST(reads_and_writes_of_bad_descriptors_are_EBADF) {
   }
 }
 
+/* promise: Results of transfers */
 TEST(a_buffer_that_is_NULL_is_EFAULT) {
   int i;
   int64 d[2];
@@ -49,6 +50,7 @@ TEST(a_buffer_that_is_NULL_is_EFAULT) {
   }
 }
 
+/* promise: Results of transfers */
 TEST(a_length_of_zero_does_nothing) {
   int i;
   int64 d[2];
@@ -69,6 +71,7 @@ TEST(a_length_of_zero_does_nothing) {
 }
 
 /* A write of nothing is an empty datagram, a read of nothing takes none. */
+/* promise: Results of transfers */
 TEST(a_write_of_nothing_is_an_empty_datagram_and_a_read_of_nothing_takes_none) {
   unsigned i;
   int p[2];
@@ -93,6 +96,7 @@ TEST(a_write_of_nothing_is_an_empty_datagram_and_a_read_of_nothing_takes_none) {
   }
 }
 
+/* promise: Results of transfers */
 TEST(a_negative_length_is_EINVAL) {
   int i;
   int64 d[2];
@@ -109,6 +113,7 @@ TEST(a_negative_length_is_EINVAL) {
   CHECK_INT(io_tryread(d[0], buf, 2), 1);
 }
 
+/* promise: Results of transfers */
 TEST(a_huge_length_is_cut_to_what_one_call_can_transfer) {
   int64 d[2];
   t_skip_under_valgrind();
@@ -120,6 +125,7 @@ TEST(a_huge_length_is_cut_to_what_one_call_can_transfer) {
   CHECK_INT(memcmp(buf, "hello", 5), 0);
 }
 
+/* promise: Results of transfers */
 TEST(what_is_not_ready_is_minus_one_with_EAGAIN) {
   int64 d[2];
   t_unix_pair(d);
@@ -135,6 +141,7 @@ TEST(what_is_not_ready_is_minus_one_with_EAGAIN) {
   CHECK_ERRNO(EAGAIN);
 }
 
+/* promise: Results of transfers */
 TEST(a_failed_read_or_write_leaves_the_cause_in_errno) {
   int64 d[2], file = open("/dev/null", O_RDONLY), dir = open("/", O_RDONLY);
   l_pipe(d, 0);
@@ -148,6 +155,7 @@ TEST(a_failed_read_or_write_leaves_the_cause_in_errno) {
   CHECK_ERRNO(EISDIR);
 }
 
+/* promise: Results of transfers */
 TEST(the_end_of_file_is_zero) {
   int64 d[2], file = t_tmpfile(10);
   l_pipe(d, 0);
@@ -161,6 +169,7 @@ TEST(the_end_of_file_is_zero) {
   CHECK_INT(io_tryread(file, buf, 100), 0);
 }
 
+/* promise: Transfers never wait */
 TEST(regular_files_are_written_in_full) {
   int64 file = t_tmpfile(0);
   CHECK_INT(io_fd(file), 1);
@@ -175,6 +184,7 @@ static void *feed(void *p) {
   return NULL;
 }
 
+/* promise: Transfers that wait */
 TEST(io_waitread_waits_in_blocking_and_non_blocking_mode) {
   int nonblocking;
   for (nonblocking = 0; nonblocking < 3; nonblocking++) {
@@ -201,6 +211,7 @@ static void *eat(void *p) {
 }
 
 /* The kernel never says that such a socket is at its end: not in non-blocking mode. */
+/* promise: Transfers that wait */
 TEST(io_waitread_of_a_socket_that_is_shut_down_ends) {
   static const int ways[] = {SHUT_RD, SHUT_RDWR};
   int d[2], i;
@@ -216,6 +227,7 @@ TEST(io_waitread_of_a_socket_that_is_shut_down_ends) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: Transfers that wait */
 TEST(io_waitwrite_waits_for_room) {
   int64 d[2];
   int read_end;
@@ -229,6 +241,7 @@ TEST(io_waitwrite_waits_for_room) {
   CHECK_INT(pthread_join(thread, NULL), 0);
 }
 
+/* promise: Transfers that wait */
 TEST(io_waitwrite_may_write_less_than_it_was_given) {
   int64 d[2];
   t_pipe(d);
@@ -239,6 +252,7 @@ TEST(io_waitwrite_may_write_less_than_it_was_given) {
 
 static void on_signal(int number) { (void)number; }
 
+/* promise: Transfers that wait */
 TEST(a_signal_ends_io_waitread_with_EINTR) {
   struct itimerval timer = {{0, 0}, {0, 60000}};
   struct sigaction action;
@@ -257,6 +271,7 @@ TEST(a_signal_ends_io_waitread_with_EINTR) {
   }
 }
 
+/* promise: Numbers that were never registered */
 TEST(an_open_number_that_was_never_registered_is_read_and_written) {
   int64 d[2];
   t_pipe(d);

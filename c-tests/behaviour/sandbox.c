@@ -55,6 +55,7 @@ static void work(void) {
   io_close(d[0]);
 }
 
+/* promise: Without epoll */
 TEST(the_loop_works_where_exotic_system_calls_are_refused) {
   deny(exotic, sizeof exotic / sizeof *exotic, EPERM);
   work();
@@ -86,8 +87,10 @@ static void refuse_epoll(int error, const char *name) {
   work();
 }
 
+/* promise: Without epoll */
 TEST(the_loop_works_where_epoll_is_refused) { refuse_epoll(EPERM, __func__); }
 
+/* promise: Without epoll */
 TEST(the_loop_works_where_epoll_does_not_exist) { refuse_epoll(ENOSYS, __func__); }
 
 /* On the lists of sandboxes that were made for libowfat stands the older of the two, where there are two. */
@@ -111,6 +114,7 @@ TEST(a_multiplexer_works_where_epoll_create1_is_refused) { refuse_epoll_create1(
 TEST(a_multiplexer_works_where_epoll_create1_does_not_exist) { refuse_epoll_create1(ENOSYS, __func__); }
 
 /* A sandbox that is closed when the loop has begun, as careful programs do it. */
+/* promise: Without epoll */
 TEST(the_loop_goes_on_when_exotic_system_calls_are_refused_later) {
   int64 d[2];
   l_pipe(d, 1);
@@ -135,6 +139,7 @@ TEST(io_close_closes_although_the_sandbox_refuses_exotic_system_calls) {
   CHECK_INT(read((int)d[0], &end, 1), 0);
 }
 
+/* promise: No descriptor left */
 TEST(io_fd_without_a_free_descriptor_works_or_says_EMFILE) {
   int64 d[2];
   struct rlimit limit;
@@ -152,6 +157,7 @@ TEST(io_fd_without_a_free_descriptor_works_or_says_EMFILE) {
 }
 
 /* poll(2) refuses to ask about more numbers than a process may have. */
+/* promise: No descriptor left */
 TEST(a_process_that_gives_up_the_right_to_open_descriptors_goes_on_hearing_of_those_it_has) {
   struct rlimit none = {0, 0};
   int64 d[2][2];

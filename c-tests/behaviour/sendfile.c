@@ -2,6 +2,7 @@
 #include "batch.h"
 #include "filter.h"
 
+/* promise: io_sendfile */
 TEST(io_sendfile_sends_to_sockets_pipes_and_files) {
   int64 d[2], p[2], f = t_tmpfile(5000), out = t_tmpfile(0);
   int i;
@@ -18,6 +19,7 @@ TEST(io_sendfile_sends_to_sockets_pipes_and_files) {
   CHECK_INT(lseek((int)f, 0, SEEK_CUR), 0);
 }
 
+/* promise: io_sendfile */
 TEST(io_sendfile_at_the_end_of_the_file_returns_zero) {
   int64 d[2], f = t_tmpfile(100);
   t_tcp_pair(d);
@@ -48,6 +50,7 @@ TEST(io_sendfile_without_room_says_EAGAIN) {
     CHECK_ERRNO(why);                                                                          \
   } while (0)
 
+/* promise: io_sendfile */
 TEST(io_sendfile_says_what_is_wrong_with_its_arguments) {
   int64 d[2], p[2], f = t_tmpfile(100), dir = open("/", O_RDONLY | O_DIRECTORY);
   t_tcp_pair(d);
@@ -64,6 +67,7 @@ TEST(io_sendfile_says_what_is_wrong_with_its_arguments) {
   CHECK_INT(b_readable(d[1], 0), 0);
 }
 
+/* promise: io_sendfile */
 TEST(io_sendfile_sends_a_proc_file) {
   char text[512];
   int64 d[2], f = open("/proc/version", O_RDONLY);
@@ -109,6 +113,7 @@ TEST(pieces_end_at_16_kib_boundaries) {
   CHECK_INT(calls, 10);
 }
 
+/* promise: io_mmapwritefile */
 TEST(io_mmapwritefile_returns_what_the_filter_took) {
   int64 f = t_tmpfile(200000);
   ANSWER(16384, 100);
@@ -143,6 +148,7 @@ static int64 turn(int64 f, uint64 off, uint64 n) {
   return r;
 }
 
+/* promise: io_mmapwritefile */
 TEST(io_mmapwritefile_offers_a_retry_the_same_address_and_length) {
   int64 f = t_tmpfile(200000);
   ANSWER(16374, -1, -1, 5, -1);
@@ -158,6 +164,7 @@ TEST(io_mmapwritefile_offers_a_retry_the_same_address_and_length) {
   CHECK(offers[4].at == offers[3].at + 5);
 }
 
+/* promise: io_mmapwritefile */
 TEST(io_mmapwritefile_does_not_offer_bytes_of_a_closed_file) {
   int64 d[2], f = t_tmpfile(1000), g;
   b_tcp(d);
@@ -173,6 +180,7 @@ TEST(io_mmapwritefile_does_not_offer_bytes_of_a_closed_file) {
   CHECK_INT(offers[calls - 1].first, 'x');
 }
 
+/* promise: io_mmapwritefile */
 TEST(io_mmapwritefile_stops_at_the_end_of_the_file_and_then_says_EIO) {
   int64 f = t_tmpfile(100);
   CHECK_INT(io_mmapwritefile(target, f, 40, 4096, filter), 60);
@@ -181,6 +189,7 @@ TEST(io_mmapwritefile_stops_at_the_end_of_the_file_and_then_says_EIO) {
   CHECK_INT(calls, 1);
 }
 
+/* promise: io_mmapwritefile */
 TEST(io_mmapwritefile_says_what_is_wrong_with_its_arguments) {
   int64 p[2], f = t_tmpfile(100);
   t_pipe(p);

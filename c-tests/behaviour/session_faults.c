@@ -215,6 +215,7 @@ static void end(const struct faults *faults) {
   printf("faults injected: %ld\n", injected);
 }
 
+/* promise: A failed system call or allocation */
 TEST(a_server_outlives_each_fault_of_a_send) {
   begin();
   walk(clients, of_sends);
@@ -243,6 +244,7 @@ TEST(a_server_outlives_each_fault_of_opening_and_passing_descriptors) {
   end(of_descriptors);
 }
 
+/* promise: A failed system call or allocation */
 TEST(a_server_outlives_each_fault_of_the_loop) {
   begin();
   walk(clients, of_the_loop);
@@ -251,6 +253,7 @@ TEST(a_server_outlives_each_fault_of_the_loop) {
   end(of_the_loop);
 }
 
+/* promise: A failed system call or allocation */
 TEST(a_server_outlives_each_failed_allocation) {
   if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
   begin();

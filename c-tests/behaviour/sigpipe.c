@@ -33,6 +33,7 @@ static int64 half(int tcp) {
   return d[0];
 }
 
+/* promise: SIGPIPE */
 TEST(io_trywrite_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
   CHECK_ERRNO(EPIPE);
@@ -44,6 +45,7 @@ TEST(io_trywrite_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: SIGPIPE */
 TEST(iob_send_to_a_closed_peer_does_not_kill_the_process) {
   int tcp;
   for (tcp = 0; tcp < 2; tcp++) {
@@ -74,6 +76,7 @@ TEST(io_passfd_to_a_closed_peer_does_not_kill_the_process) {
   CHECK_ERRNO(EPIPE);
 }
 
+/* promise: SIGPIPE */
 TEST(the_default_of_sigpipe_becomes_a_handler_that_restarts_calls) {
   struct sigaction action;
   CHECK_INT(io_trywrite(pipe_without_reader(), "x", 1), -3);
@@ -82,6 +85,7 @@ TEST(the_default_of_sigpipe_becomes_a_handler_that_restarts_calls) {
   CHECK(action.sa_flags & SA_RESTART);
 }
 
+/* promise: SIGPIPE */
 TEST(executed_programs_get_the_default_of_sigpipe) {
   int status;
   pid_t child;
@@ -97,6 +101,7 @@ TEST(executed_programs_get_the_default_of_sigpipe) {
   CHECK_INT(WTERMSIG(status), SIGPIPE);
 }
 
+/* promise: SIGPIPE */
 TEST(a_sigpipe_handler_of_the_program_stays) {
   struct sigaction action;
   CHECK(signal(SIGPIPE, on_pipe) != SIG_ERR);
@@ -107,6 +112,7 @@ TEST(a_sigpipe_handler_of_the_program_stays) {
   CHECK_INT(pipes, 1);
 }
 
+/* promise: SIGPIPE */
 TEST(an_ignored_sigpipe_stays_ignored) {
   struct sigaction action;
   CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -154,6 +160,7 @@ static void block_sigpipe(void) {
   CHECK_INT(sigprocmask(SIG_BLOCK, &set, NULL), 0);
 }
 
+/* promise: SIGPIPE */
 TEST(a_blocked_signal_is_not_left_pending) {
   block_sigpipe();
   write_to_the_dead();

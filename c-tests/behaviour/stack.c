@@ -244,11 +244,14 @@ static void use_arrays_and_times(void) {
   taia_unpack(packed, &now);
 }
 
+/* promise: Small stacks */
 TEST(batches_are_sent_on_a_small_stack) { with_little_stack(send_batches); }
 TEST(files_are_copied_on_a_small_stack) { with_little_stack(send_what_cannot_be_spliced); }
+/* promise: Small stacks */
 TEST(batches_are_filtered_on_a_small_stack) { with_little_stack(write_batches); }
 TEST(bytes_and_descriptors_are_moved_on_a_small_stack) { with_little_stack(move_bytes); }
 TEST(files_are_opened_on_a_small_stack) { with_little_stack(open_files); }
+/* promise: Small stacks */
 TEST(events_are_waited_for_on_a_small_stack) { with_little_stack(wait_for_events); }
 TEST(a_multiplexer_works_on_a_small_stack) { with_little_stack(use_a_multiplexer); }
 TEST(arrays_and_times_work_on_a_small_stack) { with_little_stack(use_arrays_and_times); }

@@ -8,6 +8,7 @@ static void give_cause(void) {
   io_check();
 }
 
+/* promise: Standard error */
 TEST(standard_error_that_stays_gets_the_line) {
   if (W_SESSION("OWFAT_IO_BACKEND", "nonsense")) {
     give_cause();
@@ -18,6 +19,7 @@ TEST(standard_error_that_stays_gets_the_line) {
 }
 
 /* A daemon has closed its own, and serves a client under the number. */
+/* promise: Standard error */
 TEST(standard_error_replaced_by_a_client_gets_nothing) {
   if (W_SESSION("OWFAT_IO_BACKEND", "nonsense")) {
     int64 d[2];
@@ -69,6 +71,7 @@ TEST(standard_error_without_a_reader_kills_nobody) {
 }
 
 /* A pipe that nobody empties would hold the program up for ever. */
+/* promise: Standard error */
 TEST(standard_error_that_is_full_holds_nobody_up) {
   if (!getenv("OWFAT_IO_SESSION")) CHECK_INT(setenv("FILLS_STANDARD_ERROR", "1", 1), 0);
   if (W_SESSION("OWFAT_IO_BACKEND", "nonsense")) {

@@ -67,6 +67,7 @@ static void work(void) {
   io_dontwantread(d[0]);
 }
 
+/* promise: Counters */
 TEST(stats_count_what_there_was) {
   char *text;
   if (W_SESSION("OWFAT_IO_STATS", NULL)) {
@@ -133,6 +134,7 @@ static int64 traced(const char *summary, const char *call) {
 }
 
 /* Of all that the program and the C library make no calls of. */
+/* promise: Counters */
 TEST(stats_count_system_calls_as_strace_does) {
   static const char *const calls[] = {"epoll_create1", "epoll_ctl",  "epoll_wait", "poll",       "recvfrom", "sendto",
                                       "sendmsg",       "socketpair", "ioctl",      "getsockopt", "fcntl",    "eventfd2",
@@ -202,6 +204,7 @@ TEST(stats_of_a_process_that_is_killed) {
   free(text);
 }
 
+/* promise: Counters */
 TEST(stats_of_a_forked_child_are_its_own) {
   char *text;
   int64 child;

@@ -24,6 +24,7 @@ static void *knock(void *arg) {
   return NULL;
 }
 
+/* promise: Any thread may call any function */
 TEST(other_threads_may_write_to_a_registered_pipe_while_the_loop_waits) {
   static char buf[65536];
   pthread_t worker[WORKERS];
@@ -112,6 +113,7 @@ static void *churn(void *arg) {
   return NULL;
 }
 
+/* promise: Any thread may call any function */
 TEST(other_threads_may_register_and_close_beside_the_loop) {
   pthread_t worker[WORKERS];
   int64 end = t_now_ms() + 500;
@@ -139,6 +141,7 @@ static void *wait_a_moment(void *arg) {
   return NULL;
 }
 
+/* promise: Any thread may call any function */
 TEST(the_loop_may_move_to_another_thread) {
   int64 d[2];
   char c;
@@ -158,6 +161,7 @@ static void *wait_in_read(void *arg) {
   return NULL;
 }
 
+/* promise: Any thread may call any function */
 TEST(no_lock_is_held_while_a_thread_blocks_in_io_waitread) {
   int64 blocked[2], d[2];
   pthread_t thread;
@@ -289,6 +293,7 @@ static void loop_is_usable(void) {
 }
 
 /* The unwinding of a cancelled thread passes through the library's frames. */
+/* promise: Cancelling a thread */
 TEST(a_thread_that_is_cancelled_asleep_ends_at_once_and_the_library_goes_on) {
   void (*const sleeps[])(void) = {sleep_in_io_wait,
                                   sleep_in_io_waituntil2,

@@ -85,6 +85,7 @@ static void *take_bytes(void *unused) {
   return unused;
 }
 
+/* promise: Threads that wait for the program */
 TEST(event_loop_threads_report_each_event_to_one_thread) {
   enum { PAIRS = 40, BYTES = 4000, TAKERS = 3 };
   int64 d[PAIRS][2];
@@ -151,6 +152,7 @@ static void *take_and_hold(void *unused) {
   return take_bytes(unused);
 }
 
+/* promise: Threads that wait for the program */
 TEST(what_one_thread_handles_no_other_is_told_of) {
   int64 d[2][2];
   pthread_t holder, other;
@@ -301,6 +303,7 @@ TEST(the_hint_and_queued_events_reach_waiting_threads) {
   th_join(reader);
 }
 
+/* promise: Threads that wait for the program */
 TEST(wait_calls_return_at_once_beside_event_loop_threads) {
   int64 d[2];
   int64 begin = t_now_ms();
@@ -355,6 +358,7 @@ TEST(event_loop_threads_have_a_name_and_block_signals) {
   CHECK_INT(library_threads(), 0);
 }
 
+/* promise: Threads that wait for the program */
 TEST(io_starteventloopthread_starts_all_threads_or_none) {
   struct rlimit limit;
   FILE *f = fopen("/proc/self/statm", "r");

@@ -59,6 +59,7 @@ static void queue_read(int64 d) { CHECK_INT(io_queueforread(d), 1); }
 static void queue_write(int64 d) { CHECK_INT(io_queueforwrite(d), 1); }
 static void nothing(int64 d) { (void)d; }
 
+/* promise: Each report goes to one caller */
 TEST(each_readable_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
@@ -70,6 +71,7 @@ TEST(each_readable_descriptor_is_reported_to_one_thread) {
   check_exactly_once(io_canread, nothing, all, MANY, 50);
 }
 
+/* promise: Each report goes to one caller */
 TEST(each_writable_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
@@ -80,6 +82,7 @@ TEST(each_writable_descriptor_is_reported_to_one_thread) {
   check_exactly_once(io_canwrite, nothing, all, MANY, 50);
 }
 
+/* promise: Each report goes to one caller */
 TEST(each_expired_descriptor_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
@@ -90,6 +93,7 @@ TEST(each_expired_descriptor_is_reported_to_one_thread) {
   check_exactly_once(io_timeouted, expire, all, MANY, 50);
 }
 
+/* promise: Each report goes to one caller */
 TEST(each_queued_event_is_reported_to_one_thread) {
   int64 d[2], all[MANY];
   int i;
@@ -134,6 +138,7 @@ static void *wait_in_a_loop(void *unused) {
   return NULL;
 }
 
+/* promise: Each report goes to one caller */
 TEST(threads_that_take_events_beside_a_waiting_one_miss_nothing) {
   pthread_t taker[TAKERS], waiter;
   int64 sent[PIPES] = {0}, d[2];
@@ -187,6 +192,7 @@ static void *write_and_stay(void *arg) {
 }
 
 /* Nobody lets the filter out before all this is done, so that a test that fails hangs. */
+/* promise: What a filter may do */
 TEST(a_slow_filter_holds_no_other_thread_up) {
   int64 file = t_tmpfile(100000);
   int from_file;

@@ -8,6 +8,7 @@ static void ready_pipe(int64 d[2]) {
   l_put(d[1], "x");
 }
 
+/* promise: A sleeper takes changes into account */
 TEST(a_registration_and_interest_of_another_thread_reach_a_sleeper) {
   struct th_sleeper s;
   int64 d[2];
@@ -37,6 +38,7 @@ TEST(io_wantread_by_another_thread_reaches_a_sleeper_before_there_is_data) {
   CHECK_INT(io_canread(), d[0]);
 }
 
+/* promise: A sleeper takes changes into account */
 TEST(io_wantwrite_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 d[2], full[2];
@@ -74,6 +76,7 @@ TEST(io_wantwrite_after_the_hint_ends_a_sleep) {
   CHECK_INT(io_canwrite(), d[1]);
 }
 
+/* promise: What ends a wait */
 TEST(queueing_an_event_ends_a_sleep) {
   int i;
   for (i = 0; i < 4; i++) {
@@ -103,6 +106,7 @@ TEST(the_first_deadline_set_by_another_thread_reaches_a_sleeper) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* promise: A sleeper takes changes into account */
 TEST(an_earlier_deadline_set_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;
   int64 idle = l_idle(), other = l_idle();
@@ -145,6 +149,7 @@ TEST(a_deadline_moved_back_or_removed_lets_a_sleeper_sleep_on) {
   }
 }
 
+/* promise: A sleeper takes changes into account */
 TEST(io_dontwantread_by_another_thread_lets_a_sleeper_sleep_on) {
   struct th_sleeper s;
   int64 d[2];
@@ -177,6 +182,7 @@ TEST(io_dontwantwrite_by_another_thread_lets_a_sleeper_sleep_on) {
 }
 
 /* A wait that has nothing to wait for any more returns, as one that begins so does. */
+/* promise: A wait without anything to wait for */
 TEST(a_sleeper_returns_when_nothing_is_wanted_any_more) {
   int close;
   for (close = 0; close < 2; close++) {
@@ -196,6 +202,7 @@ TEST(a_sleeper_returns_when_nothing_is_wanted_any_more) {
   }
 }
 
+/* promise: A sleeper takes changes into account */
 TEST(a_sleeper_hears_of_the_new_owner_of_a_number_that_was_closed_meanwhile) {
   struct th_sleeper s;
   int64 old[2], d[2];

@@ -72,6 +72,7 @@ TEST(all_waiting_threads_return_when_nothing_is_wanted_any_more) {
   th_check_returns_at_once(&leaving);
 }
 
+/* promise: What ends a wait */
 TEST(all_waiting_threads_return_when_the_loop_is_shut_down) {
   l_idle();
   put_all_to_sleep();

@@ -90,6 +90,7 @@ static void converse(void) {
   CHECK_ERRNO(EBADF);
 }
 
+/* promise: Traces */
 TEST(trace_has_a_line_for_each_event) {
   static const char *const lines[] = {
       "- begin -",
@@ -292,6 +293,7 @@ static void *be_busy_too(void *tid) {
 }
 
 /* Each says its number on the way. */
+/* promise: Traces */
 TEST(trace_of_several_threads_has_whole_lines) {
   char *text, *line;
   int tids[3], i;

@@ -20,6 +20,7 @@ static void check_full(void) {
 }
 
 /* A file that is there already counts, and is added to. */
+/* promise: Traces */
 TEST(trace_ends_when_its_file_is_full) {
   if (!getenv("OWFAT_IO_SESSION")) {
     int fd;
@@ -53,6 +54,7 @@ TEST(trace_keeps_to_the_limit_of_the_process) {
 }
 
 /* As daemons do, before they open files of their own. */
+/* promise: Traces */
 TEST(trace_never_gets_into_a_file_of_the_program) {
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     struct stat file;
@@ -102,6 +104,7 @@ TEST(trace_that_cannot_be_written_is_one_line_and_no_harm) {
   check_refused("ENOENT");
 }
 
+/* promise: Traces */
 TEST(trace_follows_no_link) {
   char target[64];
   if (!getenv("OWFAT_IO_SESSION")) {

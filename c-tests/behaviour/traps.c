@@ -1,6 +1,7 @@
 /* What looks accidental but real servers rely on, as far as other files have not met it already. */
 #include "loop.h"
 
+/* promise: Answers leave at once */
 TEST(write_events_keep_coming_after_iob_send) {
   int64 d[2];
   io_batch b;
@@ -16,6 +17,7 @@ TEST(write_events_keep_coming_after_iob_send) {
   CHECK_INT(iob_send(d[0], &b), 0);
 }
 
+/* promise: What a batch is */
 TEST(bytesleft_may_be_read_as_a_field) {
   int64 d[2];
   io_batch b;
@@ -71,6 +73,7 @@ TEST(one_accept_an_event_loses_no_connection) {
   CHECK_INT(l_next_read(30), -1);
 }
 
+/* promise: Telling the loop of EAGAIN */
 TEST(an_accept_loop_without_an_event_and_io_eagain_lose_no_connection) {
   struct sockaddr_in address;
   int64 listener = t_listen(&address);
@@ -161,6 +164,7 @@ TEST(no_event_is_taken_between_io_wantread_and_io_setcookie) {
   CHECK(io_getcookie(d[0]) == d);
 }
 
+/* promise: A reused number is a new descriptor */
 TEST(a_handler_may_close_another_descriptor_and_reuse_its_number) {
   struct sockaddr_in address;
   int64 listener = t_listen(&address), d[2], e[2], fresh;
@@ -206,6 +210,7 @@ static int64 flipping(int64 s, const void *buf, uint64 n) {
   return (int64)n;
 }
 
+/* promise: What a filter may do */
 TEST(the_filter_may_change_interest_and_deadlines) {
   int64 d[2];
   io_batch b;

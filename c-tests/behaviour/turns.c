@@ -42,6 +42,7 @@ static void arrived(int n) {
   CHECK_INT(there, n);
 }
 
+/* promise: Nothing is lost */
 TEST(what_a_full_read_left_is_reported_again) {
   int i;
   take_turns();
@@ -57,6 +58,7 @@ TEST(what_a_full_read_left_is_reported_again) {
   l_check_asleep();
 }
 
+/* promise: Nothing is lost */
 TEST(a_report_that_was_ignored_comes_again) {
   int i;
   take_turns();
@@ -66,6 +68,7 @@ TEST(a_report_that_was_ignored_comes_again) {
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
 }
 
+/* promise: Telling the loop of EAGAIN */
 TEST(io_eagain_without_a_read_loses_nothing) {
   take_turns();
   l_put(d[1], "x");
@@ -143,6 +146,7 @@ TEST(a_peer_that_talks_while_nobody_listens_does_not_spin) {
   l_expect_read_only(d[0]);
 }
 
+/* promise: A report is true */
 TEST(after_a_write_room_is_asked_for_again_before_it_is_reported) {
   int64 sent;
   take_turns();
@@ -209,6 +213,7 @@ TEST(a_child_hears_of_what_its_parent_left_unread) {
   turn();
 }
 
+/* promise: Impossible numbers */
 TEST(an_impossible_number_never_stands_for_a_possible_one) {
   int64 other[2];
   int i;

@@ -171,6 +171,7 @@ void check_library_works() {
 
 }  // namespace
 
+/* promise: Callbacks may leave */
 TEST(a_filter_of_buffers_may_leave) {
   for (way w : WAYS) {
     for (int at = 0; at < 3; at++) {
@@ -189,6 +190,7 @@ TEST(a_filter_of_buffers_may_leave) {
   }
 }
 
+/* promise: Callbacks may leave */
 TEST(a_filter_of_a_file_may_leave_and_is_offered_the_same_memory_again) {
   const std::string all = contents(100000);
   for (way w : WAYS) {
@@ -315,6 +317,7 @@ void check_each_once() {
 
 }  // namespace
 
+/* promise: Callbacks may leave */
 TEST(a_clean_up_function_may_leave_a_reset) {
   for (way w : WAYS) {
     for (leaves_in = 0; leaves_in < 3; leaves_in++) {
@@ -367,6 +370,7 @@ TEST(a_clean_up_function_may_leave_a_free) {
   }
 }
 
+/* promise: Emptying a batch */
 TEST(what_a_clean_up_function_adds_while_the_batch_is_freed_is_freed_too) {
   for (int autofree = 0; autofree < 2; autofree++) {
     made = autofree ? iob_new_autofree(1) : iob_new(1);
@@ -378,6 +382,7 @@ TEST(what_a_clean_up_function_adds_while_the_batch_is_freed_is_freed_too) {
   }
 }
 
+/* promise: Emptying a batch */
 TEST(what_a_clean_up_function_adds_during_a_reset_is_queued) {
   queue(&b);
   added_to = &b;
@@ -416,6 +421,7 @@ void *write_blocked(void *) { return reinterpret_cast<void *>(iob_write(77, &b, 
 
 }  // namespace
 
+/* promise: Callbacks may leave */
 TEST(a_thread_can_be_cancelled_in_a_filter) {
   pthread_t thread;
   void *result;

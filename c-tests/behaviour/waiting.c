@@ -21,6 +21,7 @@ static void alarm_in(int ms, int flags) {
   CHECK_INT(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
+/* promise: A wait without anything to wait for */
 TEST(a_wait_with_nothing_wanted_returns_at_once) {
   int64 d[2], start = t_now_ms();
   CHECK_INT(io_waituntil2(1000), 0); /* before anything is registered */
@@ -35,6 +36,7 @@ TEST(a_wait_with_nothing_wanted_returns_at_once) {
   CHECK(t_now_ms() - start < 500);
 }
 
+/* promise: What ends a wait */
 TEST(a_wait_returns_the_number_of_events) {
   int64 a[2], b[2];
   int64 (*check)(void) = (int64 (*)(void))(uintptr_t)io_check;
@@ -47,6 +49,7 @@ TEST(a_wait_returns_the_number_of_events) {
   CHECK(check() >= 1);
 }
 
+/* promise: Limits */
 TEST(a_wait_keeps_its_limit) {
   int64 start;
   l_idle();
@@ -58,6 +61,7 @@ TEST(a_wait_keeps_its_limit) {
   CHECK(t_now_ms() - start >= 119 && t_now_ms() - start < 1000);
 }
 
+/* promise: Limits */
 TEST(limits_of_zero_and_in_the_past_do_not_sleep) {
   int64 start, d[2];
   tai6464 zero = {{0}, 0, 0};
@@ -90,12 +94,14 @@ static void check_unlimited(int64 ms) {
   io_close(d[0]);
 }
 
+/* promise: Limits */
 TEST(a_negative_limit_is_no_limit) {
   check_unlimited(-1);
   check_unlimited(-2);
   check_unlimited(INT64_MIN);
 }
 
+/* promise: Limits */
 TEST(a_limit_of_weeks_is_not_cut_to_32_bits) {
   int64 start;
   l_idle();
@@ -110,6 +116,7 @@ TEST(a_limit_of_weeks_is_not_cut_to_32_bits) {
   CHECK(t_now_ms() - start >= 140);
 }
 
+/* promise: Limits */
 TEST(a_label_weeks_ahead_is_not_cut_to_32_bits) {
   tai6464 end_of_time = {{UINT64_MAX}, 999999999, 999999999};
   int64 start;
@@ -124,6 +131,7 @@ TEST(a_label_weeks_ahead_is_not_cut_to_32_bits) {
   CHECK(t_now_ms() - start >= 140);
 }
 
+/* promise: Limits */
 TEST(io_waituntil_never_returns_before_its_label) {
   int i;
   l_idle();
@@ -138,6 +146,8 @@ TEST(io_waituntil_never_returns_before_its_label) {
   }
 }
 
+/* promise: What ends a wait */
+/* promise: A signal ends a wait */
 TEST(a_signal_ends_a_wait) {
   int flags;
   l_idle();
@@ -156,6 +166,7 @@ TEST(a_signal_ends_a_wait) {
   }
 }
 
+/* promise: A closed event loop is replaced */
 TEST(an_epoll_descriptor_that_the_program_closed_is_replaced) {
   int64 d[2];
   int i;
@@ -170,6 +181,7 @@ TEST(an_epoll_descriptor_that_the_program_closed_is_replaced) {
   l_check_asleep();
 }
 
+/* promise: Signals and timers of the program */
 TEST(the_signal_mask_is_left_alone) {
   sigset_t before, after;
   int i, d0;
@@ -183,6 +195,7 @@ TEST(the_signal_mask_is_left_alone) {
   for (i = 1; i < NSIG; i++) CHECK_INT(sigismember(&after, i), sigismember(&before, i));
 }
 
+/* promise: Regular files */
 TEST(a_wanted_regular_file_is_always_ready) {
   int64 d = t_tmpfile(100);
   char buf[200];
@@ -197,6 +210,7 @@ TEST(a_wanted_regular_file_is_always_ready) {
   CHECK_INT(l_next_write(L_PATIENCE), d);
 }
 
+/* promise: Regular files */
 TEST(a_regular_file_that_nobody_wants_is_not_reported) {
   int64 d = t_tmpfile(100), directory = open("/", O_RDONLY);
   l_idle();

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* iob_*: results, counters and entries after each step. */
 #include "say.h"
 

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* Results and errno of registering, reading and writing, with good and bad arguments. */
 #include "say.h"
 

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* tai_*, taia_*, array_*, uint16_*, uint32_* and uint64_* on corner cases and pseudo-random input: every answer is printed,
    and libowfat's and ours must print the same. Left out: what 0.32 does not define (array_shift, array_chop,
    taia_fmtfrac), what it crashes on or takes from freed memory (NULL, lengths in members of no size, parts past

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* Deadlines, as far as 0.32 is right: the highest number never expires here, and nothing waits. */
 #include "say.h"
 

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* Which events come when: wanting, ignoring, reading in full and in part, hints, withdrawing. */
 #include "say.h"
 

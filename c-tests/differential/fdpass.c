@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* io_passfd and io_receivefd: results, errno, what the receiver gets, and the byte on the wire. */
 #include "say.h"
 

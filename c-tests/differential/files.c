@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* Opening, pipes, socket pairs, io_sendfile, io_mmapwritefile. */
 #include "say.h"
 

@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* The hang-up and error matrix: who is told, what reading and writing then give. */
 #include "say.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Structures and symbols
 # abi.sh LIBRARY: the binary interface is the one that c-tests/abi/libowfat_io.xml describes. LIBRARY is the shared
 # library with debug information. abidiff compares the description with what our headers declare, and says what a
 # difference means for programs; signatures.awk compares the headers with what rustc compiled. With

@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Structures and symbols
 # declarations_032.sh INCLUDE_DIR: our headers declare everything that those of Debian's libowfat-dev (0.32) do, as they do.
 here=$(dirname "$0")
 [ -f /usr/include/iob.h ] || { echo "declarations_032.sh: needs libowfat-dev" >&2; exit 2; }

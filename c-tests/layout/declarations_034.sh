@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Structures and symbols
 # declarations_034.sh INCLUDE_DIR: our headers declare everything that those of libowfat 0.34 do, as they do, and compile
 # among the other headers of 0.34. Status 77: libowfat 0.34 is not here.
 here=$(dirname "$0")

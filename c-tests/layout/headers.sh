@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Structures and symbols
 # headers.sh INCLUDE_DIR: our headers compile without a warning alone, together and among libowfat's, in every
 # C and C++ that programs use, under each of their names; and layout.c holds for ours and for libowfat's.
 # Prints what it checked; the status is 1 if anything failed.

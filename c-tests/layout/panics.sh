@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Panics stay inside
 # panics.sh LIBRARY: no exported function of the shared library can reach code that begins a panic or ends the process.
 # Prints what it looked at, and every way that it found; the status is 1 if there is one.
 #

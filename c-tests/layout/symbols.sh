@@ -1,4 +1,5 @@
 #!/bin/sh
+# promise: Structures and symbols
 # symbols.sh LIBRARY: the shared library exports what c-tests/symbols.txt lists and nothing else, has its name,
 # is never unmapped, and needs no libowfat. The status is 1 if anything is otherwise.
 list=$(dirname "$0")/../symbols.txt

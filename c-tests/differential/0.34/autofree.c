@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* Batches of 0.34: when their files are closed, and what becomes of the member autofree. Left out: what 0.34 does when a
    batch is completely sent (batch.0.34). */
 #include <fcntl.h>

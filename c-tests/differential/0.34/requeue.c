@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* iom_requeue: every answer. Left out: what 0.34 crashes on (no multiplexer), and numbers past 32 bits, which it cuts. */
 #include <errno.h>
 #include <fcntl.h>

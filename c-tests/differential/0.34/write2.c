@@ -1,3 +1,4 @@
+/* promise: The same answers as libowfat */
 /* iob_write2: what the two callbacks are called with, and what comes of their answers. */
 #include <errno.h>
 #include <fcntl.h>
