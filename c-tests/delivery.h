@@ -156,12 +156,12 @@ static void check_answer(int64 r, int e, uint64 moved, int hit, int at_end) {
     CHECK_INT(r, moved);
   } else if (r == -1) {
     CHECK_ERRNO(EAGAIN);
-    CHECK(fault.seen[EAGAIN] || fault.seen[EINTR]);
+    CHECK(fault.ended_with[EAGAIN] || fault.ended_with[EINTR]);
   } else if (r == 0) {
     CHECK(at_end);
   } else {
     CHECK_INT(r, -3);
-    CHECK(fault.seen[e & 255] && e != EINTR);
+    CHECK(fault.ended_with[e & 255] && e != EINTR);
   }
   if (moved == 0 && hit && must_be_told()) CHECK_INT(r, fault.last == EAGAIN ? -1 : -3);
 }
@@ -179,7 +179,7 @@ static int64 turn(const struct way *way) {
   uint64 moved = fault.moved, left = iob_bytesleft(d.b);
   int hit = fault.hit, e, end;
   int64 r;
-  memset(fault.seen, 0, sizeof fault.seen);
+  memset(fault.ended_with, 0, sizeof fault.ended_with);
   fault.armed = 1;
   r = way->deliver(d.b);
   e = errno;

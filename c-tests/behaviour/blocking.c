@@ -133,7 +133,7 @@ TEST(a_blocking_pipe_tells_its_end_and_a_closed_reader) {
 /* promise: Terminals and other devices */
 TEST(a_blocking_terminal_is_served_without_blocking) {
   struct termios raw;
-  int64 n, seen, terminal, master = posix_openpt(O_RDWR | O_NOCTTY);
+  int64 n, got, terminal, master = posix_openpt(O_RDWR | O_NOCTTY);
   CHECK(master >= 0);
   CHECK_INT(grantpt((int)master), 0);
   CHECK_INT(unlockpt((int)master), 0);
@@ -146,12 +146,12 @@ TEST(a_blocking_terminal_is_served_without_blocking) {
   CHECK_INT(io_tryread(terminal, buf, 10), -1);
   CHECK_ERRNO(EAGAIN);
   l_put(master, "hello");
-  for (seen = 0; seen < 5; seen += n) { /* may come in pieces, here and there */
+  for (got = 0; got < 5; got += n) { /* may come in pieces, here and there */
     l_until(terminal, POLLIN);
     CHECK((n = io_tryread(terminal, buf, 10)) > 0);
   }
   CHECK_INT(io_trywrite(terminal, "hello", 5), 5);
-  for (seen = 0; seen < 5; seen += n) CHECK((n = read((int)master, buf, 10)) > 0);
+  for (got = 0; got < 5; got += n) CHECK((n = read((int)master, buf, 10)) > 0);
   alarm(10); /* kills a library that blocks on a terminal that nobody reads */
   CHECK(fill(terminal, 100) > 0);
 }

@@ -80,7 +80,7 @@ TEST(a_second_io_wantwrite_loses_no_event_of_others) {
 /* Two readable descriptors, one of them toggled while both events are pending. */
 static void toggle_one_of_two(int which) {
   int64 d[2][2], next;
-  int i, k, seen[2] = {0, 0};
+  int i, k, reported[2] = {0, 0};
   for (i = 0; i < 2; i++) {
     l_pipe(d[i], 1);
     l_put(d[i][1], "x");
@@ -90,11 +90,11 @@ static void toggle_one_of_two(int which) {
   io_wantread(d[which][0]);
   for (k = 0; k < 3; k++) {
     while ((next = io_canread()) != -1) {
-      for (i = 0; i < 2; i++) seen[i] += next == d[i][0];
+      for (i = 0; i < 2; i++) reported[i] += next == d[i][0];
     }
     io_check();
   }
-  CHECK(seen[0] > 0 && seen[1] > 0);
+  CHECK(reported[0] > 0 && reported[1] > 0);
   for (i = 0; i < 2; i++) io_close(d[i][0]);
 }
 
@@ -192,7 +192,7 @@ TEST(reading_one_of_two_does_not_lose_the_other) {
 
 /* promise: Nothing is lost */
 TEST(short_sendfile_on_one_of_two_does_not_lose_the_other) {
-  int64 d[2][2], file = t_tmpfile(4 << 20), seen;
+  int64 d[2][2], file = t_tmpfile(4 << 20), reported;
   int i;
   for (i = 0; i < 2; i++) {
     t_unix_pair(d[i]);
@@ -202,8 +202,8 @@ TEST(short_sendfile_on_one_of_two_does_not_lose_the_other) {
   io_check();
   while (io_sendfile(d[1][0], file, 0, 4 << 20) > 0) {
   }
-  seen = l_next_write(1000);
-  CHECK_INT(seen, d[0][0]);
+  reported = l_next_write(1000);
+  CHECK_INT(reported, d[0][0]);
 }
 
 TEST(a_write_that_finds_no_room_before_the_hint_is_taken_loses_no_event) {

@@ -21,14 +21,14 @@ static void write_to_all(void) {
 
 /* Each of the pipes is named exactly once, and has its byte. */
 static void hear_all(void) {
-  char seen[PIPES] = {0}, c;
+  char heard[PIPES] = {0}, c;
   int i, found;
   for (found = 0; found < PIPES; found++) {
     int64 next = l_next_read(L_PATIENCE);
     for (i = 0; i < PIPES && d[i][0] != next; i++) {
     }
-    CHECK(i < PIPES && !seen[i]);
-    seen[i] = 1;
+    CHECK(i < PIPES && !heard[i]);
+    heard[i] = 1;
     CHECK_INT(io_tryread(next, &c, 1), 1);
   }
   CHECK_INT(l_next_read(20), -1);
@@ -137,8 +137,8 @@ TEST(what_a_child_has_read_is_not_reported) {
 }
 
 /* Closes something inherited, opens something of its own, and sleeps in its loop until the next generation
- * knocks; the last one does not sleep. Then knocks in turn. */
-static void generation(int left, int64 knock) {
+ * wakes it; the last one does not sleep. Then wakes its parent. */
+static void generation(int left, int64 wake_up) {
   int64 own[2];
   pid_t child;
   io_close(d[left][0]);
@@ -154,33 +154,33 @@ static void generation(int left, int64 knock) {
     CHECK_INT(l_next_read(L_PATIENCE), own[0]);
     f_finish(child);
   }
-  l_put(knock, "x");
+  l_put(wake_up, "x");
 }
 
-static int64 door[2];
+static int64 ended[2];
 
-static void first_generation(void) { generation(4, door[1]); }
+static void first_generation(void) { generation(4, ended[1]); }
 
 /* promise: A child has its own loop */
 TEST(five_generations_of_children_may_sleep_at_once) {
   pid_t child;
   many_pipes();
-  l_pipe(door, 1);
+  l_pipe(ended, 1);
   child = f_start(first_generation);
-  CHECK_INT(l_next_read(L_PATIENCE), door[0]);
+  CHECK_INT(l_next_read(L_PATIENCE), ended[0]);
   f_finish(child);
-  io_close(door[0]);
+  io_close(ended[0]);
   write_to_all();
   hear_all();
 }
 
-static void *fork_beside_the_sleeper(void *knock) {
+static void *fork_beside_the_sleeper(void *wake_up) {
   int i;
   for (i = 0; i < 10; i++) {
     f_until_asleep(getpid(), getpid());
     f_run(close_all_and_open_others);
   }
-  l_put(*(int64 *)knock, "x");
+  l_put(*(int64 *)wake_up, "x");
   return NULL;
 }
 
@@ -188,15 +188,15 @@ TEST(a_thread_may_fork_while_another_sleeps_in_io_wait) {
   pthread_t thread;
   int waits = 0;
   many_pipes();
-  l_pipe(door, 1);
-  CHECK_INT(pthread_create(&thread, NULL, fork_beside_the_sleeper, &door[1]), 0);
+  l_pipe(ended, 1);
+  CHECK_INT(pthread_create(&thread, NULL, fork_beside_the_sleeper, &ended[1]), 0);
   do {
     io_wait();
     waits++;
   } while (io_canread() == -1);
   CHECK(waits <= 3); /* the sleeper hears nothing of ten children */
   CHECK_INT(pthread_join(thread, NULL), 0);
-  io_close(door[0]);
+  io_close(ended[0]);
   write_to_all();
   hear_all();
 }

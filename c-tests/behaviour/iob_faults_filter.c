@@ -15,7 +15,7 @@ static int hesitates;
 
 static int64 not_yet(void) {
   errno = EAGAIN;
-  fault.seen[EAGAIN] = 1;
+  fault.ended_with[EAGAIN] = 1;
   return -1;
 }
 
@@ -30,7 +30,7 @@ static int64 answer(enum fault_kind kind, uint64 n) {
   if (due == 0) return 0;
   if (fault.hit > hit && fault.last == FAULT_MINUS_3) {
     errno = EIO;
-    fault.seen[EIO] = 1;
+    fault.ended_with[EIO] = 1;
     return -3;
   }
   if (fault.hit == hit && hesitates && !again.at) return not_yet();
@@ -169,7 +169,7 @@ static int file_once(int give_up) {
     uint64 moved = fault.moved;
     int hit = fault.hit, e, end;
     CHECK(++calls < 1000);
-    memset(fault.seen, 0, sizeof fault.seen);
+    memset(fault.ended_with, 0, sizeof fault.ended_with);
     fault.armed = 1;
     r = one.call(moved);
     e = errno;

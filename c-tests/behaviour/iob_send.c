@@ -75,7 +75,7 @@ TEST(a_slow_peer_gets_every_byte) {
   static char text[1 << 20], got[30011];
   const uint64 all = 20 << 20, file = 1 << 20;
   int64 d[2], f = t_tmpfile((int64)file);
-  uint64 i, seen = 0, left = all;
+  uint64 i, received = 0, left = all;
   int size = 8192;
   for (i = 0; i < sizeof text; i++) text[i] = t_byte(i);
   b_tcp(d);
@@ -89,16 +89,16 @@ TEST(a_slow_peer_gets_every_byte) {
     left -= n;
   }
   CHECK_INT(iob_bytesleft(&b), all);
-  while (seen < all) {
+  while (received < all) {
     int64 r = iob_send(d[0], &b);
     ssize_t n, k;
     CHECK(r >= 0 || (r == -1 && errno == EAGAIN));
     n = some(d, got, sizeof got);
-    for (k = 0; k < n; k++, seen++) {
-      if (got[k] != t_byte(seen % file)) CHECK_INT(seen, -1);
+    for (k = 0; k < n; k++, received++) {
+      if (got[k] != t_byte(received % file)) CHECK_INT(received, -1);
     }
   }
-  CHECK_INT(seen, all);
+  CHECK_INT(received, all);
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
@@ -245,16 +245,16 @@ TEST(completed_sends_cause_no_events) {
 /* Returns what arrives after queueing `many` one-byte buffers. */
 static void many_buffers(int64 many) {
   static char text[4096];
-  int64 d[2], seen = 0, i;
+  int64 d[2], received = 0, i;
   memset(text, 'x', sizeof text);
   b_tcp(d);
   for (i = 0; i < many; i++) CHECK_INT(iob_addbuf(&b, text + i % 4096, 1), 1);
-  while (seen < many) {
+  while (received < many) {
     int64 r = iob_send(d[0], &b);
     CHECK(r >= 0 || (r == -1 && errno == EAGAIN));
-    seen += some(d, text, sizeof text);
+    received += some(d, text, sizeof text);
   }
-  CHECK_INT(seen, many);
+  CHECK_INT(received, many);
   CHECK_INT(iob_bytesleft(&b), 0);
 }
 
@@ -270,7 +270,7 @@ TEST(sending_100000_buffers_does_not_overflow_the_stack) {
 
 TEST(write_events_go_on_after_a_send_that_found_no_room) {
   static char text[8 << 20];
-  int64 d[2], seen = 0, end = t_now_ms() + 5000;
+  int64 d[2], received = 0, end = t_now_ms() + 5000;
   b_tcp(d);
   io_wantwrite(d[0]);
   CHECK_INT(iob_addbuf(&b, text, sizeof text), 1);
@@ -286,10 +286,10 @@ TEST(write_events_go_on_after_a_send_that_found_no_room) {
       CHECK_INT(io_canwrite(), -1);
     }
     n = recv((int)d[1], sink, 1 << 20, MSG_DONTWAIT);
-    if (n > 0) seen += n;
+    if (n > 0) received += n;
     free(sink);
   }
-  free(b_read(d[1], (size_t)((int64)sizeof text - seen)));
+  free(b_read(d[1], (size_t)((int64)sizeof text - received)));
   CHECK_INT(io_waituntil2(1000) >= 0, 1);
   CHECK_INT(io_canwrite(), d[0]);
   CHECK_INT(iob_send(d[0], &b), 0);

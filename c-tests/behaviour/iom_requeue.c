@@ -127,21 +127,21 @@ TEST(requeue_after_an_abort_changes_nothing) {
 static struct {
   iomux_t c;
   atomic_int all, at_work[2048];
-} crowd;
+} pool;
 
 static void *read_and_requeue(void *unused) {
   int64 s;
   unsigned revents;
   int r;
-  while ((r = iom_wait(&crowd.c, &s, &revents, (unsigned long)-1)) == 1) {
+  while ((r = iom_wait(&pool.c, &s, &revents, (unsigned long)-1)) == 1) {
     char byte;
     CHECK_INT(revents, IOM_READ);
     CHECK(s >= 0 && s < 2048);
-    CHECK_INT(atomic_fetch_add(&crowd.at_work[s], 1), 0); /* nobody else has it */
+    CHECK_INT(atomic_fetch_add(&pool.at_work[s], 1), 0); /* nobody else has it */
     CHECK_INT(read((int)s, &byte, 1), 1);
-    atomic_fetch_sub(&crowd.at_work[s], 1);
-    CHECK_INT(iom_requeue(&crowd.c, s, IOM_READ), 0);
-    atomic_fetch_add(&crowd.all, 1);
+    atomic_fetch_sub(&pool.at_work[s], 1);
+    CHECK_INT(iom_requeue(&pool.c, s, IOM_READ), 0);
+    atomic_fetch_add(&pool.all, 1);
   }
   CHECK_INT(r, -2);
   return unused;
@@ -153,17 +153,17 @@ TEST(descriptors_are_requeued_by_any_thread_and_each_event_is_one_threads) {
   pthread_t thread[THREADS];
   int64 d[PIPES][2];
   int i;
-  CHECK_INT(iom_init(&crowd.c), 1);
+  CHECK_INT(iom_init(&pool.c), 1);
   for (i = 0; i < THREADS; i++) CHECK_INT(pthread_create(&thread[i], NULL, read_and_requeue, NULL), 0);
   for (i = 0; i < PIPES; i++) {
     t_pipe(d[i]);
-    CHECK_INT(iom_add(&crowd.c, d[i][0], IOM_READ), 0);
+    CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
     CHECK_INT(write((int)d[i][1], bytes, BYTES), BYTES);
   }
-  while (atomic_load(&crowd.all) < PIPES * BYTES) sched_yield();
-  CHECK_INT(iom_abort(&crowd.c), 0);
+  while (atomic_load(&pool.all) < PIPES * BYTES) sched_yield();
+  CHECK_INT(iom_abort(&pool.c), 0);
   for (i = 0; i < THREADS; i++) CHECK_INT(pthread_join(thread[i], NULL), 0);
-  CHECK_INT(atomic_load(&crowd.all), PIPES * BYTES);
+  CHECK_INT(atomic_load(&pool.all), PIPES * BYTES);
 }
 
 static atomic_int waiter; /* its number, from just before it waits */
@@ -171,7 +171,7 @@ static atomic_int waiter; /* its number, from just before it waits */
 static void *wait_for_event(void *s) {
   unsigned revents;
   atomic_store(&waiter, (int)syscall(SYS_gettid));
-  CHECK_INT(iom_wait(&crowd.c, s, &revents, (unsigned long)-1), 1);
+  CHECK_INT(iom_wait(&pool.c, s, &revents, (unsigned long)-1), 1);
   CHECK_INT(revents, IOM_READ);
   return NULL;
 }
@@ -180,13 +180,13 @@ TEST(requeue_wakes_a_thread_that_waits_already) {
   pthread_t thread;
   int64 d[2], s = -7;
   t_pipe(d);
-  CHECK_INT(iom_init(&crowd.c), 1);
+  CHECK_INT(iom_init(&pool.c), 1);
   CHECK_INT(write((int)d[1], "x", 1), 1);
-  CHECK_INT(iom_add(&crowd.c, d[0], IOM_READ), 0);
-  CHECK_INT(event_on(&crowd.c, d[0]), IOM_READ);
+  CHECK_INT(iom_add(&pool.c, d[0], IOM_READ), 0);
+  CHECK_INT(event_on(&pool.c, d[0]), IOM_READ);
   CHECK_INT(pthread_create(&thread, NULL, wait_for_event, &s), 0);
   while (atomic_load(&waiter) == 0 || !asleep(atomic_load(&waiter))) sched_yield();
-  CHECK_INT(iom_requeue(&crowd.c, d[0], IOM_READ), 0);
+  CHECK_INT(iom_requeue(&pool.c, d[0], IOM_READ), 0);
   CHECK_INT(pthread_join(thread, NULL), 0);
   CHECK_INT(s, d[0]);
 }

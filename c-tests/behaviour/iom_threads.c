@@ -92,7 +92,7 @@ TEST(a_multiplexer_event_ends_one_wait_and_the_others_last_their_limit) {
 }
 
 /* Threads that take events until the multiplexer is aborted, and count them by descriptor. */
-struct crowd {
+struct pool {
   iomux_t c;
   int rearm; /* read a byte and wait for the next one? */
   atomic_int all, of[2048];
@@ -100,64 +100,64 @@ struct crowd {
 };
 
 static void *take_all(void *p) {
-  struct crowd *crowd = p;
+  struct pool *pool = p;
   int64 s;
   unsigned revents;
   int r;
-  while ((r = iom_wait(&crowd->c, &s, &revents, (unsigned long)FOR_EVER)) == 1) {
+  while ((r = iom_wait(&pool->c, &s, &revents, (unsigned long)FOR_EVER)) == 1) {
     char byte;
     CHECK_INT(revents, IOM_READ);
     CHECK(s >= 0 && s < 2048);
-    if (crowd->rearm) {
+    if (pool->rearm) {
       CHECK_INT(read((int)s, &byte, 1), 1);
-      CHECK_INT(iom_add(&crowd->c, s, IOM_READ), 0);
+      CHECK_INT(iom_add(&pool->c, s, IOM_READ), 0);
     }
-    atomic_fetch_add(&crowd->of[s], 1);
-    atomic_fetch_add(&crowd->all, 1);
+    atomic_fetch_add(&pool->of[s], 1);
+    atomic_fetch_add(&pool->all, 1);
   }
   CHECK_INT(r, -2);
   return NULL;
 }
 
-static void gather(struct crowd *crowd) {
+static void start_pool(struct pool *pool) {
   int i;
   for (i = 0; i < THREADS; i++) {
-    CHECK_INT(pthread_create(&crowd->thread[i], NULL, take_all, crowd), 0);
+    CHECK_INT(pthread_create(&pool->thread[i], NULL, take_all, pool), 0);
   }
 }
 
-static void dismiss(struct crowd *crowd) {
+static void stop_pool(struct pool *pool) {
   int i;
-  CHECK_INT(iom_abort(&crowd->c), 0);
-  for (i = 0; i < THREADS; i++) CHECK_INT(pthread_join(crowd->thread[i], NULL), 0);
+  CHECK_INT(iom_abort(&pool->c), 0);
+  for (i = 0; i < THREADS; i++) CHECK_INT(pthread_join(pool->thread[i], NULL), 0);
 }
 
-static void until(struct crowd *crowd, int events) {
-  while (atomic_load(&crowd->all) < events) sched_yield();
+static void until(struct pool *pool, int events) {
+  while (atomic_load(&pool->all) < events) sched_yield();
 }
 
 /* n descriptors are ready at once, before or after the threads wait; each is told exactly once. */
 static void every_event_is_delivered(int n, int early) {
-  static struct crowd crowd;
+  static struct pool pool;
   static int64 d[300][2];
   struct rlimit limit;
   int i;
   CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = limit.rlim_max;
   CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  memset(&crowd, 0, sizeof crowd);
-  CHECK_INT(iom_init(&crowd.c), 1);
-  if (early) gather(&crowd);
+  memset(&pool, 0, sizeof pool);
+  CHECK_INT(iom_init(&pool.c), 1);
+  if (early) start_pool(&pool);
   for (i = 0; i < n; i++) {
     t_pipe(d[i]);
     CHECK_INT(write((int)d[i][1], "x", 1), 1);
-    CHECK_INT(iom_add(&crowd.c, d[i][0], IOM_READ), 0);
+    CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
   }
-  if (!early) gather(&crowd);
-  until(&crowd, n);
-  dismiss(&crowd);
-  CHECK_INT(atomic_load(&crowd.all), n);
-  for (i = 0; i < n; i++) CHECK_INT(atomic_load(&crowd.of[d[i][0]]), 1);
+  if (!early) start_pool(&pool);
+  until(&pool, n);
+  stop_pool(&pool);
+  CHECK_INT(atomic_load(&pool.all), n);
+  for (i = 0; i < n; i++) CHECK_INT(atomic_load(&pool.of[d[i][0]]), 1);
 }
 
 TEST(all_64_multiplexer_events_are_delivered) { every_event_is_delivered(64, 0); }
@@ -170,7 +170,7 @@ TEST(one_thread_gets_all_300_multiplexer_events) {
   iomux_t c;
   int64 d[300][2], s;
   unsigned revents;
-  int i, seen[2048] = {0};
+  int i, taken[2048] = {0};
   CHECK_INT(iom_init(&c), 1);
   for (i = 0; i < 300; i++) {
     t_pipe(d[i]);
@@ -179,7 +179,7 @@ TEST(one_thread_gets_all_300_multiplexer_events) {
   for (i = 0; i < 300; i++) {
     CHECK_INT(iom_wait(&c, &s, &revents, 5000), 1);
     CHECK(s >= 0 && s < 2048);
-    CHECK_INT(seen[s]++, 0);
+    CHECK_INT(taken[s]++, 0);
   }
   CHECK_INT(iom_wait(&c, &s, &revents, 0), 0);
 }
@@ -187,21 +187,21 @@ TEST(one_thread_gets_all_300_multiplexer_events) {
 /* The ordinary life of a server: read, add again, by whichever thread got the event. */
 TEST(any_thread_may_arm_a_descriptor_again) {
   enum { PIPES = 16, BYTES = 50 };
-  static struct crowd crowd;
+  static struct pool pool;
   static const char bytes[BYTES];
   int64 d[PIPES][2];
   int i;
-  crowd.rearm = 1;
-  CHECK_INT(iom_init(&crowd.c), 1);
-  gather(&crowd);
+  pool.rearm = 1;
+  CHECK_INT(iom_init(&pool.c), 1);
+  start_pool(&pool);
   for (i = 0; i < PIPES; i++) {
     t_pipe(d[i]);
-    CHECK_INT(iom_add(&crowd.c, d[i][0], IOM_READ), 0);
+    CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
     CHECK_INT(write((int)d[i][1], bytes, BYTES), BYTES);
   }
-  until(&crowd, PIPES * BYTES);
-  dismiss(&crowd);
-  for (i = 0; i < PIPES; i++) CHECK_INT(atomic_load(&crowd.of[d[i][0]]), BYTES);
+  until(&pool, PIPES * BYTES);
+  stop_pool(&pool);
+  for (i = 0; i < PIPES; i++) CHECK_INT(atomic_load(&pool.of[d[i][0]]), BYTES);
 }
 
 static void *add_many_times(void *p) {

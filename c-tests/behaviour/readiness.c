@@ -281,7 +281,7 @@ TEST(a_short_write_drops_the_hint) {
 }
 
 TEST(every_one_of_250_ready_descriptors_is_reported) {
-  static int seen[4096];
+  static int reported[4096];
   int64 d[2], next;
   int i, found = 0, rounds;
   for (i = 0; i < 250; i++) {
@@ -292,8 +292,8 @@ TEST(every_one_of_250_ready_descriptors_is_reported) {
   for (rounds = 0; rounds < 10 && found < 250; rounds++) {
     io_waituntil2(1000);
     while ((next = io_canread()) != -1) {
-      found += !seen[next];
-      seen[next] = 1;
+      found += !reported[next];
+      reported[next] = 1;
     }
   }
   CHECK_INT(found, 250);
@@ -304,7 +304,7 @@ TEST(every_one_of_250_ready_descriptors_is_reported) {
 TEST(every_one_of_3000_ready_descriptors_is_reported) {
   enum { N = 3000 };
   static int64 d[N];
-  static char seen[N + 64];
+  static char reported[N + 64];
   int i, left = N;
   int64 next;
   uint64_t one = 1;
@@ -323,7 +323,7 @@ TEST(every_one_of_3000_ready_descriptors_is_reported) {
     io_waituntil2(0);
     CHECK((next = io_canread()) != -1);
     do {
-      CHECK(!seen[next]++);
+      CHECK(!reported[next]++);
       CHECK_INT(io_tryread(next, (char *)&one, sizeof one), sizeof one);
       left--;
     } while ((next = io_canread()) != -1);
@@ -334,7 +334,7 @@ TEST(every_one_of_3000_ready_descriptors_is_reported) {
 /* promise: Everyone gets a turn */
 TEST(a_descriptor_that_is_always_ready_starves_nobody) {
   int64 d[3][2], next;
-  int i, seen[3] = {0, 0, 0};
+  int i, reported[3] = {0, 0, 0};
   for (i = 0; i < 3; i++) {
     l_pipe(d[i], 1);
     l_put(d[i][1], "never read");
@@ -343,9 +343,9 @@ TEST(a_descriptor_that_is_always_ready_starves_nobody) {
     int k;
     io_check();
     next = io_canread();
-    for (k = 0; k < 3; k++) seen[k] += next == d[k][0];
+    for (k = 0; k < 3; k++) reported[k] += next == d[k][0];
   }
-  CHECK(seen[0] && seen[1] && seen[2]);
+  CHECK(reported[0] && reported[1] && reported[2]);
 }
 
 /* promise: One report a direction and wait */

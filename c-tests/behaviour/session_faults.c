@@ -3,7 +3,7 @@
  * allocated. Each point has a process to itself. `faults injected: N` is what a walk has done. */
 #include "faults/names.h"
 
-#include "session/alone.h"
+#include "session/local.h"
 #include "session/clients.h"
 
 /* What the walking process and the one that runs a session share. */

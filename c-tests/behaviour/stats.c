@@ -188,12 +188,12 @@ TEST(stats_of_a_process_that_is_killed) {
     char *path = path_of(getpid());
     be_told_by_a_pair(d);
     while (t_now_ms() < end) {
-      char seen[4096] = "";
+      char text[4096] = "";
       int fd = open(path, O_RDONLY);
       io_waituntil2(1500);
-      CHECK(fd == -1 || read(fd, seen, sizeof seen - 1) >= 0);
+      CHECK(fd == -1 || read(fd, text, sizeof text - 1) >= 0);
       if (fd != -1) close(fd);
-      if (value(seen, "reports.read") == 3) raise(SIGKILL);
+      if (value(text, "reports.read") == 3) raise(SIGKILL);
     }
     exit(0);
   }

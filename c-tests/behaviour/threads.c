@@ -10,7 +10,7 @@ static int64 shared[2];
 static int go_on = 1;
 
 /* One byte after the other into a blocking pipe; a full pipe is waited for. */
-static void *knock(void *arg) {
+static void *write_bytes(void *arg) {
   int i;
   (void)arg;
   for (i = 0; i < EACH; i++) {
@@ -34,7 +34,7 @@ TEST(other_threads_may_write_to_a_registered_pipe_while_the_loop_waits) {
   io_nonblock(shared[0]);
   l_read_event(shared[0]);
   CHECK_INT(io_fd(shared[1]), 1); /* stays blocking */
-  for (i = 0; i < WORKERS; i++) worker[i] = th_start(knock, NULL);
+  for (i = 0; i < WORKERS; i++) worker[i] = th_start(write_bytes, NULL);
   while (got < WORKERS * EACH) {
     CHECK_INT(l_next_read(L_PATIENCE), shared[0]);
     while ((n = io_tryread(shared[0], buf, sizeof buf)) > 0) got += n;

@@ -73,10 +73,10 @@ void free(void *p) {
 T_HELPER int fault_sees_memory(void) {
   long before = fault.live;
   void *volatile p = malloc(1);
-  int seen = fault.live != before;
+  int changed = fault.live != before;
   free(p);
-  CHECK(seen || t_memory_is_checked());
-  return seen;
+  CHECK(changed || t_memory_is_checked());
+  return changed;
 }
 
 #define NO_MEMORY_FAULTS "a memory checker's own functions stand in the place of those that would fail"

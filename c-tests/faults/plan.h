@@ -41,7 +41,7 @@ static struct {
 
   long calls[FAULT_KINDS];
   int hit, last; /* calls that the rule hit, and what became of the last one */
-  unsigned char seen[256]; /* errnos that armed calls ended with; EIO also for an end of file */
+  unsigned char ended_with[256]; /* errnos that armed calls ended with; EIO also for an end of file */
   int64 out;               /* the descriptor whose bytes are counted */
   uint64 moved;
   long live, mappings; /* blocks of memory, and mappings, that were made and not released */
@@ -66,7 +66,7 @@ T_HELPER int fault_due(enum fault_kind kind, size_t *n) {
     what = fault.last = fault.second.what;
   }
   if (what > 0) {
-    fault.seen[what] = 1;
+    fault.ended_with[what] = 1;
     errno = what;
     return -1;
   }
@@ -77,7 +77,7 @@ T_HELPER int fault_due(enum fault_kind kind, size_t *n) {
 }
 
 T_HELPER ssize_t fault_ended(ssize_t r) {
-  if (fault.armed && !fault_exempt && r <= 0) fault.seen[r ? errno & 255 : EIO] = 1;
+  if (fault.armed && !fault_exempt && r <= 0) fault.ended_with[r ? errno & 255 : EIO] = 1;
   return r;
 }
 

@@ -190,20 +190,20 @@ R_HELPER void timedout(int a) {
 
 /* Expired descriptors in one sweep, which must end. */
 R_HELPER void sweep(void) {
-  int seen[ENDS] = {0}, others = 0, i, n;
+  int times[ENDS] = {0}, others = 0, i, n;
   int64 next = 0;
   call("sweep", -1, -1);
   for (n = 0; n < 4 * ENDS && (next = io_timeouted()) != -1; n++) {
     i = find(next);
-    if (i >= 0 && is_ghost(i)) continue;
+    if (i >= 0 && is_leftover(i)) continue;
     if (i >= 0) {
-      seen[i]++;
+      times[i]++;
     } else {
       others++;
     }
   }
   for (i = 0; i < ENDS; i++) {
-    if (seen[i]) add(next == -1 && seen[i] > 1 ? " %d twice" : " %d", i);
+    if (times[i]) add(next == -1 && times[i] > 1 ? " %d twice" : " %d", i);
   }
   if (next != -1) add(" endless");
   if (others) add(" OTHERS");
@@ -353,7 +353,7 @@ R_HELPER void receivefd(int a) {
     } else {
       add_result(r);
     }
-    if (unread(a) > 0) ends[a].seen++;
+    if (unread(a) > 0) ends[a].taken_count++;
   }
   say_line();
 }
@@ -368,7 +368,7 @@ R_HELPER void close_end(int a) {
     if (is_open(number)) {
       add(" STILL-OPEN");
     } else {
-      if (number < NUMBERS) haunted[number] = 0;
+      if (number < NUMBERS) closed_behind[number] = 0;
       settle_end(mate, 300);
     }
     if (io_getcookie(number)) add(" cookie");

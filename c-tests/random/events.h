@@ -85,7 +85,7 @@ R_HELPER int pop(struct told *told, int direction) {
     told->others++;
     return ENDS;
   }
-  if (is_ghost(i)) return ENDS;
+  if (is_leftover(i)) return ENDS;
   /* Whether more has come by TCP of much that is under way is a matter of time. */
   told->named[direction][i] = direction || ends[i].kind != TCP || !ends[i].vague;
   if (!truly_ready(i, direction) && !(direction && ends[i].hint)) told->untrue[direction][i] = 1;
@@ -245,7 +245,7 @@ R_HELPER void idle(void) {
   call("idle", -1, -1);
   memset(&told, 0, sizeof told);
   for (i = 0; i < ENDS; i++) wanted |= ends[i].want[0] | ends[i].want[1];
-  for (i = 0; i < ENDS; i++) wanted &= !(known(i) && is_ghost(i));
+  for (i = 0; i < ENDS; i++) wanted &= !(known(i) && is_leftover(i));
   for (i = 0; i < ENDS; i++) wanted &= !(ends[i].hint && ends[i].want[1]); /* its event is there already */
   if (wanted && !ready_for_somebody()) {
     while (now_ms() - start < 15 && wakes < 2000) {

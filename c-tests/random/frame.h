@@ -49,11 +49,11 @@ struct end {
   int queued;      /* stands in a batch, or did */
   int vague;       /* how much of what was sent to it has come is the kernel's affair */
   char *inbox;     /* what its mate took */
-  int64 inbox_count, seen;
+  int64 inbox_count, taken_count;
 };
 
 R_HELPER struct end ends[ENDS];
-R_HELPER int haunted[NUMBERS]; /* closed behind the library, while registered */
+R_HELPER int closed_behind[NUMBERS]; /* closed behind the library, while registered */
 R_HELPER char scratch[1 << 20];
 R_HELPER char line[4096], aside[512];
 R_HELPER int line_length, first_step, *step = &first_step;
@@ -95,8 +95,8 @@ R_HELPER void describe(const char *who, int i) {
   if (!known(i)) return;
   snprintf(aside + length, sizeof aside - length, " %s:%s%s%s%s%s%s%s%s", who, kinds[e->kind],
            e->registered ? "" : ",unregistered", e->nonblocking ? "" : ",blocking", e->want[0] ? ",r" : "",
-           e->want[1] ? ",w" : "", e->hint ? ",hint" : "", e->mate < 0 ? ",alone" : "",
-           haunted[e->fd & (NUMBERS - 1)] ? ",haunted" : "");
+           e->want[1] ? ",w" : "", e->hint ? ",hint" : "", e->mate < 0 ? ",unpaired" : "",
+           closed_behind[e->fd & (NUMBERS - 1)] ? ",closed_behind" : "");
   add_aside("n", e->fd);
   if (e->mate >= 0) add_aside("mate", e->mate);
 }
@@ -152,7 +152,7 @@ R_HELPER int truly_ready(int i, int writing) {
 
 /* A number that was closed behind the library and has another file, of which nobody has told it: what it makes of it
  * is open. */
-R_HELPER int is_ghost(int i) { return !ends[i].registered && ends[i].fd < NUMBERS && haunted[ends[i].fd]; }
+R_HELPER int is_leftover(int i) { return !ends[i].registered && ends[i].fd < NUMBERS && closed_behind[ends[i].fd]; }
 
 /* Whether a plain read does not sleep: it would for a mere notice in the error queue. */
 R_HELPER int has_bytes(int i) { return (poll_now(ends[i].fd, POLLIN) & (POLLIN | POLLHUP)) != 0; }
@@ -166,7 +166,7 @@ R_HELPER void fresh_bytes(char *to, int64 n) {
 
 R_HELPER char file_byte(int64 at) { return (char)(at * 11 + at / 253); }
 
-R_HELPER int64 unread(int i) { return ends[i].inbox_count - ends[i].seen; }
+R_HELPER int64 unread(int i) { return ends[i].inbox_count - ends[i].taken_count; }
 R_HELPER int64 under_way(int i) { return mate_of(i) < 0 ? 0 : unread(ends[i].mate); }
 
 /* Whether there is something to read, when all that was sent by TCP has had time to come. */
@@ -205,15 +205,15 @@ R_HELPER void got(int i, const char *bytes, int64 n) {
   if (n < head_least(i) || !known(i) || e->untracked || e->kind == REGULAR) return;
   if (n == 0 && unread(i) <= 0) return;
   if (!is_stream(i) && unread(i) > 0) {
-    memcpy(&whole, e->inbox + e->seen, sizeof whole);
+    memcpy(&whole, e->inbox + e->taken_count, sizeof whole);
     head = sizeof whole;
   }
   if (unread(i) < head + n) {
     add(" %d:TOO-MUCH", i);
-  } else if (memcmp(e->inbox + e->seen + head, bytes, (size_t)n) != 0) {
+  } else if (memcmp(e->inbox + e->taken_count + head, bytes, (size_t)n) != 0) {
     add(" %d:WRONG-BYTES", i);
   }
-  e->seen += head + whole;
+  e->taken_count += head + whole;
   if (unread(i) <= 0) e->vague = 0;
 }
 

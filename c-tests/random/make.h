@@ -217,7 +217,7 @@ R_HELPER void take(int a, int n) {
   call("take", a, -1);
   while (known(a) && ends[a].kind != LISTENER && (vague ? comes(a) : has_bytes(a))) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
-    if (r < 0 && errno == ECONNRESET) ends[a].seen = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
+    if (r < 0 && errno == ECONNRESET) ends[a].taken_count = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);
     if (r <= 0 || !vague) break;
@@ -251,7 +251,7 @@ R_HELPER void plain_close(int a, int hard) {
   call("plain_close", a, -1);
   if (stays(a)) return;
   if (known(a)) {
-    if (ends[a].registered && fd < NUMBERS) haunted[fd] = 1;
+    if (ends[a].registered && fd < NUMBERS) closed_behind[fd] = 1;
     if (hard && ends[a].kind == TCP) setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     close(fd);
     leave(a);

@@ -62,7 +62,7 @@ static void play(char *text) {
 /* How the child ended. */
 static void wait_for(pid_t child, int limit) {
   int64 end = now_ms() + limit;
-  int status, late = 0, seen = 0;
+  int status, late = 0, last = 0;
   siginfo_t info;
   sigset_t set;
   sigemptyset(&set);
@@ -72,8 +72,8 @@ static void wait_for(pid_t child, int limit) {
     info.si_pid = 0;
     waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT);
     if (info.si_pid == child) break;
-    if (*step != seen) {
-      seen = *step;
+    if (*step != last) {
+      last = *step;
       end = now_ms() + limit;
     } else if (now_ms() > end) {
       late = 1;

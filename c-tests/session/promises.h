@@ -113,7 +113,7 @@ T_HELPER void step_begin(const char *call, int64 out) {
   step->hit = fault.hit;
   fault.out = out;
   fault.moved = 0;
-  memset(fault.seen, 0, sizeof fault.seen);
+  memset(fault.ended_with, 0, sizeof fault.ended_with);
   errno = UNTOUCHED;
   fault.armed = 1;
 }
@@ -124,7 +124,7 @@ T_HELPER int step_fails_so(const struct promise *p, int64 r, int e) {
     const int *errnos = p->failures[i].errnos;
     if (!errnos[0] || p->failures[i].code != r) continue;
     for (k = 0; k < 5 && errnos[k]; k++) {
-      if (errnos[k] == e || (errnos[k] == CAUSE && e != EAGAIN && e != EINTR && fault.seen[e & 255])) return 1;
+      if (errnos[k] == e || (errnos[k] == CAUSE && e != EAGAIN && e != EINTR && fault.ended_with[e & 255])) return 1;
     }
   }
   return 0;

@@ -206,7 +206,7 @@ fn of_a_reused_number(ours: &Run, step: usize, word: &str) -> bool {
     let reuses = |l: &Line| l.aside.split(' ').any(|w| closed.iter().any(|n| w == format!("n{n}")));
     let made = |l: &&Line| l.says("made") && (l.a == end || l.b == end);
     end.is_some()
-        && (before.iter().any(|l| l.a == end && l.is("haunted"))
+        && (before.iter().any(|l| l.a == end && l.is("closed_behind"))
             || before.iter().rev().find(made).is_some_and(reuses))
 }
 

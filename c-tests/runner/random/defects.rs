@@ -83,7 +83,7 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
             Some(Blame::new("killed-by-sigpipe"))
         }
         "signal 14" => Some(Blame::new("killed-by-sigalrm")),
-        "hangs" if line.is("haunted") || has_a_haunted_number(line.a, before_there) => {
+        "hangs" if line.is("closed_behind") || has_a_number_closed_behind(line.a, before_there) => {
             Some(Blame::new("reused-number"))
         }
         // It tells of a number that nobody has registered and that is in blocking mode.
@@ -119,7 +119,7 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
 }
 
 /// Whether an end was made with a number that had been closed behind the library.
-pub(super) fn has_a_haunted_number(end: Option<usize>, before: &[Line]) -> bool {
+pub(super) fn has_a_number_closed_behind(end: Option<usize>, before: &[Line]) -> bool {
     let number = before.iter().rev().filter(|l| l.says("made")).find_map(|l| {
         let place = [l.a, l.b].iter().position(|&made| made == end)?;
         l.aside.split(' ').filter_map(|word| word.strip_prefix('n')?.parse::<i64>().ok()).nth(place)
@@ -199,11 +199,11 @@ impl Case<'_> {
                 Some(Blame::new("unregistered-number"))
             }
             // The deadline of what had the number before, and was closed behind the library's back.
-            "timedout" if self.is_haunted(line.a) && theirs == "1" && ours == "0" => both("reused-number"),
+            "timedout" if self.has_a_number_closed_before(line.a) && theirs == "1" && ours == "0" => both("reused-number"),
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("unregistered-number")),
-            "getcookie" if self.is_haunted(line.a) && ours == "0" => both("reused-number"),
+            "getcookie" if self.has_a_number_closed_before(line.a) && ours == "0" => both("reused-number"),
             // With us, too, the cookie stays until io_fd; with 0.32 the end has another number.
-            "getcookie" if line.is("haunted") && line.is("unregistered") && theirs == "0" => {
+            "getcookie" if line.is("closed_behind") && line.is("unregistered") && theirs == "0" => {
                 both("reused-number")
             }
             // 0.32 refuses, and keeps the batch; 0.34 sends, as we do.
@@ -241,7 +241,7 @@ impl Case<'_> {
             // It held all back, and so the reset came only afterwards; or in between, for it makes more calls.
             "send_batch" | "write_batch"
                 if line.is("tcp")
-                    && line.is("alone")
+                    && line.is("unpaired")
                     && self.corked(line.a)
                     && (is_cut(&theirs, &ours) || is_cut(&ours, &theirs)) =>
             {
@@ -250,14 +250,14 @@ impl Case<'_> {
             // What is held back is not answered by a reset yet.
             "shut"
                 if line.is("tcp")
-                    && line.is("alone")
+                    && line.is("unpaired")
                     && (theirs.as_str(), ours.as_str()) == ("0", "-1 ENOTCONN")
                     && self.corked(line.a) =>
             {
                 both("held-back")
             }
             _ if line.is("tcp")
-                && line.is("alone")
+                && line.is("unpaired")
                 && !theirs.starts_with('-')
                 && is_reset(&ours)
                 && self.corked(line.a) =>
@@ -310,7 +310,7 @@ impl Case<'_> {
                 Some(Blame::new("close-while-pending"))
             }
             "send_batch" | "reset_batch" | "free_batch"
-                if self.differs_in(&["FILES-OPEN"]) && self.holds_a_haunted_copy() =>
+                if self.differs_in(&["FILES-OPEN"]) && self.holds_a_copy_closed_behind() =>
             {
                 Some(Blame::new("reused-number"))
             }

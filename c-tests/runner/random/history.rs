@@ -1,6 +1,6 @@
 //! What the calls before a difference tell: which end was hinted, which write came up short, what a batch holds.
 
-use super::defects::{Case, has_a_haunted_number};
+use super::defects::{Case, has_a_number_closed_behind};
 use super::play::Line;
 use super::words::{count, end_of, tells_events};
 
@@ -155,11 +155,11 @@ impl Case<'_> {
     }
 
     /// Whether the number of an end was closed behind the library.
-    pub(super) fn is_haunted(&self, end: Option<usize>) -> bool {
+    pub(super) fn has_a_number_closed_before(&self, end: Option<usize>) -> bool {
         let before = self.before.iter().chain(self.before_there).chain([self.line]);
         end.is_some()
-            && (before.into_iter().any(|l| l.a == end && l.is("haunted"))
-                || has_a_haunted_number(end, self.before_there))
+            && (before.into_iter().any(|l| l.a == end && l.is("closed_behind"))
+                || has_a_number_closed_behind(end, self.before_there))
     }
 
     /// Whether a number was wanted that is not registered: if it once was, 0.32 heeds that, and queues what nobody
@@ -184,7 +184,7 @@ impl Case<'_> {
 
     /// Whether a copy was put into the batch whose number had been closed behind the library: its close is put off for the
     /// events of what had the number before.
-    pub(super) fn holds_a_haunted_copy(&self) -> bool {
+    pub(super) fn holds_a_copy_closed_behind(&self) -> bool {
         let batch = self.line.number("batch");
         let copies =
             self.before_there.iter().filter(|l| l.call == "addfile_close" && l.number("batch") == batch);

@@ -110,7 +110,7 @@ fn times_and_descriptors_are_cut_out() -> Verdict {
 }
 
 /// `clients` that all do the same, and a listener.
-fn crowd(clients: u32) -> String {
+fn many_alike(clients: u32) -> String {
     let mut text = String::from("1700000000.000000 10/10 3 io_fd 1\n");
     for i in 0..clients {
         for (after, what) in [
@@ -127,7 +127,7 @@ fn crowd(clients: u32) -> String {
 }
 
 fn picture_folds_rows_that_are_alike() -> Verdict {
-    let (few, many) = (picture(&Made::new(&crowd(5))?.0)?, picture(&Made::new(&crowd(900))?.0)?);
+    let (few, many) = (picture(&Made::new(&many_alike(5))?.0)?, picture(&Made::new(&many_alike(900))?.0)?);
     for (svg, label, times) in [
         (&few, ">descriptor 4</text>", 1),
         (&many, ">900 descriptors<title>4, 5, 6", 1),

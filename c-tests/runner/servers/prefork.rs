@@ -117,14 +117,14 @@ fn worker(line: &str) -> Result<Worker, Box<dyn Error>> {
 }
 
 fn everyone_is_answered(backend: &str) -> Verdict {
-    serve_a_crowd(backend, &[])
+    serve_many(backend, &[])
 }
 
 fn everyone_is_answered_early(backend: &str) -> Verdict {
-    serve_a_crowd(backend, EARLY)
+    serve_many(backend, EARLY)
 }
 
-fn serve_a_crowd(backend: &str, how: &[&str]) -> Verdict {
+fn serve_many(backend: &str, how: &[&str]) -> Verdict {
     const CLIENTS: usize = 16;
     const EACH: usize = 25;
     let server = Prefork::start(backend, how)?;

@@ -70,7 +70,7 @@ fn answers(backend: &str) -> Verdict {
 /// A delayed answer takes 200 ms. Every answer meets the limit, except those few that a busy machine delays.
 fn keep_alive_answers_come_at_once(backend: &str) -> Verdict {
     const TURNS: usize = 100;
-    const QUICK: Duration = Duration::from_millis(50);
+    const AT_ONCE: Duration = Duration::from_millis(50);
     const FORGIVEN: usize = 3;
     let server = start(backend)?;
     let mut client = Client::connect(server.address)?;
@@ -86,7 +86,7 @@ fn keep_alive_answers_come_at_once(backend: &str) -> Verdict {
         times.push(begin.elapsed());
     }
     times.sort();
-    if times[TURNS - 1 - FORGIVEN] > QUICK {
+    if times[TURNS - 1 - FORGIVEN] > AT_ONCE {
         return Err(format!("median {:?}, slowest {:?}", times[TURNS / 2], &times[TURNS - 8..]).into());
     }
     Ok(())

@@ -12,7 +12,7 @@ type Act = fn(&Victim, &mut Random) -> Checked;
 pub(super) const ACTS: &[Act] = &[
     talk,
     talk,
-    crowd,
+    many_at_once,
     pour_without_reading,
     half_closed,
     reset_with_an_answer_on_its_way,
@@ -27,7 +27,7 @@ fn talk(victim: &Victim, random: &mut Random) -> Checked {
 }
 
 /// All of them are connected at once.
-fn crowd(victim: &Victim, _: &mut Random) -> Checked {
+fn many_at_once(victim: &Victim, _: &mut Random) -> Checked {
     const CLIENTS: usize = 20;
     let mut streams = (0..CLIENTS).map(|_| open(victim.address())).collect::<Result<Vec<_>, _>>()?;
     let message = |n: usize| format!("client {n:8}").into_bytes();

@@ -19,7 +19,7 @@ pub(super) const ACTS: &[Act] = &[
     keep_alive,
     pipeline,
     single,
-    crowd,
+    many_at_once,
     half_closed,
     part_of_a_big_file,
     slow_reader,
@@ -66,7 +66,7 @@ fn single(victim: &Victim, _: &mut Random) -> Checked {
 }
 
 /// All of them are connected at once.
-fn crowd(victim: &Victim, _: &mut Random) -> Checked {
+fn many_at_once(victim: &Victim, _: &mut Random) -> Checked {
     const CLIENTS: usize = 20;
     let mut clients =
         (0..CLIENTS).map(|_| Client::connect(victim.address())).collect::<Result<Vec<_>, _>>()?;

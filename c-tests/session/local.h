@@ -1,6 +1,6 @@
 /* Scenes without clients: pipes, descriptors that are passed on, files, iom, a loop that begins anew. */
-#ifndef SESSION_ALONE_H
-#define SESSION_ALONE_H
+#ifndef SESSION_LOCAL_H
+#define SESSION_LOCAL_H
 #include "server.h"
 
 #include <sys/ioctl.h>

@@ -1,14 +1,14 @@
 /* Many descriptors with something to say in the same turn: more than one system call brings. */
 #include "many.h"
 
-enum { CROWD = 700, MOST = 4096 };
+enum { MANY = 700, MOST = 4096 };
 
-static int64 d[CROWD];
-static int seen[MOST];
+static int64 d[MANY];
+static int reported[MOST];
 
-static void crowd(int fire) {
+static void watch_many(int fire) {
   int i;
-  for (i = 0; i < CROWD; i++) {
+  for (i = 0; i < MANY; i++) {
     d[i] = m_event();
     CHECK(d[i] < MOST);
     l_read_event(d[i]);
@@ -21,7 +21,7 @@ static int take_all(void) {
   int64 next;
   int n = 0;
   while ((next = io_canread()) != -1) {
-    seen[next]++;
+    reported[next]++;
     m_take(next);
     n++;
   }
@@ -32,15 +32,15 @@ static int take_all(void) {
 TEST(of_700_ready_at_once_each_is_reported_once_a_wait) {
   int i, round, found, waits;
   m_descriptors();
-  crowd(0);
+  watch_many(0);
   for (round = 1; round <= 3; round++) {
-    for (i = 0; i < CROWD; i++) m_fire(d[i]);
-    for (found = waits = 0; found < CROWD; waits++) {
+    for (i = 0; i < MANY; i++) m_fire(d[i]);
+    for (found = waits = 0; found < MANY; waits++) {
       CHECK(waits < 10);
       io_waituntil2(L_PATIENCE);
       found += take_all();
     }
-    for (i = 0; i < CROWD; i++) CHECK_INT(seen[d[i]], round);
+    for (i = 0; i < MANY; i++) CHECK_INT(reported[d[i]], round);
   }
   l_check_asleep();
 }
@@ -50,12 +50,12 @@ TEST(a_new_descriptor_is_reported_among_700_that_are_always_ready) {
   int64 next, p[2];
   int waits, heard = 0, i;
   m_descriptors();
-  crowd(1);
+  watch_many(1);
   for (waits = 0; waits < 20; waits++) { /* as a server that is behind with its work */
     io_check();
-    while ((next = io_canread()) != -1) seen[next]++;
+    while ((next = io_canread()) != -1) reported[next]++;
   }
-  for (i = 0; i < CROWD; i++) CHECK(seen[d[i]] >= 3);
+  for (i = 0; i < MANY; i++) CHECK(reported[d[i]] >= 3);
   l_pipe(p, 1);
   l_put(p[1], "x");
   for (waits = 0; !heard; waits++) {
@@ -68,34 +68,34 @@ TEST(a_new_descriptor_is_reported_among_700_that_are_always_ready) {
 /* Each event closes somebody who has one too, and opens another in its place who has none. */
 /* promise: A reused number is a new descriptor */
 TEST(a_descriptor_closed_by_the_handler_of_another_is_not_reported) {
-  static char quiet[MOST];
+  static char renewed[MOST];
   int64 next;
   int i, events = 0;
   unsigned seed = 3;
   m_descriptors();
-  crowd(1);
+  watch_many(1);
   for (;;) {
     if ((next = io_canread()) == -1) {
       io_check();
       if ((next = io_canread()) == -1) break;
     }
     events++;
-    CHECK(!quiet[next]);
+    CHECK(!renewed[next]);
     m_take(next);
-    i = rand_r(&seed) % CROWD;
+    i = rand_r(&seed) % MANY;
     io_close(d[i]);
     CHECK_INT(m_event(), d[i]);
     l_read_event(d[i]);
-    quiet[d[i]] = 1;
+    renewed[d[i]] = 1;
   }
-  CHECK(events > CROWD / 3);
-  for (i = 0; i < CROWD; i++)
-    if (quiet[d[i]]) m_fire(d[i]);
+  CHECK(events > MANY / 3);
+  for (i = 0; i < MANY; i++)
+    if (renewed[d[i]]) m_fire(d[i]);
   while ((next = l_next_read(20)) != -1) {
-    CHECK_INT(quiet[next]--, 1);
+    CHECK_INT(renewed[next]--, 1);
     m_take(next);
   }
-  for (i = 0; i < CROWD; i++) CHECK(!quiet[d[i]]);
+  for (i = 0; i < MANY; i++) CHECK(!renewed[d[i]]);
 }
 
 /* More are always ready than a wait takes at first, and one event is taken a turn. */
@@ -103,15 +103,15 @@ TEST(a_descriptor_closed_by_the_handler_of_another_is_not_reported) {
 TEST(one_event_taken_a_turn_reaches_everyone) {
   int i;
   m_descriptors();
-  crowd(1);
-  for (i = 0; i < CROWD * 3; i++) {
+  watch_many(1);
+  for (i = 0; i < MANY * 3; i++) {
     int64 next;
     io_check();
     next = io_canread();
     CHECK(next != -1);
-    seen[next]++;
+    reported[next]++;
   }
-  for (i = 0; i < CROWD; i++) CHECK(seen[d[i]] >= 1);
+  for (i = 0; i < MANY; i++) CHECK(reported[d[i]] >= 1);
 }
 
 /* Files that live on, ready, under numbers that nobody registered, while theirs belong to others by now. */
@@ -120,9 +120,9 @@ TEST(events_of_700_closed_files_that_live_on_hide_nobody_and_do_not_spin) {
   int i, copy;
   m_descriptors();
   l_idle();
-  crowd(0);
+  watch_many(0);
   io_waituntil2(1);
-  for (i = 0; i < CROWD; i++) {
+  for (i = 0; i < MANY; i++) {
     CHECK((copy = fcntl((int)d[i], F_DUPFD, 2000)) != -1);
     CHECK_INT(close((int)d[i]), 0);
     CHECK_INT(m_event(), d[i]);
@@ -132,9 +132,9 @@ TEST(events_of_700_closed_files_that_live_on_hide_nobody_and_do_not_spin) {
   io_check();
   io_check();
   CHECK_INT(io_canread(), -1);
-  m_fire(d[CROWD / 2]);
-  l_expect_read_only(d[CROWD / 2]);
-  m_take(d[CROWD / 2]);
+  m_fire(d[MANY / 2]);
+  l_expect_read_only(d[MANY / 2]);
+  m_take(d[MANY / 2]);
   l_check_asleep();
 }
 
