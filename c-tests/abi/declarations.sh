@@ -14,18 +14,8 @@ if [ ! -f "$include/io.h" ] || [ ! -f "$theirs/io.h" ] || [ ! -f "$differences" 
     echo "usage: declarations.sh INCLUDE_DIR THEIRS DIFFERENCES (the first two with io.h)" >&2
     exit 2
 fi
-for tool in gcc g++ clang clang++ abidiff; do
-    command -v $tool > /dev/null || { echo "declarations.sh: needs $tool" >&2; exit 2; }
-done
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
-failed=0
-fail() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "$(dirname "$0")/../layout/common.inc"
+needs gcc g++ clang clang++ abidiff
 
 # Theirs, as files: without comments, one directive or statement a line, nothing included.
 for h in $headers; do

@@ -11,18 +11,8 @@ if [ ! -f "$library" ] || [ ! -f "$abi/stub.sh" ]; then
     echo "usage: abi.sh LIBRARY (with ../abi beside the script)" >&2
     exit 2
 fi
-for tool in abidw abidiff gcc; do
-    command -v $tool > /dev/null || { echo "abi.sh: needs $tool" >&2; exit 2; }
-done
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
-failed=0
-fail() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "$here/common.inc"
+needs abidw abidiff gcc
 
 sh "$abi/stub.sh" "$here/../../include" "$dir/headers.so" || exit 2
 # Nothing of this machine, and nothing that moves with a line of a header.

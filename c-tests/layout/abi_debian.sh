@@ -2,16 +2,8 @@
 # abi_debian.sh: of the io layer's symbols in Debian's libowfat.so.0 (0.32), and in that of 0.34 if it is here, this library
 # has all but those that c-tests/abi/debian.txt explains. What the headers declare: declarations_032.sh, declarations_034.sh.
 here=$(dirname "$0")
-command -v nm > /dev/null || { echo "abi_debian.sh: needs nm" >&2; exit 2; }
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
-failed=0
-fail() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "$here/common.inc"
+needs nm
 
 sed -n 's/^\([a-z_]*\) .*/\1/p' "$here/../abi/debian.txt" | sort > "$dir/explained"
 sort "$here/../symbols.txt" > "$dir/ours"

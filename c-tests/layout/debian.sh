@@ -2,16 +2,8 @@
 # debian.sh: what debian/ and the Meson wrap repeat is what the sources say: the version, the symbols, and the crates
 # whose authors debian/copyright has to name because their code is in the packages.
 here=$(dirname "$0")
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
+. "$here/common.inc"
 cd "$here/../.." || exit 2
-failed=0
-fail() {
-    echo "FAILED: $1"
-    failed=1
-}
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # A Debian revision may follow.

@@ -3,10 +3,7 @@
 # whatever machine; and Cargo.lock, which holds their versions and checksums, is complete. What the tests and the build
 # use is not in it: see deny.toml.
 here=$(dirname "$0")
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
+. "$here/common.inc"
 
 cd "$here/../.." || exit 2
 "${CARGO-cargo}" tree --locked --edges normal --target all --prefix none --format '{p} {l}' > "$dir/tree" || exit 1

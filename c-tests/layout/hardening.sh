@@ -6,10 +6,8 @@ if [ ! -f "$library" ]; then
     echo "usage: hardening.sh LIBRARY" >&2
     exit 2
 fi
-command -v readelf > /dev/null || { echo "hardening.sh: needs readelf" >&2; exit 2; }
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-failed=0
+. "$(dirname "$0")/common.inc"
+needs readelf
 # is WHAT PATTERN FILE, isnt WHAT PATTERN FILE: extended regular expressions.
 is() {
     grep -qE "$2" "$3" || { echo "FAILED: no $1"; failed=1; }

@@ -9,14 +9,10 @@ if [ ! -f "$include/io.h" ] || [ ! -f "$include/libowfat/io.h" ]; then
     echo "usage: headers.sh INCLUDE_DIR (with io.h and libowfat/io.h)" >&2
     exit 2
 fi
-for tool in gcc clang g++ clang++; do
-    command -v $tool > /dev/null || { echo "headers.sh: needs $tool" >&2; exit 2; }
-done
 [ -f /usr/include/buffer.h ] || { echo "headers.sh: needs libowfat-dev" >&2; exit 2; }
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
+. "$here/common.inc"
+needs gcc clang g++ clang++
 checked=0
-failed=0
 
 ours='uint64.h uint32.h uint16.h tai.h taia.h array.h io.h iob.h'
 # Headers of libowfat-dev that programs include beside the io layer.

@@ -20,17 +20,12 @@ if [ ! -f "$library" ]; then
     echo "usage: panics.sh LIBRARY" >&2
     exit 2
 fi
-for tool in nm objdump readelf awk sort; do
-    command -v $tool > /dev/null || { echo "panics.sh: needs $tool" >&2; exit 2; }
-done
 if [ "$(uname -m)" != x86_64 ]; then
     echo "panics: reads the code of x86_64 only; not looked at"
     exit 0
 fi
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
+. "$(dirname "$0")/common.inc"
+needs nm objdump readelf awk sort
 
 # mawk has no number in base 16.
 hex='function hex(s,    i, n) {

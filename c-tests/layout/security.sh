@@ -2,7 +2,7 @@
 # security.sh: each test that SECURITY.md names exists.
 root=$(dirname "$0")/../..
 names=$(grep -oE '`[A-Za-z0-9_:]+`' "$root/SECURITY.md" | tr -d '`' \
-    | grep -E '^(layout|stress)::|^[A-Z]+[0-9]+_|^[a-z]+(_[a-z0-9]+){4,}$')
+    | grep -E '^(layout|stress)::|^[a-z][A-Za-z0-9]*(_[A-Za-z0-9]+){3,}$')
 failed=0
 for name in $names; do
     case $name in

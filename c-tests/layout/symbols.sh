@@ -8,18 +8,8 @@ if [ ! -f "$library" ] || [ ! -f "$list" ]; then
     echo "usage: symbols.sh LIBRARY (with ../symbols.txt beside the script)" >&2
     exit 2
 fi
-for tool in nm readelf; do
-    command -v $tool > /dev/null || { echo "symbols.sh: needs $tool" >&2; exit 2; }
-done
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-LC_ALL=C
-export LC_ALL
-failed=0
-fail() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "$(dirname "$0")/common.inc"
+needs nm readelf
 
 # Names and kinds: all are functions (T), because data of libowfat's must not be interposed.
 nm -D --defined-only "$library" > "$dir/nm" || exit 2
