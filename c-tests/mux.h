@@ -37,4 +37,20 @@ T_HELPER int asleep(int tid) {
   state = strrchr(line, ')');
   return !state || state[2] == 'S';
 }
+
+/* iom_add or iom_requeue. */
+typedef int arming(iomux_t *c, int64 s, unsigned events);
+
+/* `arm` on a descriptor that is armed already replaces what was asked for. */
+T_HELPER void check_replacing(arming *arm) {
+  iomux_t c;
+  int64 d[2];
+  t_unix_pair(d);
+  CHECK_INT(iom_init(&c), 1);
+  CHECK_INT(iom_add(&c, d[0], IOM_WRITE), 0);
+  CHECK_INT(arm(&c, d[0], IOM_READ), 0);
+  no_event(&c);
+  CHECK_INT(write((int)d[1], "x", 1), 1);
+  CHECK_INT(event_on(&c, d[0]), IOM_READ);
+}
 #endif

@@ -39,8 +39,8 @@ TEST(iob_send_to_what_is_not_open_is_EBADF) {
   B_CHECK(&b, 3, 0, 1, 0);
 }
 
-/* A header, a file and a trailer to a target that io_fd never saw. */
-static void send_unseen(int64 d) {
+/* A header, a file and a trailer to a target that was never registered. */
+static void send_to_unregistered(int64 d) {
   CHECK_INT(iob_adds(&b, "head"), 1);
   CHECK_INT(iob_addfile_close(&b, t_tmpfile(20000), 0, 20000), 1);
   CHECK_INT(iob_adds(&b, "tail"), 1);
@@ -48,7 +48,7 @@ static void send_unseen(int64 d) {
   B_CHECK(&b, 0, 0, 0, 0);
 }
 
-static void expect_unseen(int64 d) {
+static void expect_all(int64 d) {
   b_expect(d, "head");
   b_expect_file(d, 0, 20000);
   b_expect(d, "tail");
@@ -58,22 +58,22 @@ static void expect_unseen(int64 d) {
 TEST(sockets_that_were_never_registered_are_sent_to) {
   int64 d[2];
   t_tcp_pair(d);
-  send_unseen(d[0]);
-  expect_unseen(d[1]);
+  send_to_unregistered(d[0]);
+  expect_all(d[1]);
   t_unix_pair(d);
-  send_unseen(d[0]);
-  expect_unseen(d[1]);
+  send_to_unregistered(d[0]);
+  expect_all(d[1]);
 }
 
 /* promise: Targets of a batch */
 TEST(pipes_and_files_that_were_never_registered_are_sent_to) {
   int64 d[2], f = t_tmpfile(0);
   t_pipe(d);
-  send_unseen(d[1]);
-  expect_unseen(d[0]);
-  send_unseen(f);
+  send_to_unregistered(d[1]);
+  expect_all(d[0]);
+  send_to_unregistered(f);
   CHECK_INT(lseek((int)f, 0, SEEK_SET), 0);
-  expect_unseen(f);
+  expect_all(f);
 }
 
 TEST(a_full_socket_that_was_never_registered_says_again) {

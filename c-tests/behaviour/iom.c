@@ -129,17 +129,7 @@ TEST(iom_add_after_the_event_arms_again) {
 }
 
 /* promise: Arming and waiting */
-TEST(iom_add_while_armed_replaces_the_events) {
-  iomux_t c;
-  int64 d[2];
-  t_unix_pair(d);
-  CHECK_INT(iom_init(&c), 1);
-  CHECK_INT(iom_add(&c, d[0], IOM_WRITE), 0);
-  CHECK_INT(iom_add(&c, d[0], IOM_READ), 0);
-  no_event(&c);
-  CHECK_INT(write((int)d[1], "x", 1), 1);
-  CHECK_INT(event_on(&c, d[0]), IOM_READ);
-}
+TEST(iom_add_while_armed_replaces_the_events) { check_replacing(iom_add); }
 
 /* promise: Closing what is armed */
 TEST(a_multiplexer_forgets_a_closed_descriptor) {

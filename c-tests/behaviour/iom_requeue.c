@@ -1,9 +1,9 @@
 /* iom_requeue: the descriptor is armed again. What iom_add does is in iom.c. */
-#include "mux.h"
-#include <pthread.h>
-#include <stdatomic.h>
+#include "mux_pool.h"
+
 #include <sys/syscall.h>
 
+/* promise: Arming and waiting */
 TEST(requeue_arms_a_descriptor_whose_event_was_taken) {
   iomux_t c;
   int64 d[2];
@@ -24,17 +24,16 @@ TEST(requeue_arms_a_descriptor_whose_event_was_taken) {
   CHECK_INT(event_on(&c, d[0]), IOM_READ);
 }
 
-TEST(requeue_while_armed_replaces_the_events) {
+TEST(requeue_while_armed_replaces_the_events) { check_replacing(iom_requeue); }
+
+TEST(requeue_ignores_unknown_event_bits) {
   iomux_t c;
   int64 d[2];
   t_unix_pair(d);
   CHECK_INT(iom_init(&c), 1);
-  CHECK_INT(iom_add(&c, d[0], IOM_WRITE), 0);
-  CHECK_INT(iom_requeue(&c, d[0], IOM_READ), 0);
-  no_event(&c);
   CHECK_INT(write((int)d[1], "x", 1), 1);
-  CHECK_INT(event_on(&c, d[0]), IOM_READ);
-  CHECK_INT(iom_requeue(&c, d[0], IOM_READ | IOM_WRITE | ~7u), 0); /* other bits are ignored */
+  CHECK_INT(iom_add(&c, d[0], IOM_READ), 0);
+  CHECK_INT(iom_requeue(&c, d[0], IOM_READ | IOM_WRITE | ~7u), 0);
   CHECK_INT(event_on(&c, d[0]), IOM_READ | IOM_WRITE);
 }
 
@@ -123,55 +122,15 @@ TEST(requeue_after_an_abort_changes_nothing) {
   CHECK_INT(s, -7);
 }
 
-/* What the threads share: each takes events until the multiplexer is aborted. */
-static struct {
-  iomux_t c;
-  atomic_int all, at_work[2048];
-} pool;
+TEST(any_thread_may_requeue_a_descriptor_and_has_it_alone) { check_rearming(iom_requeue); }
 
-static void *read_and_requeue(void *unused) {
-  int64 s;
-  unsigned revents;
-  int r;
-  while ((r = iom_wait(&pool.c, &s, &revents, (unsigned long)-1)) == 1) {
-    char byte;
-    CHECK_INT(revents, IOM_READ);
-    CHECK(s >= 0 && s < 2048);
-    CHECK_INT(atomic_fetch_add(&pool.at_work[s], 1), 0); /* nobody else has it */
-    CHECK_INT(read((int)s, &byte, 1), 1);
-    atomic_fetch_sub(&pool.at_work[s], 1);
-    CHECK_INT(iom_requeue(&pool.c, s, IOM_READ), 0);
-    atomic_fetch_add(&pool.all, 1);
-  }
-  CHECK_INT(r, -2);
-  return unused;
-}
-
-TEST(descriptors_are_requeued_by_any_thread_and_each_event_is_one_threads) {
-  enum { THREADS = 4, PIPES = 16, BYTES = 50 };
-  static const char bytes[BYTES];
-  pthread_t thread[THREADS];
-  int64 d[PIPES][2];
-  int i;
-  CHECK_INT(iom_init(&pool.c), 1);
-  for (i = 0; i < THREADS; i++) CHECK_INT(pthread_create(&thread[i], NULL, read_and_requeue, NULL), 0);
-  for (i = 0; i < PIPES; i++) {
-    t_pipe(d[i]);
-    CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
-    CHECK_INT(write((int)d[i][1], bytes, BYTES), BYTES);
-  }
-  while (atomic_load(&pool.all) < PIPES * BYTES) sched_yield();
-  CHECK_INT(iom_abort(&pool.c), 0);
-  for (i = 0; i < THREADS; i++) CHECK_INT(pthread_join(thread[i], NULL), 0);
-  CHECK_INT(atomic_load(&pool.all), PIPES * BYTES);
-}
-
+static iomux_t shared;
 static atomic_int waiter; /* its number, from just before it waits */
 
 static void *wait_for_event(void *s) {
   unsigned revents;
   atomic_store(&waiter, (int)syscall(SYS_gettid));
-  CHECK_INT(iom_wait(&pool.c, s, &revents, (unsigned long)-1), 1);
+  CHECK_INT(iom_wait(&shared, s, &revents, (unsigned long)-1), 1);
   CHECK_INT(revents, IOM_READ);
   return NULL;
 }
@@ -180,13 +139,13 @@ TEST(requeue_wakes_a_thread_that_waits_already) {
   pthread_t thread;
   int64 d[2], s = -7;
   t_pipe(d);
-  CHECK_INT(iom_init(&pool.c), 1);
+  CHECK_INT(iom_init(&shared), 1);
   CHECK_INT(write((int)d[1], "x", 1), 1);
-  CHECK_INT(iom_add(&pool.c, d[0], IOM_READ), 0);
-  CHECK_INT(event_on(&pool.c, d[0]), IOM_READ);
+  CHECK_INT(iom_add(&shared, d[0], IOM_READ), 0);
+  CHECK_INT(event_on(&shared, d[0]), IOM_READ);
   CHECK_INT(pthread_create(&thread, NULL, wait_for_event, &s), 0);
   while (atomic_load(&waiter) == 0 || !asleep(atomic_load(&waiter))) sched_yield();
-  CHECK_INT(iom_requeue(&pool.c, d[0], IOM_READ), 0);
+  CHECK_INT(iom_requeue(&shared, d[0], IOM_READ), 0);
   CHECK_INT(pthread_join(thread, NULL), 0);
   CHECK_INT(s, d[0]);
 }

@@ -1,7 +1,6 @@
 /* iom_*: several threads on one multiplexer. */
-#include "mux.h"
-#include <pthread.h>
-#include <stdatomic.h>
+#include "mux_pool.h"
+
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -91,51 +90,6 @@ TEST(a_multiplexer_event_ends_one_wait_and_the_others_last_their_limit) {
   CHECK_INT(told, 1);
 }
 
-/* Threads that take events until the multiplexer is aborted, and count them by descriptor. */
-struct pool {
-  iomux_t c;
-  int rearm; /* read a byte and wait for the next one? */
-  atomic_int all, of[2048];
-  pthread_t thread[THREADS];
-};
-
-static void *take_all(void *p) {
-  struct pool *pool = p;
-  int64 s;
-  unsigned revents;
-  int r;
-  while ((r = iom_wait(&pool->c, &s, &revents, (unsigned long)FOR_EVER)) == 1) {
-    char byte;
-    CHECK_INT(revents, IOM_READ);
-    CHECK(s >= 0 && s < 2048);
-    if (pool->rearm) {
-      CHECK_INT(read((int)s, &byte, 1), 1);
-      CHECK_INT(iom_add(&pool->c, s, IOM_READ), 0);
-    }
-    atomic_fetch_add(&pool->of[s], 1);
-    atomic_fetch_add(&pool->all, 1);
-  }
-  CHECK_INT(r, -2);
-  return NULL;
-}
-
-static void start_pool(struct pool *pool) {
-  int i;
-  for (i = 0; i < THREADS; i++) {
-    CHECK_INT(pthread_create(&pool->thread[i], NULL, take_all, pool), 0);
-  }
-}
-
-static void stop_pool(struct pool *pool) {
-  int i;
-  CHECK_INT(iom_abort(&pool->c), 0);
-  for (i = 0; i < THREADS; i++) CHECK_INT(pthread_join(pool->thread[i], NULL), 0);
-}
-
-static void until(struct pool *pool, int events) {
-  while (atomic_load(&pool->all) < events) sched_yield();
-}
-
 /* n descriptors are ready at once, before or after the threads wait; each is told exactly once. */
 static void every_event_is_delivered(int n, int early) {
   static struct pool pool;
@@ -154,9 +108,7 @@ static void every_event_is_delivered(int n, int early) {
     CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
   }
   if (!early) start_pool(&pool);
-  until(&pool, n);
-  stop_pool(&pool);
-  CHECK_INT(atomic_load(&pool.all), n);
+  finish_pool(&pool, n);
   for (i = 0; i < n; i++) CHECK_INT(atomic_load(&pool.of[d[i][0]]), 1);
 }
 
@@ -184,25 +136,7 @@ TEST(one_thread_gets_all_300_multiplexer_events) {
   CHECK_INT(iom_wait(&c, &s, &revents, 0), 0);
 }
 
-/* The ordinary life of a server: read, add again, by whichever thread got the event. */
-TEST(any_thread_may_arm_a_descriptor_again) {
-  enum { PIPES = 16, BYTES = 50 };
-  static struct pool pool;
-  static const char bytes[BYTES];
-  int64 d[PIPES][2];
-  int i;
-  pool.rearm = 1;
-  CHECK_INT(iom_init(&pool.c), 1);
-  start_pool(&pool);
-  for (i = 0; i < PIPES; i++) {
-    t_pipe(d[i]);
-    CHECK_INT(iom_add(&pool.c, d[i][0], IOM_READ), 0);
-    CHECK_INT(write((int)d[i][1], bytes, BYTES), BYTES);
-  }
-  until(&pool, PIPES * BYTES);
-  stop_pool(&pool);
-  for (i = 0; i < PIPES; i++) CHECK_INT(atomic_load(&pool.of[d[i][0]]), BYTES);
-}
+TEST(any_thread_may_arm_a_descriptor_again) { check_rearming(iom_add); }
 
 static void *add_many_times(void *p) {
   int64 *on = p;
