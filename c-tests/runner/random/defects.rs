@@ -199,9 +199,9 @@ impl Case<'_> {
                 Some(Blame::new("unregistered-number"))
             }
             // The deadline of what had the number before, and was closed behind the library's back.
-            "timedout" if self.has_a_number_closed_before(line.a) && theirs == "1" && ours == "0" => both("reused-number"),
+            "timedout" if self.is_reused(line.a) && theirs == "1" && ours == "0" => both("reused-number"),
             "getcookie" if line.is("unregistered") && ours == "0" => Some(Blame::new("unregistered-number")),
-            "getcookie" if self.has_a_number_closed_before(line.a) && ours == "0" => both("reused-number"),
+            "getcookie" if self.is_reused(line.a) && ours == "0" => both("reused-number"),
             // With us, too, the cookie stays until io_fd; with 0.32 the end has another number.
             "getcookie" if line.is("closed_behind") && line.is("unregistered") && theirs == "0" => {
                 both("reused-number")

@@ -155,7 +155,7 @@ impl Case<'_> {
     }
 
     /// Whether the number of an end was closed behind the library.
-    pub(super) fn has_a_number_closed_before(&self, end: Option<usize>) -> bool {
+    pub(super) fn is_reused(&self, end: Option<usize>) -> bool {
         let before = self.before.iter().chain(self.before_there).chain([self.line]);
         end.is_some()
             && (before.into_iter().any(|l| l.a == end && l.is("closed_behind"))

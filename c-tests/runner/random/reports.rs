@@ -17,7 +17,7 @@ impl Case<'_> {
                 "endless" => blames.push(Blame::new("endless-sweep")),
                 // We hold an event back that makes the deadline wait.
                 word if self.is_among("due", word) => blames.push(Blame::new("sweep-skips-ready")),
-                word if self.has_a_number_closed_before(end_of(word)) => blames.push(Blame::new("reused-number")),
+                word if self.is_reused(end_of(word)) => blames.push(Blame::new("reused-number")),
                 _ => return Vec::new(),
             }
         }
@@ -67,7 +67,7 @@ impl Case<'_> {
             return Vec::new();
         }
         let blame = |word: &&str| {
-            let name = if self.has_a_number_closed_before(end_of(word)) { "reused-number" } else { "short-transfer" };
+            let name = if self.is_reused(end_of(word)) { "reused-number" } else { "short-transfer" };
             Blame::new(name).with_end(end_of(word)).with_end(self.mate_of(end_of(word)))
         };
         let forgotten: Vec<Blame> = self.ours.iter().filter(forgotten).map(blame).collect();
@@ -95,7 +95,7 @@ impl Case<'_> {
             && (self.uncollected()
                 || self.any_writing_dropped()
                 || self.wanted_twice()
-                || self.has_a_number_closed_before(end_of(word)))
+                || self.is_reused(end_of(word)))
     }
 
     /// Whether of an end that is ready in both directions 0.32 has lost the reading (`short-transfer`), so that its write heard of
@@ -110,7 +110,7 @@ impl Case<'_> {
     /// Whether we go on with what was wanted of a number that was closed behind us: where the kernel was not told of the
     /// old file, io_fd cannot tell it from the new one.
     fn unnoticed(&self, end: Option<usize>) -> bool {
-        self.has_a_number_closed_before(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
+        self.is_reused(end) && self.ours.iter().any(|w| w.starts_with("unwanted-") && end_of(w) == end)
     }
 
     /// Whether we write to an end to which nothing is written there, because part of what iob_send sent to it is still
@@ -185,7 +185,7 @@ impl Case<'_> {
             return match () {
                 () if self.unregistered(end) => both("unregistered-number"),
                 () if closed => both("close-while-pending"),
-                () => self.has_a_number_closed_before(end).then(|| both("reused-number")).flatten(),
+                () => self.is_reused(end).then(|| both("reused-number")).flatten(),
             };
         }
         if let Some(word) = word.strip_prefix("lost-") {
@@ -226,7 +226,8 @@ impl Case<'_> {
             return both("pipe-refused");
         }
         let last = self.before.iter().rev().find(|l| l.a == end);
-        if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("unpaired")) && self.corked(end) {
+        if word.starts_with('w') && last.is_some_and(|l| l.is("tcp") && l.is("unpaired")) && self.corked(end)
+        {
             // What is held back is not answered by a reset yet.
             let reset = |w: &&str| end_of(w) == end && (w.ends_with("/EPIPE") || w.ends_with("/ECONNRESET"));
             return self.ours.iter().any(reset).then(|| both("held-back")).flatten();
@@ -240,7 +241,7 @@ impl Case<'_> {
     /// Why 0.32 has lost an event.
     fn lost(&self, word: &str) -> Option<&'static str> {
         let end = end_of(word);
-        if self.has_a_number_closed_before(end) {
+        if self.is_reused(end) {
             return Some("reused-number");
         }
         if self.before.iter().rev().find(|l| l.a == end).is_some_and(|l| l.is("file")) {
