@@ -15,7 +15,7 @@
 //! | `servers/` | `browser::page_with_pictures` on each backend, only on demand | one of them serves Chromium |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //! | `../README.md`, `../docs/` | each question of `runner/docs.rs` | the pages for readers |
-//! | `../docs/moving.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
+//! | `../docs/moving.md`, `other-loops.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
 //! More trials look at the tests themselves: `original::defects` runs the regression tests of defects
 //! against Debian's libowfat, where they must fail, and against 0.34.

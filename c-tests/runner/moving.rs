@@ -1,5 +1,5 @@
-//! `docs/moving.md`: the tests that it names exist, each change has a name by which functions lead to it, no function is
-//! missing, and the programs that it shows compile.
+//! `docs/moving.md` and `docs/other-loops.md`: the tests that they name exist, each change has a name by which functions lead to it, no function is
+//! missing, and the programs that they show compile.
 
 use crate::man::{Complaints, complaining};
 use crate::{child, compile, place};
@@ -42,9 +42,13 @@ struct Page {
 }
 
 impl Page {
+    /// Both pages, as one.
     fn read() -> Result<Page, String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/moving.md");
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut text = String::new();
+        for name in ["docs/moving.md", "docs/other-loops.md"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+            text += &fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
         let mut page = Page { prose: String::new(), blocks: Vec::new() };
         for (n, part) in text.split("\n```").enumerate() {
             match part.split_once('\n') {
