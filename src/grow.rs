@@ -39,10 +39,11 @@ impl<T> Grow<T> for Vec<T> {
 /// Removes element `i`, if there is one. The last one gets its place.
 #[inline]
 pub(crate) fn take_out<T>(v: &mut Vec<T>, i: usize) {
-    if i < v.len()
-        && let Some(last) = v.pop()
-        && let Some(place) = v.get_mut(i)
-    {
+    if i >= v.len() {
+        return;
+    }
+    let Some(last) = v.pop() else { return };
+    if let Some(place) = v.get_mut(i) {
         *place = last;
     }
 }

@@ -232,9 +232,8 @@ impl Timer {
     }
 
     fn move_expired(&mut self, from: usize, to: usize) {
-        if let Some(&number) = self.expired.get(from)
-            && let Some(there) = self.expired.get_mut(to)
-        {
+        let Some(&number) = self.expired.get(from) else { return };
+        if let Some(there) = self.expired.get_mut(to) {
             *there = number;
             place(number, Place::Expired(to as u32));
         }

@@ -62,9 +62,8 @@ pub(crate) fn call(world: &mut World, input: &mut Input) {
     let b = if i < BATCHES { world.batches.at(i) } else { ptr::null_mut() };
     match input.byte() % 16 {
         0..8 => {
-            if let (n, true) = add(world, input, b)
-                && i < BATCHES
-            {
+            let (n, is_added) = add(world, input, b);
+            if is_added && i < BATCHES {
                 world.batches.left[i] += n;
             }
         }

@@ -84,9 +84,8 @@ impl Watched {
 
     /// Ends a registration of that generation.
     fn end(&mut self, number: u32, generation: u32) {
-        if let Ok(i) = self.place(number)
-            && let Some(r) = self.list.get_mut(i).filter(|r| r.generation == generation)
-        {
+        let Ok(i) = self.place(number) else { return };
+        if let Some(r) = self.list.get_mut(i).filter(|r| r.generation == generation) {
             r.watch = ENDED;
         }
     }

@@ -9,9 +9,16 @@ use crate::event_loop;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::outcome::Stop;
+use crate::slot::Slot;
 use crate::trace;
 use nix::errno::Errno;
 use std::ffi::c_char;
+
+/// The slot of a socket, where a transfer of that length may take the fast path.
+#[inline(always)]
+fn fast_path(d: i64, len: i64) -> Option<&'static Slot> {
+    if is_usual(len) { event_loop::socket(d) } else { None }
+}
 
 /// Reads up to `len` bytes into `buf` without waiting, also if `d` is in blocking mode, and without touching
 /// that mode, a signal or a timer.
@@ -25,9 +32,7 @@ use std::ffi::c_char;
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    if is_usual(len)
-        && let Some(slot) = event_loop::socket(d)
-    {
+    if let Some(slot) = fast_path(d, len) {
         // SAFETY: the caller's promise.
         let target = unsafe { Target::new(buf.cast(), len as usize) };
         let n = event_loop::receive(d, slot, target);
@@ -77,9 +82,7 @@ unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
-    if is_usual(len)
-        && let Some(slot) = event_loop::socket(d)
-    {
+    if let Some(slot) = fast_path(d, len) {
         // SAFETY: the caller's promise.
         let source = unsafe { Source::new(buf.cast(), len as usize) };
         let n = event_loop::send_bytes(d, slot, source);

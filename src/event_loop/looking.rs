@@ -293,9 +293,10 @@ impl EventLoop {
             let is_idle = slot.missing().is_none() || slot.leased.get();
             let state = if is_idle { Dirty::No } else { f(self, number, slot) };
             slot.dirty.set(state);
-            if state != Dirty::No
-                && let Some(place) = self.dirty.get_mut(kept)
-            {
+            if state == Dirty::No {
+                continue;
+            }
+            if let Some(place) = self.dirty.get_mut(kept) {
                 *place = number;
                 kept += 1;
             }

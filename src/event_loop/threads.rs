@@ -270,9 +270,8 @@ impl EventLoop {
     fn take(&mut self, dir: Direction) -> Option<u32> {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
-            if event.is_ready(dir)
-                && let Some(slot) = self.news(event, dir)
-            {
+            let news = if event.is_ready(dir) { self.news(event, dir) } else { None };
+            if let Some(slot) = news {
                 self.events.take_out(i);
                 report(slot, dir, table::look());
                 return Some(event.number());

@@ -184,9 +184,8 @@ fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -
 #[cold]
 fn learn_kind(fd: Fd, slot: &Slot) {
     let mode = crate::sys::mode::mode(fd).unwrap_or_default();
-    if let Ok(kind) = blocking::kind(fd)
-        && slot.is_registered()
-    {
+    let Ok(kind) = blocking::kind(fd) else { return };
+    if slot.is_registered() {
         slot.access.set(Access::new(kind, mode));
     }
 }

@@ -19,6 +19,12 @@ const INT: c_uint = size_of::<c_int>() as c_uint;
 #[repr(C, align(8))]
 struct Control([u8; 256]);
 
+impl Control {
+    fn new() -> Control {
+        Control([0; 256])
+    }
+}
+
 /// Calls `f` with a message of `byte` whose control messages go to, or come from, `control`.
 fn with_message<R>(byte: &mut u8, control: &mut Control, f: impl FnOnce(&mut libc::msghdr) -> R) -> R {
     let mut iov = libc::iovec { iov_base: (&raw mut *byte).cast(), iov_len: 1 };
@@ -33,7 +39,7 @@ fn with_message<R>(byte: &mut u8, control: &mut Control, f: impl FnOnce(&mut lib
 
 /// Sends `byte` and a duplicate of `fd`. Nothing is sent if it fails.
 pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
-    let mut control = Control([0; _]);
+    let mut control = Control::new();
     with_message(&mut byte, &mut control, |message| {
         // SAFETY: plain arithmetic.
         let (space, len) = unsafe { (libc::CMSG_SPACE(INT), libc::CMSG_LEN(INT)) };
@@ -65,7 +71,7 @@ pub(crate) enum Received {
 
 /// Receives one byte and a descriptor.
 pub(crate) fn receive(sock: Fd) -> Result<Received, Errno> {
-    let (mut byte, mut control) = (0, Control([0; _]));
+    let (mut byte, mut control) = (0, Control::new());
     with_message(&mut byte, &mut control, |message| {
         count(Call::Recvmsg);
         // SAFETY: the message points to live locals of the stated sizes.
@@ -97,11 +103,9 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
                 // SAFETY: the message has `bytes` bytes of data.
                 let number = unsafe { libc::CMSG_DATA(header).cast::<c_int>().add(i).read_unaligned() };
                 // SAFETY: a descriptor that the kernel opened for us just now and that nobody else knows.
-                if let Ok(fd) = unsafe { owner(number) }
-                    && is_rights
-                    && first.is_none()
-                {
-                    first = Some(fd);
+                let fd = unsafe { owner(number) };
+                if is_rights && first.is_none() {
+                    first = fd.ok();
                 }
             }
         }

@@ -43,12 +43,13 @@ mod tests {
     fn the_duplicate_is_of_the_same_file() {
         for kind in [SockType::Stream, SockType::Datagram, SockType::SeqPacket] {
             let (here, there) = pair(kind);
-            let (mut reader, writer) = std::io::pipe().unwrap();
-            pass(number(&here), number(&OwnedFd::from(writer))).unwrap();
+            let (reader, writer) = nix::unistd::pipe().unwrap();
+            pass(number(&here), number(&writer)).unwrap();
+            drop(writer);
             let received = receive(number(&there)).unwrap();
             File::from(received).write_all(b"through").unwrap();
             let mut got = String::new();
-            reader.read_to_string(&mut got).unwrap();
+            File::from(reader).read_to_string(&mut got).unwrap();
             assert_eq!(got, "through", "{kind:?}");
         }
     }

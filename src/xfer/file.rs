@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_at_a_position_fails() {
-        let (pipe, _other) = std::io::pipe().unwrap();
+        let (pipe, _other) = nix::unistd::pipe().unwrap();
         let fd = Fd::new(i64::from(pipe.as_raw_fd())).unwrap();
         let r = feed(-81, fd, 0, 10, |_, _| panic!("nothing to offer"));
         assert_eq!(r, Err(Stop::Failed(Errno::ESPIPE)));

@@ -236,7 +236,7 @@ mod tests {
         let (_f, fd) = file(10);
         assert_eq!(Window::default().at(fd, 10, 1), Err(Stop::Failed(Errno::EIO)));
         assert_eq!(Window::default().at(fd, u64::MAX, 1), Err(Stop::Failed(Errno::EINVAL)));
-        let (pipe, _other) = std::io::pipe().unwrap();
+        let (pipe, _other) = nix::unistd::pipe().unwrap();
         let fd = Fd::new(i64::from(pipe.as_raw_fd())).unwrap();
         assert_eq!(Window::default().at(fd, 0, 1), Err(Stop::Failed(Errno::ESPIPE)));
     }

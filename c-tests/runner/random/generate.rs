@@ -98,9 +98,9 @@ impl Sketch {
         if self.chance.percent(3) {
             return self.end();
         }
-        if !self.ends.iter().flatten().any(|e| e.kind == Kind::File)
-            && let Some(a) = self.free()
-        {
+        let has_one = self.ends.iter().flatten().any(|e| e.kind == Kind::File);
+        let place = if has_one { None } else { self.free() };
+        if let Some(a) = place {
             self.make_file(a);
         }
         self.of(&[Kind::File])

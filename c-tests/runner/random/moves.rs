@@ -113,9 +113,8 @@ impl Sketch {
             1 if self.careless => self.call("plain_close", &[a, 1]),
             _ => self.call("close_end", &[a]),
         }
-        if let Some(mate) = self.ends[a as usize].take().and_then(|e| e.mate)
-            && let Some(end) = &mut self.ends[mate]
-        {
+        let Some(mate) = self.ends[a as usize].take().and_then(|e| e.mate) else { return };
+        if let Some(end) = &mut self.ends[mate] {
             end.mate = None;
         }
     }

@@ -72,9 +72,11 @@ impl Owners {
         self.sent += n;
         let all = self.left() == 0;
         let mut expected = Vec::new();
-        while let Some(&(end, note)) = self.in_batch.front()
-            && (all || (self.autofree && end <= self.sent))
-        {
+        while let Some(&(end, note)) = self.in_batch.front() {
+            let is_sent = self.autofree && end <= self.sent;
+            if !(all || is_sent) {
+                break;
+            }
             expected.push(note);
             self.in_batch.pop_front();
         }
