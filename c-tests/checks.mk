@@ -48,9 +48,9 @@ check-tools:
 libowfat-034: ## fetch libowfat 0.34, the second reference
 	@sh c-tests/libowfat_034.sh build/libowfat-0.34
 
-demo: demo-tools all ## the three ways in, each with a line of proof
+demo: demo-tools all libowfat-034 ## the three ways in, each with a line of proof, and what libowfat does wrong
 	@$(MAKE) -s install DESTDIR= prefix=$(STAGE)
-	@bash c-tests/demo.sh $(STAGE)
+	@bash c-tests/demo.sh $(STAGE) build/libowfat-0.34
 
 check: check-tools all check-format check-lint check-unit check-c ## everything that is tested at each change
 	@echo "make check: all passed"

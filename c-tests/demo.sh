@@ -1,8 +1,10 @@
 #!/bin/bash
-# The three ways in, each with one line of proof. `demo.sh STAGE`: the prefix of a finished install.
+# The three ways in, each with one line of proof, and why to take one. `demo.sh STAGE [LIBOWFAT-0.34]`: the prefix of a
+# finished install, and the directory with libowfat 0.34, if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stage=$1
+later=${2-}
 tmp=$(mktemp -d)
 chmod 755 "$tmp" # opentracker enters it as user nobody
 servers=()
@@ -119,3 +121,30 @@ seeders=$((16#${reply:32:8}))
 scrape=$(curl -sS --max-time 5 "$url/scrape?info_hash=$escaped" | tr -d '\0')
 [[ $scrape == *8:completei2e* ]] || fail "the scrape answered '$scrape'"
 echo "3. owfat-io-run:  $(command -v opentracker) answers an HTTP announce, a UDP announce and a scrape: 2 seeders"
+
+# 4. The same source on each library; see there. The tests hold our column.
+harms=c-tests/servers/harms.c
+libraries=("$(dpkg-query -W -f='${Version}' libowfat-dev)")
+gcc -O2 $harms -lowfat -o "$tmp/harms.0"
+if [ -f "$later/version" ]; then
+	libraries+=("$(cat "$later/version")")
+	gcc -O2 -isystem "$later/include" $harms -L"$later" -lowfat -o "$tmp/harms.1"
+fi
+# shellcheck disable=SC2086
+gcc -O2 $harms $flags -o "$tmp/harms.ours"
+
+# row WORDS KIND: what came of it with each library.
+row() {
+	printf '   %-50s' "$1"
+	for i in "${!libraries[@]}"; do printf '%-22s' "$(LD_LIBRARY_PATH=$later "$tmp/harms.$i" "$2")"; done
+	"$tmp/harms.ours" "$2"
+}
+
+echo "4. why:           $harms on each library, counted just now"
+printf '   %-50s' ''
+for version in "${libraries[@]}"; do printf '%-22s' "libowfat $version"; done
+echo "libowfat_io"
+row "8 slow readers of an answer in chunks of 16 KiB" chunked
+row "3,000,000 bytes passed on from another program" relayed
+row "an error answer on a keep-alive connection" error
+row "4 clients that pipeline 5 requests each" pipelined

@@ -15,6 +15,7 @@
 //! | `loops` | `servers/loops.c`: `io_starteventloopthread` and four threads of its own |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
 //! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
+//! | `harms` | `servers/harms.c` on libowfat and on ours |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |
 //! | `distrust` | that it trusts no program that it looks at |
@@ -43,6 +44,8 @@ mod echo;
 mod files;
 #[path = "servers/gzip.rs"]
 mod gzip;
+#[path = "servers/harms.rs"]
+mod harms;
 #[path = "hostile.rs"]
 mod hostile;
 #[path = "servers/http.rs"]
@@ -104,6 +107,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         loops::TRIALS,
         prefork::TRIALS,
         cost::TRIALS,
+        harms::TRIALS,
     ]
     .concat()
     .into_iter()
@@ -122,6 +126,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         .into_iter()
         .map(|(name, run)| trial(name.to_owned(), run)),
     )
+    .chain(harms::trials())
     .chain(hostile::trials())
     .chain(soak::trials())
     .chain(browser::trials())
