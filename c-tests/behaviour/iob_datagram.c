@@ -102,6 +102,71 @@ TEST(a_header_and_a_file_are_one_packet) {
   }
 }
 
+/* Of a datagram that cannot be sent nothing is counted as sent, and the next one is as it should be. */
+static void check_refused(int64 d[2], int error, uint64 n) {
+  CHECK_INT(iob_bytesleft(&b), n);
+  CHECK_INT(iob_send(d[0], &b), error == EAGAIN ? -1 : -3);
+  CHECK_ERRNO(error);
+  CHECK_INT(iob_bytesleft(&b), n);
+  CHECK_INT(send((int)d[0], "next", 4, 0), 4);
+  check_packet(d[1], 0, "next");
+  check_no_packet(d[1]);
+}
+
+static void too_long(int family) {
+  /* Together; alone; so that the kernel does not even look at what it holds; in two parts. */
+  static const int64 sizes[] = {65505, 65520, 65536, 100000};
+  static char bytes[70000];
+  int64 d[2];
+  int i;
+  udp_pair(family, SOCK_DGRAM, 0, d);
+  for (i = 0; i < 4; i++) {
+    CHECK_INT(iob_adds(&b, "a header of forty bytes, in case of IPv6"), 1);
+    CHECK_INT(iob_addfile_close(&b, t_tmpfile(sizes[i]), 0, (uint64)sizes[i]), 1);
+    check_refused(d, EMSGSIZE, 40 + (uint64)sizes[i]);
+    iob_reset(&b);
+  }
+  for (i = 0; i < 1500; i++) CHECK_INT(iob_addbuf(&b, bytes + i, 60), 1);
+  check_refused(d, EMSGSIZE, 90000);
+  iob_reset(&b);
+}
+
+TEST(of_a_datagram_that_is_too_long_no_part_counts_as_sent) { too_long(AF_INET); }
+
+TEST(of_a_datagram_of_ipv6_that_is_too_long_no_part_counts_as_sent) { too_long(AF_INET6); }
+
+TEST(a_datagram_that_is_too_long_does_not_take_the_one_before_with_it) {
+  char bytes[1000];
+  int64 d[2], f = t_tmpfile(100);
+  udp_pair(AF_INET, SOCK_DGRAM, 0, d);
+  CHECK_INT(iob_addfile(&b, f, 0, 100), 1);
+  CHECK_INT(iob_adds(&b, "header"), 1);
+  CHECK_INT(iob_addfile_close(&b, t_tmpfile(65505), 0, 65505), 1);
+  CHECK_INT(iob_send(d[0], &b), 100);
+  CHECK_INT(packet(d[1], bytes, sizeof bytes), 100);
+  check_refused(d, EMSGSIZE, 65511);
+  iob_reset(&b);
+}
+
+static int let_go;
+
+static void count_let_go(iob_entry *e) {
+  (void)e;
+  let_go++;
+}
+
+TEST(autofree_keeps_what_was_not_sent_after_all) {
+  int64 d[2];
+  udp_pair(AF_INET, SOCK_DGRAM, 0, d);
+  iob_init_autofree(&b, 0);
+  CHECK_INT(iob_addbuf_internal(&b, "header", 6, count_let_go), 1);
+  CHECK_INT(iob_addfile_close(&b, t_tmpfile(65505), 0, 65505), 1);
+  check_refused(d, EMSGSIZE, 65511);
+  CHECK_INT(let_go, 0);
+  iob_reset(&b);
+  CHECK_INT(let_go, 1);
+}
+
 TEST(a_socket_that_the_program_corks_stays_corked) {
   int64 d[2];
   int on = 1, off = 0;

@@ -50,6 +50,13 @@ struct Place {
     n: u64,
 }
 
+/// A place in a batch at the begin of an entry, or where the first one begins that has unsent bytes.
+#[derive(Clone, Copy)]
+struct Mark {
+    next: usize,
+    bytesleft: u64,
+}
+
 /// The marks of a batch before a filter looks at its entries, and meanwhile.
 struct Look {
     before: usize,
@@ -269,7 +276,6 @@ impl Batch {
 
     fn advance_some(self, sent: usize) {
         let mut rest = sent as u64;
-        let from = self.next();
         let passed = self.with_unsent(|entries| {
             let mut passed = 0;
             for e in entries {
@@ -283,7 +289,30 @@ impl Batch {
             }
             passed
         });
-        self.passed(from, from + passed, sent as u64);
+        self.set_next(self.next() + passed);
+        self.set_bytesleft(self.bytesleft().saturating_sub(sent as u64));
+    }
+
+    /// What is not sent, as it is now.
+    #[inline(always)]
+    fn mark(self) -> Mark {
+        Mark { next: self.next(), bytesleft: self.bytesleft() }
+    }
+
+    /// Entries that were finished since the mark come back, unless they were let go of; the count of their bytes.
+    fn back_to(self, mark: Mark) -> u64 {
+        let back = mark.bytesleft.saturating_sub(self.bytesleft());
+        self.set_next(mark.next);
+        self.set_bytesleft(mark.bytesleft);
+        back
+    }
+
+    /// With autofree, lets go of what was finished since the mark.
+    #[inline(always)]
+    fn release_since(self, mark: Mark) {
+        if self.autofree() {
+            self.release_range(mark.next, self.next());
+        }
     }
 
     /// Counts `taken` bytes off the entry `e` at `place`, the first unsent one. As libowfat does after filtering, the
@@ -304,20 +333,6 @@ impl Batch {
             self.release_range(place.i, place.i + 1);
         }
         true
-    }
-
-    /// Entries `from..next` are finished, after `bytes` more.
-    #[inline]
-    fn passed(self, from: usize, next: usize, bytes: u64) {
-        let left = self.bytesleft().saturating_sub(bytes);
-        if left == 0 {
-            return self.emptied();
-        }
-        self.set_next(next);
-        self.set_bytesleft(left);
-        if self.autofree() {
-            self.release_range(from, next);
-        }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) trait Carrier {
     fn file(&mut self, piece: Piece) -> Outcome;
     /// What was allowed to wait for more leaves now, because no more comes. `is_sure`: there is something that waits.
     fn push_held(&mut self, is_sure: bool);
+    /// A packet, of which a part waits for more, is dropped as a whole. False: the descriptor sends no packets in parts.
+    fn drop_held(&mut self) -> bool;
 }
 
 /// What one call of the kernel, or two, came to.
@@ -47,16 +49,20 @@ enum Turn {
 
 /// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
 /// that ends before its piece does is `EIO`, once everything before the gap is sent. Resets the batch when
-/// nothing is left.
+/// nothing is left. Of a packet that does not get whole no part counts as sent.
 ///
 /// Clean-up functions run between the steps, where nothing is held: they may never come back.
 pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut total = 0;
     let mut held = false;
     let mut ended_early = false;
+    let mut begin = batch.mark();
     let (stop, readiness) = loop {
         if batch.bytesleft() == 0 {
             break (None, Readiness::Stands);
+        }
+        if !held {
+            begin = batch.mark();
         }
         let Moved { asked, outcome, more, from_file } = match take_turn(to, batch) {
             Turn::Moved(moved) => moved,
@@ -77,21 +83,37 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
                 total += k as u64;
                 held = more && k == asked;
                 batch.advance(k);
+                if !held {
+                    batch.release_since(begin);
+                }
                 if k < asked {
                     break (Some(Stop::Again), readiness);
                 }
             }
-            Err(stop) => break (Some(stop), readiness),
+            Err(stop) => {
+                if held && !(from_file && is_of_the_file(stop)) && to.drop_held() {
+                    total -= batch.back_to(begin);
+                    held = false;
+                }
+                break (Some(stop), readiness);
+            }
         }
     };
     if held || ended_early {
         to.push_held(held);
+        batch.release_since(begin);
     }
     let outcome = match stop {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     };
     Sent { outcome, readiness }
+}
+
+/// Whether it was the file that could not be read: the socket has what went before.
+#[cold]
+fn is_of_the_file(stop: Stop) -> bool {
+    matches!(stop, Stop::Failed(Errno::EBADF | Errno::EINVAL | Errno::EIO | Errno::ESPIPE | Errno::EISDIR))
 }
 
 #[inline(always)]

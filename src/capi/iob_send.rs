@@ -28,8 +28,8 @@ fn send(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
 ///
 /// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
 /// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is not open),
-/// `EIO` (a file is shorter than was queued; everything before the gap is sent), `EFAULT` (`b` is
-/// NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
+/// `EIO` (a file is shorter than was queued; everything before the gap is sent), `EMSGSIZE` (a datagram is too long;
+/// no part of it is sent), `EFAULT` (`b` is NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.

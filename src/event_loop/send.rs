@@ -40,4 +40,8 @@ impl Carrier for Target {
     fn push_held(&mut self, is_sure: bool) {
         message::push_held(self.fd, is_sure);
     }
+
+    fn drop_held(&mut self) -> bool {
+        message::drop_held(self.fd)
+    }
 }

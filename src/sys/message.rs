@@ -7,7 +7,7 @@ use super::cancel;
 use super::count::{Call, count};
 use super::mem;
 use super::moving::{self, MORE, QUIET};
-pub(crate) use super::moving::{push_held, read_ahead};
+pub(crate) use super::moving::{drop_held, push_held, read_ahead};
 use super::spare::Spare;
 use super::wide;
 use crate::buf::Source;

@@ -8,7 +8,7 @@ use crate::sys::count::{Call, count};
 use crate::sys::mode::socket_option;
 use libc::{c_int, c_void, iovec};
 use nix::errno::Errno;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::{MaybeUninit, size_of, zeroed};
 use std::ptr;
 
 /// Of a send: the last segment may wait for the bytes that follow.
@@ -80,6 +80,29 @@ pub(crate) fn push_held(s: Fd, is_sure: bool) {
             None => {}
         },
     }
+}
+
+/// Drops a datagram of which [`MORE`] holds a part back. False: the socket has no such parts, or the program corks it
+/// itself.
+///
+/// What has failed to be added may have dropped it already or not, so this makes sure: the kernel drops a datagram that
+/// becomes too long, and sends none that is.
+pub(crate) fn drop_held(s: Fd) -> bool {
+    static PART: [u8; 4096] = [0; 4096];
+    if is_corked(s, libc::IPPROTO_UDP, libc::UDP_CORK) != Some(false) {
+        return false;
+    }
+    let mut list = [iovec { iov_base: PART.as_ptr().cast_mut().cast(), iov_len: PART.len() }; 16];
+    // With 65,536 bytes the kernel would not even look at what it holds.
+    list[0].iov_len -= 1;
+    // SAFETY: all-zero is a message without address, data and control part.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = list.as_mut_ptr();
+    message.msg_iovlen = list.len() as _;
+    count(Call::Sendmsg);
+    // SAFETY: the header, the list and the bytes live through the call, and are only read.
+    unsafe { cancel::sendmsg(s.raw(), &message, QUIET | MORE | libc::MSG_DONTWAIT) };
+    true
 }
 
 /// Of the others only those of IP hold anything back, and they have no option for it: what ends a held packet is a send

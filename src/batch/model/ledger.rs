@@ -161,6 +161,10 @@ impl Carrier for Ledger {
     fn push_held(&mut self, _: bool) {
         self.held = false;
     }
+
+    fn drop_held(&mut self) -> bool {
+        false
+    }
 }
 
 impl Filter for Ledger {

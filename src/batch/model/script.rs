@@ -157,6 +157,10 @@ impl Carrier for Script {
     fn push_held(&mut self, _: bool) {
         self.held = false;
     }
+
+    fn drop_held(&mut self) -> bool {
+        false
+    }
 }
 
 impl Filter for Script {
