@@ -44,8 +44,11 @@ pub(crate) fn read(fd: Fd, t: Target, told: FileKind) -> Outcome {
             FileKind::Socket => Err(Errno::ENOTSOCK.into()),
             now => read(fd, t, now),
         },
-        Err(e) if refuses(e) && !ready_now(fd).has(Direction::Read) => not_ready(fd),
-        Err(e) if refuses(e) => Ok(bytes::read(fd, t)?),
+        // Its mode keeps it from waiting, or it is ready.
+        Err(e) if refuses(e) && (is_nonblocking(fd) == Ok(true) || ready_now(fd).has(Direction::Read)) => {
+            Ok(bytes::read(fd, t)?)
+        }
+        Err(e) if refuses(e) => not_ready(fd),
         r => Ok(r?),
     }
 }
