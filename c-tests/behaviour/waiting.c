@@ -1,6 +1,7 @@
 /* io_wait, io_waituntil, io_waituntil2, io_check: results, limits, signals. */
 #include "loop.h"
 
+#include <setjmp.h>
 #include <sys/time.h>
 
 static volatile sig_atomic_t signals;
@@ -163,6 +164,39 @@ TEST(a_signal_ends_a_wait) {
     alarm_in(50, flags ? SA_RESTART : 0);
     io_waituntil(l_in_ms(L_PATIENCE));
     CHECK_INT(signals, 3);
+  }
+}
+
+static sigjmp_buf back;
+
+static void jump_back(int sig) {
+  (void)sig;
+  siglongjmp(back, 1);
+}
+
+/* POSIX leaves undefined what servers do: they leave the call from the handler of an alarm. */
+static void leave_by_siglongjmp(void) {
+  static const struct itimerval soon = {{0, 0}, {0, 50000}};
+  CHECK(signal(SIGALRM, jump_back) != SIG_ERR);
+  if (sigsetjmp(back, 1)) return;
+  CHECK_INT(setitimer(ITIMER_REAL, &soon, NULL), 0);
+  io_wait();
+  CHECK(!"a wait without limit ended");
+}
+
+TEST(after_siglongjmp_out_of_a_wait_the_loop_sleeps_and_serves) {
+  int64 d[3][2];
+  int i, k;
+  for (i = 0; i < 3; i++) {
+    l_pipe(d[i], 1); /* there is something to tell the kernel in each turn */
+    leave_by_siglongjmp();
+    l_check_asleep();
+    for (k = 0; k <= i; k++) {
+      char byte;
+      l_put(d[k][1], "x");
+      CHECK_INT(l_next_read(L_PATIENCE), d[k][0]);
+      CHECK_INT(io_tryread(d[k][0], &byte, 1), 1);
+    }
   }
 }
 

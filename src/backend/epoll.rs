@@ -109,11 +109,7 @@ impl Backend for Epoll {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno> {
-        match probe.ask(Some(self.set), Some(Duration::ZERO)) {
-            // More than the process may have, since it has lowered its limit: epoll is told of them, and finds out.
-            Err(Errno::EINVAL) => Ok(Found { ready: 0, first: true }),
-            found => found,
-        }
+        probe.ask(Some(self.set), Some(Duration::ZERO))
     }
 
     fn waker(&self) -> Option<&Waker> {

@@ -5,11 +5,13 @@
 //! does not mend, and must be called from exported functions that let an unwinding pass (`capi::guard`).
 
 use super::wide::off_t;
-use libc::{c_char, c_int, c_void, iovec, msghdr, nfds_t, pollfd, size_t, ssize_t};
+use libc::{c_char, c_int, c_void, fd_set, iovec, msghdr, nfds_t, pollfd, size_t, ssize_t, timeval};
 
 unsafe extern "C-unwind" {
     pub(super) fn close(fd: c_int) -> c_int;
     pub(super) fn poll(fds: *mut pollfd, n: nfds_t, timeout: c_int) -> c_int;
+    #[cfg_attr(target_os = "netbsd", link_name = "__select50")]
+    pub(super) fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, t: *mut timeval) -> c_int;
     pub(super) fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t;
     pub(super) fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t;
     pub(super) fn writev(fd: c_int, v: *const iovec, n: c_int) -> ssize_t;

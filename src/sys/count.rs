@@ -41,6 +41,7 @@ calls! {
     Read "read",
     Recv "recvfrom",
     Recvmsg "recvmsg",
+    Select "select",
     Sendfile "sendfile",
     Sendmsg "sendmsg",
     Send "sendto",

@@ -28,6 +28,7 @@ pub(crate) mod pair;
 pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod rights;
+mod select;
 pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod spare;

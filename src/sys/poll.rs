@@ -3,6 +3,7 @@
 use super::cancel;
 use super::count::{Call, count};
 use super::linux::POLL_RDHUP;
+use super::select::select;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use libc::pollfd;
@@ -35,12 +36,16 @@ pub(crate) fn ready(flags: u32) -> Interest {
     ready
 }
 
-/// Waits for one of `fds`. `timeout` in milliseconds, -1 for no limit. Returns how many are ready.
+/// Waits for one of `fds`. `timeout` in milliseconds, -1 for no limit. Returns how many are ready. Where the process has
+/// lowered its limit of descriptors below the number of `fds`, [`select`] answers.
 pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
     count(Call::Poll);
     // SAFETY: pointer and length describe `fds`.
     let n = unsafe { cancel::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
-    Errno::result(n).map(|n| n as usize)
+    match Errno::result(n) {
+        Err(Errno::EINVAL) => select(fds, timeout),
+        ready => ready.map(|n| n as usize),
+    }
 }
 
 /// The directions in which `fd` is ready at this moment.
