@@ -1,4 +1,4 @@
-/* Resident bytes of a registered descriptor whose read event is wanted; -DDEADLINES gives it a deadline, too:
+/* Bytes of memory of a registered descriptor whose read event is wanted; -DDEADLINES gives it a deadline, too:
  * `memory COUNT`. What the first 1,000 cost is not counted: that is the loop's own set-up. */
 #define _GNU_SOURCE
 #include "loop.h"
@@ -19,14 +19,15 @@ static void expired(int fd) {
 }
 #endif
 
-/* smaps_rollup counts pages; /proc/self/statm lags behind on kernels since 6.2. */
+/* smaps_rollup counts pages; /proc/self/statm lags behind on kernels since 6.2. Anonymous, because the pages of a library's
+ * code come 16 at a time, with the first call that touches one of them. */
 static long resident_kib(void) {
   static char line[256];
   long kib = -1;
   FILE* f = fopen("/proc/self/smaps_rollup", "r");
   if (!f) die("smaps_rollup");
   while (fgets(line, sizeof line, f))
-    if (sscanf(line, "Rss: %ld", &kib) == 1) break;
+    if (sscanf(line, "Anonymous: %ld", &kib) == 1) break;
   fclose(f);
   return kib;
 }

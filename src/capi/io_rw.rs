@@ -32,23 +32,25 @@ fn fast_path(d: i64, len: i64) -> Option<&'static Slot> {
 /// `buf` is NULL or points to `len` bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -> i64 {
-    if let Some(slot) = fast_path(d, len) {
+    let Some(slot) = fast_path(d, len) else {
         // SAFETY: the caller's promise.
-        let target = unsafe { Target::new(buf.cast(), len as usize) };
-        let n = event_loop::receive(d, slot, target);
-        // SAFETY: the caller's promise.
-        return if n >= 0 { n } else { unsafe { read_failed(d, buf, len) } };
-    }
+        return unsafe { try_read(d, buf, len) };
+    };
     // SAFETY: the caller's promise.
-    unsafe { try_read(d, buf, len) }
+    let target = unsafe { Target::new(buf.cast(), len as usize) };
+    let call = (d, buf, len);
+    let n = event_loop::receive(d, slot, target);
+    // SAFETY: the caller's promise.
+    if n >= 0 { n } else { unsafe { read_failed(&call) } }
 }
 
-/// The usual way has failed.
+/// The usual way has failed. The arguments come by reference: they wait on the stack for a call that is rare, and need no
+/// registers to be saved in every other.
 ///
 /// # Safety
 /// As for `io_tryread`.
 #[cold]
-unsafe fn read_failed(d: i64, buf: *mut c_char, len: i64) -> i64 {
+unsafe fn read_failed(&(d, buf, len): &(i64, *mut c_char, i64)) -> i64 {
     match event_loop::settle(d, Direction::Read, Err(Errno::last())) {
         Some(outcome) => moved(outcome),
         // SAFETY: the caller's promise.
@@ -82,23 +84,24 @@ unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
 /// `buf` is NULL or points to `len` bytes that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn io_trywrite(d: i64, buf: *const c_char, len: i64) -> i64 {
-    if let Some(slot) = fast_path(d, len) {
+    let Some(slot) = fast_path(d, len) else {
         // SAFETY: the caller's promise.
-        let source = unsafe { Source::new(buf.cast(), len as usize) };
-        let n = event_loop::send_bytes(d, slot, source);
-        // SAFETY: the caller's promise.
-        return if n == len { n } else { unsafe { write_short(d, buf, len, n) } };
-    }
+        return unsafe { try_write(d, buf, len) };
+    };
     // SAFETY: the caller's promise.
-    unsafe { try_write(d, buf, len) }
+    let source = unsafe { Source::new(buf.cast(), len as usize) };
+    let call = (d, buf, len);
+    let n = event_loop::send_bytes(d, slot, source);
+    // SAFETY: the caller's promise.
+    if n == call.2 { n } else { unsafe { write_short(&call, n) } }
 }
 
-/// The usual way has failed, or moved `n` bytes and no more.
+/// The usual way has failed, or moved `n` bytes and no more. Arguments as for [`read_failed`].
 ///
 /// # Safety
 /// As for `io_trywrite`.
 #[cold]
-unsafe fn write_short(d: i64, buf: *const c_char, len: i64, n: i64) -> i64 {
+unsafe fn write_short(&(d, buf, len): &(i64, *const c_char, i64), n: i64) -> i64 {
     let sent = if n < 0 { Err(Errno::last()) } else { Ok(n as usize) };
     match event_loop::settle(d, Direction::Write, sent) {
         Some(outcome) => moved(outcome),

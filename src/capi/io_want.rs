@@ -15,27 +15,27 @@ use std::ffi::c_int;
 /// Without effect on a descriptor that is not registered. Keeps errno. Any thread may call it; a thread that
 /// sleeps in a wait call takes the change into account at once.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_wantread(d: i64) {
+pub extern "C-unwind" fn io_wantread(d: i64) {
     want(d, Direction::Read, "io_wantread");
 }
 
 /// States that the program wants to know when `d` can be written to, or when a connect has finished; else
 /// as `io_wantread`. After `io_fd_canwrite` the first call makes it reported without a wait.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_wantwrite(d: i64) {
+pub extern "C-unwind" fn io_wantwrite(d: i64) {
     want(d, Direction::Write, "io_wantwrite");
 }
 
 /// Ends `io_wantread`, at once: an event that the last wait call found is withdrawn. Keeps errno. Any thread
 /// may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_dontwantread(d: i64) {
+pub extern "C-unwind" fn io_dontwantread(d: i64) {
     dont_want(d, Direction::Read, "io_dontwantread");
 }
 
 /// Ends `io_wantwrite`, at once; see `io_dontwantread`.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_dontwantwrite(d: i64) {
+pub extern "C-unwind" fn io_dontwantwrite(d: i64) {
     dont_want(d, Direction::Write, "io_dontwantwrite");
 }
 
@@ -122,8 +122,43 @@ pub extern "C" fn io_timedout(d: i64) -> c_int {
 /// Without effect on a descriptor that is not registered. errno changes only for want of memory (ENOMEM,
 /// the deadline is not set). Any thread may call it.
 #[unsafe(no_mangle)]
-pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
+pub extern "C-unwind" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
     let at = Deadline::from_label(t);
+    if !event_loop::push_deadline_at_once(d, at) {
+        set_deadline(d, at);
+    }
+}
+
+// Nothing is traced on a fast path.
+
+#[inline(always)]
+fn want(d: i64, dir: Direction, what: &'static str) {
+    if !cancellable(|| event_loop::want_at_once(d, dir)) {
+        want_otherwise(d, dir, what);
+    }
+}
+
+#[cold]
+fn want_otherwise(d: i64, dir: Direction, what: &'static str) {
+    cancellable(|| event_loop::want(d, dir));
+    trace_call::silent(what, d, &[]);
+}
+
+#[inline(always)]
+fn dont_want(d: i64, dir: Direction, what: &'static str) {
+    if !cancellable(|| event_loop::dont_want_at_once(d, dir)) {
+        dont_want_otherwise(d, dir, what);
+    }
+}
+
+#[cold]
+fn dont_want_otherwise(d: i64, dir: Direction, what: &'static str) {
+    cancellable(|| event_loop::dont_want(d, dir));
+    trace_call::silent(what, d, &[]);
+}
+
+#[cold]
+fn set_deadline(d: i64, at: Deadline) {
     let set = cancellable(|| event_loop::set_deadline(d, at));
     if trace::is_on() {
         trace_deadline(d, at);
@@ -134,20 +169,7 @@ pub extern "C" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
 }
 
 #[inline(always)]
-fn want(d: i64, dir: Direction, what: &'static str) {
-    cancellable(|| event_loop::want(d, dir));
-    trace_call::silent(what, d, &[]);
-}
-
-#[inline(always)]
-fn dont_want(d: i64, dir: Direction, what: &'static str) {
-    cancellable(|| event_loop::dont_want(d, dir));
-    trace_call::silent(what, d, &[]);
-}
-
-#[inline(always)]
 fn next<const WRITE: bool>(what: &'static str) -> i64 {
-    // Nothing is traced on the fast path.
     cancellable(event_loop::next_at_once::<WRITE>).unwrap_or_else(|| next_of_any(WRITE, what))
 }
 

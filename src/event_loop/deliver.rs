@@ -1,7 +1,7 @@
 //! What is reported next: `io_canread`, `io_canwrite`, `io_timeouted`.
 
 use super::news::{Facts, is_news};
-use super::{EventLoop, attention, state, try_state};
+use super::{EventLoop, attention, state, try_with_state};
 use crate::backend::Event;
 use crate::grow::take_out;
 use crate::interest::{Direction, Interest};
@@ -13,11 +13,7 @@ use crate::time::Deadline;
 #[inline(always)]
 pub(crate) fn next_at_once<const WRITE: bool>() -> Option<i64> {
     let dir = if WRITE { Direction::Write } else { Direction::Read };
-    let mut state = try_state()?;
-    let i = state.cursors[dir.index()];
-    let event = state.events.get(i)?;
-    let slot = table::near_slot(event.number().into())?;
-    state.take_at(i, event, slot, dir).then(|| event.number().into())
+    try_with_state(|state| state.next_in_turn(dir))?
 }
 
 /// The next event of a direction, or -1. With event-loop threads it waits for one, and -1 is their end.
@@ -60,6 +56,15 @@ impl EventLoop {
         if next.is_some() || queued_first { next } else { self.next_queued(dir) }
     }
 
+    /// The event that the cursor is at, if it is news.
+    #[inline(always)]
+    fn next_in_turn(&mut self, dir: Direction) -> Option<i64> {
+        let i = self.cursors[dir.index()];
+        let event = self.events.get(i)?;
+        let slot = table::near_slot(event.number().into())?;
+        self.take_at(i, event, slot, dir).then(|| event.number().into())
+    }
+
     /// The next event that a look found.
     fn next_found(&mut self, dir: Direction) -> Option<u32> {
         let mut i = self.cursors[dir.index()];
@@ -80,6 +85,9 @@ impl EventLoop {
     /// Whether the event at `i` is news; then it is reported. There are no event-loop threads, and so no leases.
     #[inline(always)]
     fn take_at(&mut self, i: usize, event: Event, slot: &Slot, dir: Direction) -> bool {
+        if !event.is_ready(dir) {
+            return false;
+        }
         let look = self.events_look;
         let facts = Facts {
             generation: slot.generation(),
@@ -87,7 +95,7 @@ impl EventLoop {
             used: slot.used[dir.index()].get(),
             leased: false,
         };
-        if !event.is_ready(dir) || !is_news(event.generation(), dir, facts, look) {
+        if !is_news(event.generation(), dir, facts, look) {
             return false;
         }
         self.cursors[dir.index()] = i + 1;

@@ -2,7 +2,7 @@
 
 use super::deliver::queued;
 use super::looking::{list, token};
-use super::{EventLoop, attention, state, try_state};
+use super::{EventLoop, attention, state, try_with_state};
 use crate::backend::{Backend, Refusal, Watch};
 use crate::fd::Fd;
 use crate::grow::Grow;
@@ -29,15 +29,36 @@ pub(super) enum Told {
 }
 
 /// `io_wantread`, `io_wantwrite`.
-#[inline(always)]
 pub(crate) fn want(d: i64, dir: Direction) {
-    state().want(d, dir);
+    if let Some(slot) = slot_of(d) {
+        state().want(d as u32, slot, dir);
+    }
+}
+
+/// The fast path of [`want`]; false if it is not to be taken.
+#[inline(always)]
+pub(crate) fn want_at_once(d: i64, dir: Direction) -> bool {
+    at_once(d, |state, slot| state.want(d as u32, slot, dir)).is_some()
 }
 
 /// `io_dontwantread`, `io_dontwantwrite`.
-#[inline(always)]
 pub(crate) fn dont_want(d: i64, dir: Direction) {
-    state().dont_want(d, dir);
+    if let Some(slot) = slot_of(d) {
+        state().dont_want(slot, dir);
+    }
+}
+
+/// The fast path of [`dont_want`]; false if it is not to be taken.
+#[inline(always)]
+pub(crate) fn dont_want_at_once(d: i64, dir: Direction) -> bool {
+    at_once(d, |state, slot| state.dont_want(slot, dir)).is_some()
+}
+
+/// Calls `f` with the loop and a slot on a fast path; `None` if it is not to be taken.
+#[inline(always)]
+fn at_once<R>(d: i64, f: impl Fn(&mut EventLoop, &'static Slot) -> R) -> Option<R> {
+    let slot = table::near_slot(d)?;
+    try_with_state(|state| f(state, slot))
 }
 
 /// `io_eagain_read`, `io_eagain_write`: the program found out that the descriptor is not ready.
@@ -60,21 +81,15 @@ pub(crate) fn queue_for(d: i64, dir: Direction) -> bool {
     state().queue_for(d, dir)
 }
 
-#[inline(always)]
+/// `io_timeout`.
 pub(crate) fn set_deadline(d: i64, at: Deadline) -> Result<(), Errno> {
-    let Some(slot) = registered(d) else { return Ok(()) };
-    match try_state() {
-        Some(_state) if timer::push_back(slot, at) => Ok(()),
-        state => {
-            drop(state);
-            set_deadline_otherwise(d, at)
-        }
-    }
+    state().set_deadline(d, at)
 }
 
-#[inline(never)]
-fn set_deadline_otherwise(d: i64, at: Deadline) -> Result<(), Errno> {
-    state().set_deadline(d, at)
+/// The fast path of [`set_deadline`]: a deadline that is pushed back. False if it is not to be taken.
+#[inline(always)]
+pub(crate) fn push_deadline_at_once(d: i64, at: Deadline) -> bool {
+    at_once(d, |_, slot| timer::push_back(slot, at)) == Some(true)
 }
 
 /// Whether the deadline of `d` has passed.
@@ -116,18 +131,22 @@ fn far_slot(d: i64) -> Option<&'static Slot> {
 
 impl EventLoop {
     #[inline(always)]
-    pub(super) fn want(&mut self, d: i64, dir: Direction) {
-        let Some(slot) = registered(d) else { return };
+    pub(super) fn want(&mut self, number: u32, slot: &Slot, dir: Direction) {
         let want = slot.want.get();
-        if want.has(dir) {
+        if !slot.is_registered() || want.has(dir) {
             return;
         }
         slot.want.set(want | dir.into());
         self.wanted += 1;
-        let number = d as u32;
         if dir == Direction::Write && slot.hint.get() == Hint::Given {
-            self.claim_hint(number, slot);
+            return self.claim_hint(number, slot);
         }
+        self.tell_later(number, slot, dir);
+    }
+
+    /// A direction is wanted that was not.
+    #[inline(never)]
+    fn tell_later(&mut self, number: u32, slot: &Slot, dir: Direction) {
         if slot.watched.get().has(dir) || slot.leased.get() {
             return;
         }
@@ -148,6 +167,7 @@ impl EventLoop {
             self.tell_consumers();
             self.wake_looker();
         }
+        self.tell_later(number, slot, Direction::Write);
     }
 
     /// Another thread must not sleep over what was just stated.
@@ -161,8 +181,7 @@ impl EventLoop {
 
     /// The backend hears of it when it next reports the direction.
     #[inline(always)]
-    pub(super) fn dont_want(&mut self, d: i64, dir: Direction) {
-        let Some(slot) = registered(d) else { return };
+    pub(super) fn dont_want(&mut self, slot: &Slot, dir: Direction) {
         let want = slot.want.get();
         if want.has(dir) {
             slot.want.set(want - dir.into());

@@ -45,7 +45,10 @@ mod wait;
 pub(crate) use deliver::{expired, next, next_at_once};
 pub(crate) use describe::describe;
 pub(crate) use fork::watch as watch_forks;
-pub(crate) use interest::{dont_want, eagain, eagain_wanted, is_expired, queue_for, set_deadline, want};
+pub(crate) use interest::{
+    dont_want, dont_want_at_once, eagain, eagain_wanted, is_expired, push_deadline_at_once, queue_for,
+    set_deadline, want, want_at_once,
+};
 pub(crate) use register::{
     Flags, close, cookie, forget, is_registered_file, mark_shared, register, register_file,
     set_blocking_mode, set_cookie, shutdown,
@@ -129,10 +132,10 @@ fn state() -> Guard<'static, EventLoop> {
     lock(&STATE)
 }
 
-/// [`state`] for a fast path: if nothing needs attention, and nobody has the lock.
+/// Calls `f` with the loop on a fast path: if nothing needs attention, and nobody has the lock.
 #[inline(always)]
-fn try_state() -> Option<Guard<'static, EventLoop>> {
-    if attention::is_none() { STATE.try_lock() } else { None }
+fn try_with_state<R>(f: impl Fn(&mut EventLoop) -> R) -> Option<R> {
+    if attention::is_none() { STATE.try_with(f) } else { None }
 }
 
 #[inline(always)]

@@ -161,6 +161,30 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
     }
 }
 
+impl<T> ForkLock<T> {
+    /// Calls `f` under the lock, unless somebody has it. For fast paths: a program of one thread has a way of its own
+    /// through `f`, with nothing to unlock, and what is returned goes through the call that wakes a waiter, so that neither
+    /// way has to save a register.
+    #[inline(always)]
+    pub(crate) fn try_with<R>(&self, f: impl Fn(&mut T) -> R) -> Option<R> {
+        if single_threaded() {
+            return Some(f(&mut self.guard(false)));
+        }
+        self.word.compare_exchange(FREE, mark(), Acquire, Relaxed).ok()?;
+        let mut guard = self.guard(true);
+        let r = f(&mut guard);
+        std::mem::forget(guard);
+        if self.word.swap(FREE, Release) & WAITED_FOR == 0 { Some(r) } else { Some(self.wake_and_return(r)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_and_return<R>(&self, r: R) -> R {
+        wake_one(&self.word);
+        r
+    }
+}
+
 impl<T, const MARKS: bool> Deref for Guard<'_, T, MARKS> {
     type Target = T;
 

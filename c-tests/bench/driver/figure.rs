@@ -175,7 +175,6 @@ pub(crate) fn every() -> impl Iterator<Item = &'static Figure> {
 const FIGURES: &[Figure] = &[
     figure("echo", "64 connections: instructions a message", ECHO, How::Instructions(SERVED))
         .limit(180.0)
-        .missed()
         .checked(),
     figure("echo", "64 connections: system calls a message", ECHO, How::SystemCalls(SERVED)).checked(),
     figure("turns", "request, answer, 64 connections: instructions", TURNS, How::Instructions(SERVED))

@@ -1,5 +1,6 @@
 //! A loop of its own on some backend.
 
+use super::super::interest::slot_of;
 use super::super::register::File;
 use super::super::wait::{Waiter, wait_on};
 use super::super::{EventLoop, Kernel, Limit, lock};
@@ -30,11 +31,15 @@ impl Rig {
     }
 
     pub(crate) fn want(&self, fd: Fd, dir: Direction) {
-        self.state().want(fd.raw().into(), dir);
+        if let Some(slot) = slot_of(fd.raw().into()) {
+            self.state().want(fd.index() as u32, slot, dir);
+        }
     }
 
     pub(crate) fn dont_want(&self, fd: Fd, dir: Direction) {
-        self.state().dont_want(fd.raw().into(), dir);
+        if let Some(slot) = slot_of(fd.raw().into()) {
+            self.state().dont_want(slot, dir);
+        }
     }
 
     pub(crate) fn wait(&self, limit: Limit) -> Result<usize, Errno> {

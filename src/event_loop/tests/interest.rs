@@ -190,7 +190,7 @@ fn what_cannot_be_watched_is_probed_by_every_look() {
 
 #[test]
 fn what_is_withdrawn_or_closed_before_the_look_costs_nothing() {
-    let changes: [fn(&mut EventLoop); 2] = [|it| it.unregister(fd(0)), |it| it.dont_want(0, Read)];
+    let changes: [fn(&mut EventLoop); 2] = [|it| it.unregister(fd(0)), |it| it.dont_want(slot(0), Read)];
     for change in changes {
         let (rig, kernel) = rig(2);
         change(&mut rig.state());

@@ -84,12 +84,12 @@ fn a_transfer_through_the_library_uses_a_report_up_also_one_that_moved_all() {
 fn what_the_program_does_to_one_descriptor_takes_back_its_report_alone() {
     let changes: [fn(&mut EventLoop); 4] = [
         |it| it.eagain(1, Read),
-        |it| it.dont_want(1, Read),
+        |it| it.dont_want(slot(1), Read),
         |it| it.unregister(fd(1)),
         |it| {
             it.unregister(fd(1));
             it.register(fd(1), file(1, 1), false).unwrap();
-            it.want(1, Read);
+            it.want(1, slot(1), Read);
         },
     ];
     for (i, change) in changes.into_iter().enumerate() {
