@@ -9,7 +9,8 @@ use crate::slot::{Hint, Slot};
 use crate::table;
 use crate::time::Deadline;
 
-/// The fast path of [`next`]: the next event that was found is news, and nothing else needs attention.
+/// The fast path of [`next`]: the next event that was found is news, or there is none left, and nothing needs attention, so
+/// that the program has queued none either.
 #[inline(always)]
 pub(crate) fn next_at_once<const WRITE: bool>() -> Option<i64> {
     let dir = if WRITE { Direction::Write } else { Direction::Read };
@@ -56,13 +57,22 @@ impl EventLoop {
         if next.is_some() || queued_first { next } else { self.next_queued(dir) }
     }
 
-    /// The event that the cursor is at, if it is news.
+    /// The event that the cursor is at, if it is news, or -1 at the end.
     #[inline(always)]
     fn next_in_turn(&mut self, dir: Direction) -> Option<i64> {
         let i = self.cursors[dir.index()];
-        let event = self.events.get(i)?;
+        let Some(event) = self.events.get(i) else {
+            self.cursors[dir.index()] = self.behind_the_end();
+            return Some(-1);
+        };
         let slot = table::near_slot(event.number().into())?;
         self.take_at(i, event, slot, dir).then(|| event.number().into())
+    }
+
+    /// Where a cursor stands when the program has asked for more than there was.
+    #[inline(always)]
+    fn behind_the_end(&self) -> usize {
+        self.events.len() + 1
     }
 
     /// The next event that a look found.
@@ -77,8 +87,7 @@ impl EventLoop {
             }
             i += 1;
         }
-        // Behind the end: the program has asked for more.
-        self.cursors[dir.index()] = self.events.len() + 1;
+        self.cursors[dir.index()] = self.behind_the_end();
         None
     }
 
