@@ -17,7 +17,10 @@ use std::ffi::c_char;
 /// The slot of a socket, where a transfer of that length may take the fast path.
 #[inline(always)]
 fn fast_path(d: i64, len: i64) -> Option<&'static Slot> {
-    if is_usual(len) { event_loop::socket(d) } else { None }
+    match event_loop::socket(d) {
+        Some(slot) if is_usual(len) => Some(slot),
+        _ => None,
+    }
 }
 
 /// Reads up to `len` bytes into `buf` without waiting, also if `d` is in blocking mode, and without touching

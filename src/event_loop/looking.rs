@@ -293,10 +293,8 @@ impl EventLoop {
             let is_idle = slot.missing().is_none() || slot.leased.get();
             let state = if is_idle { Dirty::No } else { f(self, number, slot) };
             slot.dirty.set(state);
-            if state == Dirty::No {
-                continue;
-            }
-            if let Some(place) = self.dirty.get_mut(kept) {
+            let place = if state == Dirty::No { None } else { self.dirty.get_mut(kept) };
+            if let Some(place) = place {
                 *place = number;
                 kept += 1;
             }
