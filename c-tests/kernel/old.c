@@ -1,7 +1,7 @@
 /* old CALL=ERROR,... -- PROGRAM ARGUMENT...: the program runs as on a kernel that has not these system calls (ENOSYS), or
  * in a sandbox that refuses them (EPERM). */
 #define T_OWN_MAIN
-#include "../sandbox.h"
+#include "../support/sandbox.h"
 
 enum { NONE = -1 }; /* this machine never had it */
 

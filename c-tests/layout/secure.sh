@@ -19,7 +19,7 @@ skip() {
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 chmod 755 "$dir"
-cc -std=c11 -Wall -Wextra -Werror -pthread -I "$here/.." -I "$here/../../include" -o "$dir/plain" "$here/secure.c" \
+cc -std=c11 -Wall -Wextra -Werror -pthread -I "$here/../support" -I "$here/../../include" -o "$dir/plain" "$here/secure.c" \
     "$archive" -lgcc_s -lm || exit 1
 cp "$dir/plain" "$dir/secure" && chmod 755 "$dir/plain" && chmod 4755 "$dir/secure" || exit 2
 # as_nobody PROGRAM VARIABLE=VALUE...: one line of what it says, on both outputs.

@@ -6,7 +6,7 @@ planted() {
   mkdir -p "$out/lib"
   for name in libowfat_io.so libowfat_io.so.0; do ln -sf "$OWFAT_IO_LIBDIR/libowfat_io.so" "$out/lib/$name"; done
   # shellcheck disable=SC2086 # a compiler with options
-  $CC -std=c11 -Wall -Wextra -Werror -g -pthread -I "$here/.." -I "$here/../../include" -o "$out/planted" \
+  $CC -std=c11 -Wall -Wextra -Werror -g -pthread -I "$here/../support" -I "$here/../../include" -o "$out/planted" \
     "$here/planted.c" -L "$out/lib" -lowfat_io
   for case in "$@"; do
     got=0

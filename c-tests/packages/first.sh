@@ -67,7 +67,7 @@ follow as_user "Install" 3
 inside sh -c 'mv /home/user/bin/* /usr/bin'
 # shellcheck disable=SC2016 # the folder's shell expands it
 inside sh -c 'cd /home/user/libowfat_io/c-tests && flags=$(pkg-config --cflags --libs libowfat_io) &&
-	cc -o /tmp/consumer consumers/consumer.c $flags && cc -I . -o /tmp/old kernel/old.c $flags'
+	cc -o /tmp/consumer consumers/consumer.c $flags && cc -I support -o /tmp/old kernel/old.c $flags'
 
 echo "3. an old kernel:"
 old="/tmp/old epoll_pwait2=ENOSYS --"

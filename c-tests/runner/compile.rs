@@ -107,7 +107,7 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
         _ => (compiler(), "-std=c11"),
     };
     cc.args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"]).arg(&program);
-    cc.arg("-I").arg(place::c_tests());
+    cc.arg("-I").arg(place::c_tests().join("support"));
     match with {
         With::Ours => {
             cc.arg("-I").arg(place::include()).arg(source);

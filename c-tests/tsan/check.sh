@@ -12,7 +12,7 @@ export LD_LIBRARY_PATH="$out/lib" TSAN_OPTIONS="suppressions=$here/suppressions.
 wraps=$(sed -n 's/^\(HANDS_OVER\|IS_GIVEN\)([^,]*, *\(io_[a-z]*\),.*/-Wl,--wrap=\2/p' "$here/order.c")
 build() {
   # shellcheck disable=SC2086 # a list of options
-  gcc -std=c11 -Wall -Wextra -Werror -g -O1 -fsanitize=thread -pthread -I "$here/.." -I "$here/../../include" \
+  gcc -std=c11 -Wall -Wextra -Werror -g -O1 -fsanitize=thread -pthread -I "$here/../support" -I "$here/../../include" \
     -o "$out/$(basename "$1" .c)" "$1" "$here/order.c" $wraps -L "$out/lib" -lowfat_io
 }
 # Runs a program, which has to end by itself with status $1.
