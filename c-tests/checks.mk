@@ -69,7 +69,7 @@ check-unit: ## tests written in Rust
 check-c: all libowfat-034 ## tests written in C, and real servers
 	$(CARGO_TEST)
 
-# A page with pictures from servers/files.c. Some hundred megabytes to install, so it stands apart.
+# A page with pictures from examples/files.c. Some hundred megabytes to install, so it stands apart.
 check-browser: check-tools all ## a server for Chromium
 	$(call need,chromium)
 	OWFAT_IO_BROWSER=1 $(CARGO_TEST) -- browser::

@@ -60,7 +60,7 @@ export LD_LIBRARY_PATH=$stage/lib
 
 # 1. A C program that knows only our library.
 # shellcheck disable=SC2086 # the flags are words
-gcc -O2 c-tests/servers/echo.c $flags -o "$tmp/echo"
+gcc -O2 examples/echo.c $flags -o "$tmp/echo"
 "$tmp/echo" >"$tmp/echo.out" &
 servers+=($!)
 port=$(port_of "$tmp/echo.out")

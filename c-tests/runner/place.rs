@@ -8,6 +8,11 @@ pub(crate) fn c_tests() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/c-tests"))
 }
 
+/// Servers for readers.
+pub(crate) fn examples() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))
+}
+
 /// The files of a directory under `c-tests/` with an extension, sorted; none if there is no such directory.
 pub(crate) fn sources(directory: &str, extension: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(c_tests().join(directory)) else { return Vec::new() };

@@ -5,16 +5,16 @@
 //! | `tracker` | Debian's opentracker under `owfat-io-run` |
 //! | `swarm` | two aria2c that find each other only through that tracker |
 //! | `web` | `servers/web.c`, linked `-lowfat_io -lowfat` |
-//! | `files` | `servers/files.c`: HTTP/1.1 with ranges, for curl and wrk |
+//! | `files` | `examples/files.c`: HTTP/1.1 with ranges, for curl and wrk |
 //! | `browser` | the same for a headless Chromium, only on demand |
-//! | `chat` | `servers/chat.c`: batches into which others write |
-//! | `proxy` | `servers/proxy.c`: back-pressure |
-//! | `echo` | `servers/echo.c`, built by pkg-config alone |
-//! | `tls` | `servers/tls.c`: OpenSSL behind `iob_write2` |
+//! | `chat` | `examples/chat.c`: batches into which others write |
+//! | `proxy` | `examples/proxy.c`: back-pressure |
+//! | `echo` | `examples/echo.c`, built by pkg-config alone |
+//! | `tls` | `examples/tls.c`: OpenSSL behind `iob_write2` |
 //! | `gzip` | `servers/gzip.c`: zlib behind `iob_write` |
-//! | `loops` | `servers/loops.c`: `io_starteventloopthread` and four threads of its own |
+//! | `loops` | `examples/loops.c`: `io_starteventloopthread` and four threads of its own |
 //! | `prefork` | `servers/prefork.c`: four processes, one listening socket |
-//! | `pool` | `servers/pool.c`: threads on one `iomux_t` |
+//! | `pool` | `examples/pool.c`: threads on one `iomux_t` |
 //! | `harms` | `servers/harms.c` on libowfat and on ours |
 //! | `cost` | what a request, a turn and an idle descriptor cost |
 //! | `check` | what `owfat-io-check` says of programs and processes |

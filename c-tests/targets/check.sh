@@ -109,7 +109,7 @@ musl)
   # The kernel's headers and iob_internal.h. Programs that hide functions of the C library are written for glibc's.
   behaviour "$CC -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include" --skip faults --skip ::memory::
   # shellcheck disable=SC2086 # two files
-  $CC -static -std=c11 -Wall -Wextra -Werror -pthread -I include -o "$out/echo" c-tests/servers/echo.c \
+  $CC -static -std=c11 -Wall -Wextra -Werror -pthread -I include -o "$out/echo" examples/echo.c \
     "$rust/$triple/release/libowfat_io.a" $unwinder
   answers "$out/echo"
   ;;

@@ -1,4 +1,4 @@
-//! `make check-browser`: a headless Chromium loads a page with pictures from `servers/files.c`, on every backend.
+//! `make check-browser`: a headless Chromium loads a page with pictures from `examples/files.c`, on every backend.
 
 use super::files;
 use super::process::{Server, fresh_path};

@@ -1,4 +1,4 @@
-//! `servers/chat.c`: what one says, all others hear.
+//! `examples/chat.c`: what one says, all others hear.
 
 use super::process::{PATIENCE, Server, limited, wait_until};
 use super::usage::Usage;

@@ -1,4 +1,4 @@
-//! `servers/echo.c`, which needs no library but ours, and the server that stands in libowfat_io(3).
+//! `examples/echo.c`, which needs no library but ours, and the server that stands in libowfat_io(3).
 
 use super::process::{PATIENCE, Server, asleep, in_parallel, limited, wait_until};
 use super::{OnBackend, Verdict, stage};

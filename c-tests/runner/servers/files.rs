@@ -1,4 +1,4 @@
-//! `servers/files.c`: HTTP/1.1 with ranges, fetched from with curl and wrk.
+//! `examples/files.c`: HTTP/1.1 with ranges, fetched from with curl and wrk.
 
 use super::http::{Answer, Client, request};
 use super::process::{Server, fresh_path, limited, wait_until};

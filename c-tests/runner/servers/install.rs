@@ -15,6 +15,7 @@ pub(super) const TRIALS: &[Once] = &[
     ("install::files", files),
     ("install::uninstall_leaves_nothing", uninstall_leaves_nothing),
     ("install::include_spellings", include_spellings),
+    ("install::examples_build_by_their_own_makefile", examples_build_by_their_own_makefile),
     ("install::static_program", static_program),
     ("install::cmake_consumer", cmake_consumer),
     ("install::cmake_versions", cmake_versions),
@@ -136,6 +137,31 @@ fn include_spellings() -> Verdict {
 }
 
 /// With `--static` the archive finds all that it needs, also where nothing shared is linked.
+/// All of them, and with nothing but what is installed.
+fn examples_build_by_their_own_makefile() -> Verdict {
+    let directory = fresh_path("examples");
+    fs::create_dir_all(&directory)?;
+    let mut wanted = BTreeSet::new();
+    for entry in fs::read_dir(place::examples())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            wanted.insert(place::stem(&path));
+        }
+        if path.extension().is_some() || path.ends_with("Makefile") {
+            fs::copy(&path, directory.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    let mut make = Command::new("make");
+    make.args(["-s", "CFLAGS=-O2 -Wall -Wextra -Werror", "-C"]).arg(&directory);
+    make.env("PKG_CONFIG_PATH", stage::library_directory()?.join("pkgconfig")).env_remove("MAKEFLAGS");
+    stage::succeed(&mut make, LIMIT)?;
+    let missing: Vec<_> = wanted.iter().filter(|name| !directory.join(name).exists()).collect();
+    if wanted.is_empty() || !missing.is_empty() {
+        return Err(format!("of {wanted:?}, these were not built: {missing:?}").into());
+    }
+    Ok(fs::remove_dir_all(&directory)?)
+}
+
 fn static_program() -> Verdict {
     let flags = stage::pkg_config(stage::prefix()?, &["--static", "--cflags", "--libs"])?;
     let program = sample("#include <io.h>\n", &flags, &["-static"])?;

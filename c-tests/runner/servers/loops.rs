@@ -1,4 +1,4 @@
-//! `servers/loops.c`, whose threads take events from the library's.
+//! `examples/loops.c`, whose threads take events from the library's.
 
 use super::echo::converse;
 use super::process::{Server, in_parallel};

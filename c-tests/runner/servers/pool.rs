@@ -1,4 +1,4 @@
-//! `servers/pool.c`: threads that share one multiplexer. It has no loop, so backends make no difference.
+//! `examples/pool.c`: threads that share one multiplexer. It has no loop, so backends make no difference.
 
 use super::process::{PATIENCE, Server, fresh_path, in_parallel, wait_until};
 use super::{Once, Verdict, raw, stage};

@@ -1,4 +1,4 @@
-//! `servers/proxy.c`: what it passes on, and what it keeps meanwhile.
+//! `examples/proxy.c`: what it passes on, and what it keeps meanwhile.
 
 use super::process::{PATIENCE, Server, in_parallel, loopback, wait_until};
 use super::swarm::payload;

@@ -54,14 +54,16 @@ pub(super) fn pkg_config(prefix: &Path, arguments: &[&str]) -> Result<Vec<String
     Ok(words.split_whitespace().map(str::to_owned).collect())
 }
 
-/// `c-tests/servers/<name>.c`, compiled once with pkg-config's flags and `libraries` behind them.
+/// `examples/<name>.c` or `c-tests/servers/<name>.c`, compiled once with pkg-config's flags and `libraries` behind them.
 pub(super) fn program(name: &str, libraries: &[&str]) -> Result<PathBuf, String> {
     static COMPILING: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let program = place::output().join("servers").join(name);
     let mut compiled = COMPILING.lock().map_err(|e| e.to_string())?;
     if !compiled.iter().any(|n| n == name) {
         std::fs::create_dir_all(place::output().join("servers")).map_err(|e| e.to_string())?;
-        let source = place::c_tests().join("servers").join(format!("{name}.c"));
+        let file = format!("{name}.c");
+        let example = place::examples().join(&file);
+        let source = if example.exists() { example } else { place::c_tests().join("servers").join(file) };
         compile(&[source.as_path()], &pkg_config(prefix()?, &["--cflags", "--libs"])?, libraries, &program)?;
         compiled.push(name.to_owned());
     }

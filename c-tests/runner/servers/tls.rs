@@ -1,4 +1,4 @@
-//! `servers/tls.c`: OpenSSL's `SSL_write` as a filter, fetched from with curl and `openssl s_client`.
+//! `examples/tls.c`: OpenSSL's `SSL_write` as a filter, fetched from with curl and `openssl s_client`.
 
 use super::http::{Client, request};
 use super::process::{PATIENCE, Server, fresh_path, in_parallel, wait_until};

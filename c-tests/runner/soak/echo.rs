@@ -1,4 +1,4 @@
-//! What clients do to the echo servers: `servers/echo.c`, `loops.c`, `pool.c`.
+//! What clients do to the echo servers: `examples/echo.c`, `loops.c`, `pool.c`.
 
 use super::{Checked, Random};
 use crate::servers::echo::{converse, pour};

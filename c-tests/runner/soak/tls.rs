@@ -1,4 +1,4 @@
-//! What clients do to `servers/tls.c`.
+//! What clients do to `examples/tls.c`.
 
 use super::{Checked, Random};
 use crate::servers::http::{Client, request};
