@@ -20,7 +20,7 @@ CARGO_TEST = $(CARGO) test --release $(BUILD) --test c
 
 .PHONY: demo demo-tools t check check-tools check-format check-lint check-unit check-c headers abi man libowfat-034 \
 	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
-	check-dist check-deb check-first hostile soak stress fuzz fuzz-corpus bench bench-tools
+	check-consumers check-dist check-deb check-first hostile soak stress fuzz fuzz-corpus bench bench-tools
 
 # $(call need,packages): installs what is missing as root, names it in one line otherwise.
 need = @missing=; for p in $(1); do \
@@ -68,6 +68,12 @@ check-unit: ## tests written in Rust
 # Built for release, as the library that the C programs link and the servers preload.
 check-c: all libowfat-034 ## tests written in C, and real servers
 	$(CARGO_TEST)
+
+# SOURCES= a folder with the sources of more programs, a directory each; see the script.
+check-consumers: demo-tools all libowfat-034 ## programs of others on each library; writes docs/consumers.md
+	$(call need,make zlib1g-dev)
+	@$(MAKE) -s install DESTDIR= prefix=$(STAGE)
+	@bash c-tests/consumers/check.sh $(STAGE) build/libowfat-0.34 docs/consumers.md $(SOURCES)
 
 # A page with pictures from examples/files.c. Some hundred megabytes to install, so it stands apart.
 check-browser: check-tools all ## a server for Chromium
