@@ -50,6 +50,8 @@ mod fresh;
 mod kernel;
 #[path = "runner/layout.rs"]
 mod layout;
+#[path = "bench/driver/loops.rs"]
+mod loops;
 #[path = "runner/man.rs"]
 mod man;
 #[path = "runner/moving.rs"]
@@ -60,10 +62,16 @@ mod original;
 mod place;
 #[path = "bench/driver/pools.rs"]
 mod pools;
+#[path = "bench/driver/profile.rs"]
+mod profile;
 #[path = "bench/driver/program.rs"]
 mod program;
 #[path = "runner/random.rs"]
 mod random;
+#[path = "bench/driver/requests.rs"]
+mod requests;
+#[path = "bench/driver/served.rs"]
+mod served;
 #[path = "runner/servers.rs"]
 mod servers;
 #[path = "runner/stress.rs"]

@@ -13,7 +13,9 @@
  *
  * - `static int readable(int fd)`; it reads until a read comes up short, and returns 0 if it closed fd;
  * - WRITES and `static void writable(int fd)`, if it waits for that too;
- * - DEADLINES and `static void expired(int fd)`, if descriptors have deadlines, LOOP_TIMEOUT seconds ahead.
+ * - DEADLINES and `static void expired(int fd)`, if descriptors have deadlines, LOOP_TIMEOUT seconds ahead;
+ * - TAKES, if it takes some of the events at a time (only epoll and owfat);
+ * - IDLE_THREAD, for a second thread in the process, which sleeps: locks and libc's system calls then cost more.
  *
  * What it then has:
  *
@@ -25,6 +27,7 @@
  * - `loop_read` and `loop_write` as read(2) and write(2), but for the library's own functions where it has them;
  * - with DEADLINES `loop_push(fd)`, which sets the deadline anew, and `loop_look()`, which is the turn of a loop
  *   that need not wait: the time is read, and expired deadlines are found;
+ * - with TAKES `loop_take(most)`, which waits once and takes at most so many events, all of reading;
  * - `loop_flush()`, which makes a loop that tells the kernel late do so now. */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
@@ -51,6 +54,20 @@ __attribute__((noreturn)) static void die(const char* what) {
   perror(what);
   exit(2);
 }
+
+#ifdef IDLE_THREAD
+#include <pthread.h>
+
+static void* loop_idle(void* unused) {
+  for (;;) pause();
+  return unused;
+}
+
+__attribute__((constructor)) static void loop_start_idle(void) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, loop_idle, NULL)) die("pthread_create");
+}
+#endif
 
 #include LOOP
 #endif

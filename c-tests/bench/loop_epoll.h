@@ -1,9 +1,16 @@
-/* Written by hand on epoll, edge-triggered: one registration a descriptor for its life. */
+/* Written by hand on epoll, edge-triggered: one registration a descriptor for its life. A program that leaves events
+ * where they are (TAKES) has them level-triggered. */
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <time.h>
 
 #define LOOP_EVENTS 1024
+
+#ifdef TAKES
+#define LOOP_TRIGGER 0
+#else
+#define LOOP_TRIGGER EPOLLET
+#endif
 
 static int loop_epoll;
 
@@ -14,7 +21,7 @@ static inline void loop_start(void) {
 static inline ssize_t loop_write(int fd, const void* b, size_t n) { return write(fd, b, n); }
 
 static void loop_register(int fd, uint32_t events) {
-  struct epoll_event e = {.events = events | EPOLLET, .data = {.fd = fd}};
+  struct epoll_event e = {.events = events | LOOP_TRIGGER, .data = {.fd = fd}};
   if (epoll_ctl(loop_epoll, EPOLL_CTL_ADD, fd, &e) == -1) die("epoll_ctl");
 }
 
@@ -149,6 +156,14 @@ static inline void loop_close(int fd) {
 }
 
 static inline void loop_flush(void) {}
+
+#ifdef TAKES
+static inline void loop_take(int most) {
+  static struct epoll_event events[LOOP_EVENTS];
+  int n = epoll_wait(loop_epoll, events, most < LOOP_EVENTS ? most : LOOP_EVENTS, -1);
+  for (int i = 0; i < n; ++i) readable(events[i].data.fd);
+}
+#endif
 
 __attribute__((noreturn)) static inline void loop_run(void) {
   static struct epoll_event events[LOOP_EVENTS];

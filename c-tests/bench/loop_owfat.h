@@ -62,6 +62,14 @@ static inline void loop_look(void) {
 }
 #endif
 
+#ifdef TAKES
+static inline void loop_take(int most) {
+  int64 fd;
+  io_wait();
+  while (most-- && (fd = io_canread()) != -1) readable((int)fd);
+}
+#endif
+
 __attribute__((noreturn)) static inline void loop_run(void) {
   int64 fd;
   for (;;) {

@@ -1,8 +1,8 @@
 //! `make bench`: the library beside its peers and hand-written epoll, on the C programs of this directory.
 //!
 //! `make bench` measures everything, `make bench CASE=echo` one case, and `LOOPS="epoll ours"` fewer loops.
-//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/figure.rs`, `driver/batches.rs` and
-//! `driver/pools.rs`; where the table and the charts go, in `driver/report.rs`.
+//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/loops.rs`, `driver/requests.rs`,
+//! `driver/batches.rs` and `driver/pools.rs`; where tables and charts go, in `driver/report.rs`.
 
 #[path = "driver/batches.rs"]
 mod batches;
@@ -15,6 +15,8 @@ mod child;
 mod count;
 #[path = "driver/figure.rs"]
 mod figure;
+#[path = "driver/loops.rs"]
+mod loops;
 #[path = "driver/measure.rs"]
 mod measure;
 #[path = "../runner/place.rs"]
@@ -22,14 +24,18 @@ mod measure;
 mod place;
 #[path = "driver/pools.rs"]
 mod pools;
+#[path = "driver/profile.rs"]
+mod profile;
 #[path = "driver/program.rs"]
 mod program;
 #[path = "driver/report.rs"]
 mod report;
+#[path = "driver/requests.rs"]
+mod requests;
+#[path = "driver/served.rs"]
+mod served;
 #[path = "driver/table.rs"]
 mod table;
-#[path = "driver/tracker.rs"]
-mod tracker;
 
 use program::{EVERY_LOOP, Loop};
 use std::env;
@@ -49,21 +55,20 @@ fn bench() -> Result<(), String> {
     let case = env::var("CASE").unwrap_or_default();
     let loops = asked_loops()?;
     let selected = |name: &str| case.is_empty() || case == name;
+    let origin = report::Origin::now()?;
     let mut rows = Vec::new();
     println!("{}", table::line(None));
     for figure in figure::every().filter(|figure| selected(figure.case)) {
-        rows.push(measure::row(figure, &loops)?);
-        println!("{}", table::line(rows.last()));
-    }
-    if selected(tracker::CASE) {
-        rows.push(tracker::row(&loops)?);
-        println!("{}", table::line(rows.last()));
+        for row in measure::rows(figure, &loops)? {
+            println!("{}", table::line(Some(&row)));
+            rows.push(row);
+        }
     }
     if rows.is_empty() {
         return Err(format!("no CASE {case}"));
     }
-    let whole = case.is_empty() && loops.len() == EVERY_LOOP.len();
-    for path in report::write(&case, whole, &rows)? {
+    let whole = case.is_empty() && env::var("LOOPS").unwrap_or_default().trim().is_empty();
+    for path in report::write(&origin, whole, &rows)? {
         println!("{}", path.display());
     }
     Ok(())
@@ -72,7 +77,9 @@ fn bench() -> Result<(), String> {
 fn asked_loops() -> Result<Vec<Loop>, String> {
     let names = env::var("LOOPS").unwrap_or_default();
     if names.trim().is_empty() {
-        return Ok(EVERY_LOOP.to_vec());
+        // 0.34 is there if `make libowfat-034` found it.
+        let there = |l: &Loop| *l != Loop::Later || place::libowfat_034().is_some();
+        return Ok(EVERY_LOOP.iter().copied().filter(there).collect());
     }
     let named =
         |name: &str| EVERY_LOOP.iter().copied().find(|l| l.name() == name).ok_or(format!("no loop {name}"));

@@ -1,9 +1,9 @@
 //! What a program costs, counted: instructions by callgrind, system calls by strace.
 
-use crate::program::{Loop, Program};
-use crate::{child, place};
+use crate::program::{Interface, Loop, Program};
+use crate::{child, place, profile, served};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -21,29 +21,44 @@ pub(crate) struct Units {
 
 /// User-space instructions of the process a unit.
 pub(crate) fn instructions(program: Program, under: Loop, units: Units) -> Result<f64, String> {
-    per_unit(units, |arguments| {
-        let profile = fresh_path();
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", profile.display()));
-        let text = run_over(valgrind, program, under, arguments, profile)?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        total.and_then(|t| t.trim().parse().ok()).ok_or_else(|| format!("no totals in callgrind's {text}"))
-    })
+    per_unit(units, |arguments| profile::total(&profiled(program, under, arguments)?))
+}
+
+/// Those that the io layer executes for the program a unit, but for the system calls that it makes.
+pub(crate) fn library_instructions(program: Program, under: Loop, units: Units) -> Result<f64, String> {
+    per_unit(units, |arguments| Ok(profile::inside(&profiled(program, under, arguments)?, under.library())))
+}
+
+/// What each function of the io layer executes a unit, with its system calls.
+pub(crate) fn functions(program: Program, under: Loop, units: Units) -> Result<Vec<(String, f64)>, String> {
+    let (few, many) = (profiled(program, under, units.few)?, profiled(program, under, units.many)?);
+    let few = profile::functions(&few, under.library());
+    let many = profile::functions(&many, under.library());
+    let between = |name: &str| (many[name] - few.get(name).unwrap_or(&0)) as f64 / f64::from(units.between);
+    let each = many.keys().map(|name| ((*name).to_owned(), between(name)));
+    Ok(each.collect())
+}
+
+fn profiled(program: Program, under: Loop, arguments: &str) -> Result<String, String> {
+    let report = fresh_path();
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", report.display()));
+    run_over(valgrind, program, under, arguments, &report)
 }
 
 /// System calls of the process and all its threads a unit, but for `readv`: with that one, and nothing else, the
 /// programs let their client go first. The client is let go when it becomes another program.
 pub(crate) fn system_calls(program: Program, under: Loop, units: Units) -> Result<f64, String> {
     per_unit(units, |arguments| {
-        let table = fresh_path();
+        let report = fresh_path();
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-b", "execve", "-c", "-e", "trace=!readv", "-o"]).arg(&table);
-        total_of_calls(&run_over(strace, program, under, arguments, table)?)
+        strace.args(["-f", "-b", "execve", "-c", "-e", "trace=!readv", "-o"]).arg(&report);
+        total_of_calls(&run_over(strace, program, under, arguments, &report)?)
     })
 }
 
 /// From the summary that `strace -c` writes: % time, seconds, usecs/call, calls, [errors], name.
-pub(crate) fn total_of_calls(summary: &str) -> Result<u64, String> {
+fn total_of_calls(summary: &str) -> Result<u64, String> {
     let last = summary.lines().rfind(|line| line.ends_with(" total"));
     let calls = last.and_then(|line| line.split_whitespace().nth(3)).and_then(|calls| calls.parse().ok());
     calls.ok_or_else(|| format!("no total in strace's {summary}"))
@@ -51,7 +66,7 @@ pub(crate) fn total_of_calls(summary: &str) -> Result<u64, String> {
 
 /// The number that the program prints behind `key`.
 pub(crate) fn printed(program: Program, under: Loop, arguments: &str, key: &str) -> Result<f64, String> {
-    let output = run(Command::new(program.path(under)?), arguments)?;
+    let output = run(None, program, under, arguments)?;
     let mut pairs = output.lines().filter_map(|line| line.split_once(' '));
     let value = pairs.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok());
     value.ok_or_else(|| format!("no {key} in {output:?}"))
@@ -64,21 +79,37 @@ fn per_unit(units: Units, count: impl Fn(&str) -> Result<u64, String>) -> Result
 
 /// Runs the program under `tool`, and returns what the tool wrote into `report`.
 fn run_over(
-    mut tool: Command,
+    tool: Command,
     program: Program,
     under: Loop,
     arguments: &str,
-    report: PathBuf,
+    report: &Path,
 ) -> Result<String, String> {
-    tool.arg(program.path(under)?);
-    run(tool, arguments)?;
-    let text = fs::read_to_string(&report).map_err(|e| format!("{}: {e}", report.display()))?;
-    fs::remove_file(&report).map_err(|e| format!("{}: {e}", report.display()))?;
+    run(Some((tool, report)), program, under, arguments)?;
+    let text = fs::read_to_string(report).map_err(|e| format!("{}: {e}", report.display()))?;
+    fs::remove_file(report).map_err(|e| format!("{}: {e}", report.display()))?;
     Ok(text)
 }
 
-fn run(mut command: Command, arguments: &str) -> Result<String, String> {
-    command.args(arguments.split_whitespace()).env("LD_LIBRARY_PATH", place::library_directory()?);
+/// What the program prints, or, if it is a server, what its clients found.
+fn run(
+    tool: Option<(Command, &Path)>,
+    program: Program,
+    under: Loop,
+    arguments: &str,
+) -> Result<String, String> {
+    if program.interface == Interface::Server {
+        return served::run(tool, program, under, arguments);
+    }
+    let path = program.path(under)?;
+    let mut command = match tool {
+        None => Command::new(path),
+        Some((mut tool, _)) => {
+            tool.arg(path);
+            tool
+        }
+    };
+    command.args(arguments.split_whitespace()).envs(program.environment(under)?);
     let end = child::run(&mut command, LIMIT)?;
     if end.passed() { Ok(end.stdout) } else { Err(format!("{command:?}: {}", end.story())) }
 }

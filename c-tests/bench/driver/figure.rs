@@ -1,9 +1,11 @@
-//! What is measured: the rows of the table.
+//! What a row of a table is; the rows stand in `loops.rs`, `requests.rs`, `batches.rs` and `pools.rs`.
 
 use crate::batches::BATCHES;
 use crate::count::{self, Units};
+use crate::loops::LOOPS;
 use crate::pools::POOLS;
 use crate::program::{EVERY_LOOP, Loop, Program};
+use crate::requests::REQUESTS;
 
 /// One line of the table, or one point of a chart for each loop.
 #[derive(Clone, Copy)]
@@ -37,6 +39,10 @@ pub(crate) enum Bound {
 #[derive(Clone, Copy)]
 pub(crate) enum How {
     Instructions(Units),
+    /// Inside the io layer, without its system calls.
+    LibraryInstructions(Units),
+    /// A row for each function of the io layer that the program calls.
+    Functions(Units),
     SystemCalls(Units),
     /// The program prints `key NUMBER`, which comes out the same within a page of memory.
     Printed {
@@ -48,30 +54,18 @@ pub(crate) enum How {
         arguments: &'static str,
         key: &'static str,
     },
+    /// Like `Timed`, and a second row has what ours takes as part of what the others take. Runs of one round are
+    /// compared, so that a machine that others use slows both.
+    Paired {
+        arguments: &'static str,
+        key: &'static str,
+    },
     /// Like `Timed`, as part of what the hand-written program reaches.
     Ratio {
         arguments: &'static str,
         key: &'static str,
     },
 }
-
-const ECHO: Program = Program::plain("echo");
-const TURNS: Program = Program::plain("turns");
-const PAIRS: Program = Program::plain("pairs");
-const DUE: Program = PAIRS.with(&["-DDEADLINES"]);
-const CHURN: Program = Program::plain("churn");
-const CHURN_FLAGS: Program = CHURN.with(&["-DOWFAT_FLAGS"]);
-const CHURN_FD_FIRST: Program = CHURN.with(&["-DOWFAT_FD_FIRST"]);
-const TIMERS: Program = Program::plain("timers");
-const MEMORY: Program = Program::plain("memory");
-const MEMORY_DUE: Program = MEMORY.with(&["-DDEADLINES"]);
-
-/// 0.32 looks at every descriptor in every turn, which takes minutes to count.
-const NOT_ORIGINAL: &[Loop] = &[Loop::Epoll, Loop::Libev, Loop::Libevent, Loop::Libuv, Loop::Ours];
-const OWFAT: &[Loop] = &[Loop::Original, Loop::Ours];
-
-/// 64 connections; the first round is in both runs.
-const SERVED: Units = Units { few: "64 21", many: "64 41", between: 20 * 64 };
 
 pub(crate) const fn figure(case: &'static str, what: &'static str, program: Program, how: How) -> Figure {
     Figure {
@@ -92,9 +86,14 @@ impl Figure {
     pub(crate) fn once(&self, under: Loop) -> Result<f64, String> {
         match self.how {
             How::Instructions(units) => count::instructions(self.program, under, units),
+            How::LibraryInstructions(units) => count::library_instructions(self.program, under, units),
+            How::Functions(units) => {
+                Ok(count::functions(self.program, under, units)?.iter().map(|(_, n)| n).sum())
+            }
             How::SystemCalls(units) => count::system_calls(self.program, under, units),
             How::Printed { arguments, key }
             | How::Timed { arguments, key }
+            | How::Paired { arguments, key }
             | How::Ratio { arguments, key } => count::printed(self.program, under, arguments, key),
         }
     }
@@ -131,7 +130,7 @@ impl Figure {
         self
     }
 
-    const fn at(mut self, at: u32) -> Figure {
+    pub(crate) const fn at(mut self, at: u32) -> Figure {
         self.at = Some(at);
         self
     }
@@ -142,112 +141,6 @@ impl Figure {
     }
 }
 
-/// Whole times round, so that every pair has had its turn equally often.
-const fn pairs(few: &'static str, many: &'static str, between: u32) -> How {
-    How::Instructions(Units { few, many, between })
-}
-
-/// Twice round 19,900 deadlines.
-const fn pushes(few: &'static str, many: &'static str) -> How {
-    How::Instructions(Units { few, many, between: 398 })
-}
-
-const fn printed(key: &'static str, arguments: &'static str) -> How {
-    How::Printed { arguments, key }
-}
-
-const fn turns(arguments: &'static str) -> How {
-    How::Timed { arguments, key: "ns_per_turn" }
-}
-
-const fn ratio(arguments: &'static str) -> How {
-    How::Ratio { arguments, key: "messages_per_second" }
-}
-
-const fn processor(arguments: &'static str) -> How {
-    How::Timed { arguments, key: "cpu_ns" }
-}
-
 pub(crate) fn every() -> impl Iterator<Item = &'static Figure> {
-    FIGURES.iter().chain(BATCHES).chain(POOLS)
+    LOOPS.iter().chain(REQUESTS).chain(BATCHES).chain(POOLS)
 }
-
-const FIGURES: &[Figure] = &[
-    figure("echo", "64 connections: instructions a message", ECHO, How::Instructions(SERVED))
-        .limit(180.0)
-        .missed()
-        .checked(),
-    figure("echo", "64 connections: system calls a message", ECHO, How::SystemCalls(SERVED)).checked(),
-    figure("turns", "request, answer, 64 connections: instructions", TURNS, How::Instructions(SERVED))
-        .limit(530.0)
-        .missed()
-        .checked(),
-    figure("turns", "the same: system calls", TURNS, How::SystemCalls(SERVED)).limit(2.1).checked(),
-    figure(
-        "pairs",
-        "500 pairs, 100 active: instructions an event",
-        PAIRS,
-        pairs("500 100 2000", "500 100 4000", 2000),
-    )
-    .at(500),
-    figure("pairs", "1,000 pairs", PAIRS, pairs("1000 100 2000", "1000 100 4000", 2000)).at(1000),
-    figure("pairs", "3,000 pairs", PAIRS, pairs("3000 100 3000", "3000 100 6000", 3000)).at(3000),
-    figure("pairs", "9,900 pairs", PAIRS, pairs("9900 100 9900", "9900 100 19800", 9900))
-        .at(9900)
-        .limit(140.0)
-        .checked(),
-    figure(
-        "deadlines",
-        "500 pairs, and each event pushes a deadline",
-        DUE,
-        pairs("500 100 2000", "500 100 4000", 2000),
-    )
-    .at(500),
-    figure("deadlines", "1,000 pairs", DUE, pairs("1000 100 2000", "1000 100 4000", 2000)).at(1000),
-    figure("deadlines", "3,000 pairs", DUE, pairs("3000 100 3000", "3000 100 6000", 3000)).at(3000),
-    figure("deadlines", "9,900 pairs", DUE, pairs("9900 100 9900", "9900 100 19800", 9900))
-        .at(9900)
-        .limit(250.0)
-        .checked(),
-    figure("churn", "accept, read, answer, close: system calls", CHURN, How::SystemCalls(SERVED))
-        .limit(6.3)
-        .checked(),
-    figure("churn", "io_fd before io_nonblock", CHURN_FD_FIRST, How::SystemCalls(SERVED))
-        .only(OWFAT)
-        .checked(),
-    figure("churn", "io_fd_flags(CANWRITE, NONBLOCK)", CHURN_FLAGS, How::SystemCalls(SERVED))
-        .only(OWFAT)
-        .limit(5.3)
-        .checked(),
-    figure("churn", "instructions a connection", CHURN, How::Instructions(SERVED)).limit(1200.0).checked(),
-    figure("memory", "bytes of an idle descriptor", MEMORY, printed("bytes_per_descriptor", "19000"))
-        .limit(72.0)
-        .checked(),
-    figure("memory", "with a deadline", MEMORY_DUE, printed("bytes_per_descriptor", "19000"))
-        .limit(96.0)
-        .checked(),
-    figure(
-        "timers",
-        "1,000 deadlines, 100 pushed: instructions a turn",
-        TIMERS,
-        pushes("1000 398", "1000 796"),
-    )
-    .only(NOT_ORIGINAL)
-    .checked(),
-    figure("timers", "19,900 deadlines", TIMERS, pushes("19900 398", "19900 796"))
-        .only(NOT_ORIGINAL)
-        .checked(),
-    figure("timers", "1,000 deadlines, 100 pushed: ns a turn", TIMERS, turns("1000 0"))
-        .at(1000)
-        .limit(1000.0),
-    figure("timers", "2,000 deadlines", TIMERS, turns("2000 0")).at(2000).limit(1000.0),
-    figure("timers", "5,000 deadlines", TIMERS, turns("5000 0")).at(5000).limit(1000.0),
-    figure("timers", "10,000 deadlines", TIMERS, turns("10000 0")).at(10000).limit(1000.0),
-    figure("timers", "19,900 deadlines: ns", TIMERS, turns("19900 0")).at(19900).limit(1000.0),
-    figure("throughput", "echo, 1 connection: messages, against epoll", ECHO, ratio("1 0 400")).limit(0.97),
-    figure("throughput", "echo, 64 connections", ECHO, ratio("64 0 400")).limit(0.97),
-    figure("throughput", "echo, 1,000 connections", ECHO, ratio("1000 0 400")).limit(0.97),
-    figure("throughput", "accept, read, answer, close", CHURN, ratio("64 0 400")).limit(0.97),
-    figure("processor", "echo, 64 connections: ns of the server a message", ECHO, processor("64 0 400")),
-    figure("processor", "accept, read, answer, close", CHURN, processor("64 0 400")),
-];

@@ -3,7 +3,7 @@
 use crate::{child, place};
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,11 +19,12 @@ pub(crate) enum Loop {
     Libevent,
     Libuv,
     Original,
+    Later,
     Ours,
 }
 
 pub(crate) const EVERY_LOOP: &[Loop] =
-    &[Loop::Epoll, Loop::Libev, Loop::Libevent, Loop::Libuv, Loop::Original, Loop::Ours];
+    &[Loop::Epoll, Loop::Libev, Loop::Libevent, Loop::Libuv, Loop::Original, Loop::Later, Loop::Ours];
 
 impl Loop {
     /// As the tables name it.
@@ -34,6 +35,7 @@ impl Loop {
             Loop::Libevent => "libevent",
             Loop::Libuv => "libuv",
             Loop::Original => "0.32",
+            Loop::Later => "0.34",
             Loop::Ours => "ours",
         }
     }
@@ -44,7 +46,7 @@ impl Loop {
             Loop::Libev => "loop_ev.h",
             Loop::Libevent => "loop_event.h",
             Loop::Libuv => "loop_uv.h",
-            Loop::Original | Loop::Ours => "loop_owfat.h",
+            Loop::Original | Loop::Later | Loop::Ours => "loop_owfat.h",
         }
     }
 
@@ -52,7 +54,7 @@ impl Loop {
         match self {
             Loop::Epoll => Ok("batch_writev.h"),
             Loop::Libevent => Ok("batch_evbuffer.h"),
-            Loop::Original | Loop::Ours => Ok("batch_owfat.h"),
+            Loop::Original | Loop::Later | Loop::Ours => Ok("batch_owfat.h"),
             Loop::Libev | Loop::Libuv => Err(format!("{} has no batches", self.name())),
         }
     }
@@ -60,7 +62,7 @@ impl Loop {
     fn pool_header(self) -> Result<&'static str, String> {
         match self {
             Loop::Epoll => Ok("pool_epoll.h"),
-            Loop::Original | Loop::Ours => Ok("pool_owfat.h"),
+            Loop::Original | Loop::Later | Loop::Ours => Ok("pool_owfat.h"),
             _ => Err(format!("{} has no pools", self.name())),
         }
     }
@@ -71,9 +73,27 @@ impl Loop {
             Loop::Libev => &["-lev"],
             Loop::Libevent => &["-levent_core"],
             Loop::Libuv => &["-luv"],
-            Loop::Original => &["-lowfat"],
-            Loop::Ours => &["-lowfat_io"],
+            Loop::Original | Loop::Later => &["-lowfat"],
+            Loop::Ours => &["-lowfat_io", "-lowfat"],
         }
+    }
+
+    /// The file that has its io layer.
+    pub(crate) fn library(self) -> &'static str {
+        if self == Loop::Ours { "libowfat_io.so" } else { "libowfat.so" }
+    }
+
+    /// Where its library and headers are, if not where the compiler and the loader look.
+    fn places(self) -> Result<Option<(Vec<PathBuf>, &'static Path)>, String> {
+        Ok(match self {
+            Loop::Ours => Some((vec![place::include().to_owned()], place::library_directory()?)),
+            Loop::Later => {
+                let directory = place::libowfat_034().ok_or("no libowfat 0.34: make libowfat-034")?;
+                let headers = directory.join("include");
+                Some((vec![headers.join("libowfat"), headers], directory))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -83,9 +103,14 @@ pub(crate) enum Interface {
     Loop,
     Batch,
     Pool,
+    /// A server that `served.rs` starts, and that knows nothing of being measured.
+    Server,
 }
 
-/// A source under `c-tests/bench/` and the macros that it is compiled with.
+pub(crate) const TRACKER: &str = "opentracker";
+
+/// A source under `c-tests/bench/`, or `c-tests/servers/` for servers, and the macros that it is compiled with; or
+/// Debian's opentracker as it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
     pub(crate) source: &'static str,
@@ -106,6 +131,10 @@ impl Program {
         Program { source, interface: Interface::Pool, defines: &[] }
     }
 
+    pub(crate) const fn server(source: &'static str) -> Program {
+        Program { source, interface: Interface::Server, defines: &[] }
+    }
+
     pub(crate) const fn with(mut self, defines: &'static [&'static str]) -> Program {
         self.defines = defines;
         self
@@ -113,23 +142,43 @@ impl Program {
 
     /// The executable for `under`, compiled when it is first asked for.
     pub(crate) fn path(self, under: Loop) -> Result<PathBuf, String> {
+        if self.source == TRACKER {
+            return Ok(TRACKER.into());
+        }
         let mut name = format!("{}-{}", self.source, under.name());
         for define in self.defines {
             name = format!("{name}-{}", define.trim_start_matches("-D").to_lowercase());
         }
         let mut cc = Command::new("cc");
-        let (choice, client) = match self.interface {
-            Interface::Loop => (format!("-DLOOP=\"{}\"", under.header()), "client"),
-            Interface::Batch => (format!("-DBATCH=\"{}\"", under.batch_header()?), "drain"),
-            Interface::Pool => (format!("-DPOOL=\"{}\"", under.pool_header()?), "client"),
+        let choice = match self.interface {
+            Interface::Loop => Some((format!("-DLOOP=\"{}\"", under.header()), "client")),
+            Interface::Batch => Some((format!("-DBATCH=\"{}\"", under.batch_header()?), "drain")),
+            Interface::Pool => Some((format!("-DPOOL=\"{}\"", under.pool_header()?), "client")),
+            Interface::Server => None,
         };
-        cc.arg(choice).args(self.defines);
-        if under == Loop::Ours {
-            cc.arg("-I").arg(place::include()).arg("-L").arg(place::library_directory()?);
+        if let Some((choice, client)) = &choice {
+            cc.arg(choice).args(self.defines);
+            // The servers start it from their own directory.
+            compile(client, client, Command::new("cc"), &[])?;
         }
-        // The servers start it from their own directory.
-        compile(client, client, Command::new("cc"), &[])?;
-        compile(&name, self.source, cc, under.libraries())
+        if let Some((headers, library)) = under.places()? {
+            for directory in headers {
+                cc.arg("-isystem").arg(directory);
+            }
+            cc.arg("-L").arg(library);
+        }
+        let source =
+            if choice.is_some() { self.source.into() } else { format!("../servers/{}", self.source) };
+        compile(&name, &source, cc, under.libraries())
+    }
+
+    /// What makes the executable run on `under`.
+    pub(crate) fn environment(self, under: Loop) -> Result<Option<(&'static str, PathBuf)>, String> {
+        if self.source == TRACKER && under == Loop::Ours {
+            let library = place::library_directory()?.join("libowfat_io.so");
+            return Ok(Some(("LD_PRELOAD", library)));
+        }
+        Ok(under.places()?.map(|(_, library)| ("LD_LIBRARY_PATH", library.to_owned())))
     }
 }
 
@@ -143,7 +192,7 @@ fn compile(name: &str, source: &str, mut cc: Command, libraries: &[&str]) -> Res
         return Ok(program);
     }
     fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-o"]).arg(&program);
+    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-o"]).arg(&program);
     cc.arg(place::c_tests().join("bench").join(format!("{source}.c"))).args(libraries);
     let end = child::run(&mut cc, COMPILE_LIMIT)?;
     if !end.passed() {

@@ -1,100 +1,129 @@
-//! What a run leaves behind: the table with where it comes from, and the charts. A run of everything rewrites those in
-//! `docs/`, every other leaves them in `build/bench/`.
+//! What a run leaves behind in `build/bench/`: for each case its table and its chart, and a page with all those that are
+//! there. A run of everything also puts the tables into `docs/performance.md`, and charts over a number of things into
+//! `docs/charts/`; so does every run with `OWFAT_IO_UPDATE=1`.
 
 use crate::measure::Row;
-use crate::{chart, table};
-use std::fs;
+use crate::{chart, figure, place, table};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
-/// The table stands between these lines in `docs/performance.md`.
-const BEGIN: &str = "<!-- `make bench` rewrites what stands between these two lines. -->\n";
-const END: &str = "<!-- The end of what `make bench` rewrites. -->\n";
+const HOME: &str = env!("CARGO_MANIFEST_DIR");
+const PAGE_HEAD: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>libowfat_io: what things cost</title>\n\
+    <style>:root { color-scheme: light dark } body { font: 16px sans-serif; margin: 2em } \
+    table { border-collapse: collapse } td, th { padding: .2em .8em; text-align: right; \
+    border-bottom: 1px solid #8886 } td:first-child { text-align: left } img { max-width: 100% }</style>\n\
+    <h1>libowfat_io: what things cost</h1>\n";
 
-struct Chart {
-    case: &'static str,
-    title: &'static str,
-    across: &'static str,
-    up: &'static str,
+/// Where the figures come from. Made before the first is measured: the load is that of others then.
+pub(crate) struct Origin {
+    version: String,
+    load: String,
+    peers: String,
 }
 
-const CHARTS: &[Chart] = &[
-    Chart {
-        case: "pairs",
-        title: "Socket pairs, 100 of them active",
-        across: "socket pairs",
-        up: "instructions an event",
-    },
-    Chart {
-        case: "deadlines",
-        title: "Socket pairs, 100 of them active, each event pushes a deadline back",
-        across: "socket pairs",
-        up: "instructions an event",
-    },
-    Chart {
-        case: "timers",
-        title: "Deadlines: 100 pushed back and one look for expired ones",
-        across: "deadlines",
-        up: "ns a turn",
-    },
-];
-
-/// Writes the files and returns their names. `case` is empty for a run of all cases, and `whole` says that it was one of
-/// all loops, too.
-pub(crate) fn write(case: &str, whole: bool, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let measured = root.join("build/bench");
-    let (table, charts) = if whole {
-        (root.join("docs/performance.md"), root.join("docs/charts"))
-    } else {
-        let dash = if case.is_empty() { "" } else { "-" };
-        (measured.join(format!("speed{dash}{case}.md")), measured.clone())
-    };
-    for directory in [&measured, &charts] {
-        fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    }
-    let failed = |e: std::io::Error| format!("{}: {e}", table.display());
-    let mut text = text(case, rows)?;
-    if whole {
-        let page = fs::read_to_string(&table).map_err(failed)?;
-        text = put_between(&page, &text).ok_or("docs/performance.md has no place for the table")?;
-    }
-    fs::write(&table, text).map_err(failed)?;
-    let mut written = vec![table];
-    for wanted in CHARTS {
-        let rows: Vec<&Row> = rows.iter().filter(|row| row.case == wanted.case && row.at.is_some()).collect();
-        if rows.is_empty() {
-            continue;
+/// Writes the files and returns their names. `whole`: all cases were measured on all loops.
+pub(crate) fn write(origin: &Origin, whole: bool, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
+    let directory = Path::new(HOME).join("build/bench");
+    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let mut written = Vec::new();
+    let mut page = String::from(PAGE_HEAD);
+    for case in cases() {
+        let file = |extension: &str| directory.join(format!("{case}.{extension}"));
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.case == case).collect();
+        if !rows.is_empty() {
+            let caption = origin.caption(&rows);
+            let text = format!("{}\n\n{}", caption.join("\n"), table::markdown(&rows));
+            let chart = chart::draw(case, &caption, &rows)?;
+            if whole || env::var_os("OWFAT_IO_UPDATE").is_some() {
+                let drawn = rows.iter().any(|row| row.at.is_some()).then_some(chart.as_str());
+                publish(case, &text, drawn)?;
+            }
+            let section = format!(
+                "<h2 id=\"{case}\">{case}</h2>\n<p>{}</p>\n{}<p><img src=\"{case}.svg\" alt=\"chart of {case}\"></p>\n",
+                caption.join(" "),
+                table::html(&rows)
+            );
+            for (path, text) in [(file("md"), text), (file("svg"), chart), (file("part.html"), section)] {
+                fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+                written.push(path);
+            }
         }
-        let path = charts.join(format!("{}.svg", wanted.case));
-        chart::draw(&path, wanted.title, wanted.across, wanted.up, &rows)?;
-        written.push(path);
+        page += &fs::read_to_string(file("part.html")).unwrap_or_default();
     }
+    let path = directory.join("index.html");
+    fs::write(&path, page).map_err(|e| format!("{}: {e}", path.display()))?;
+    written.push(path);
     Ok(written)
 }
 
-/// The page with another table.
-fn put_between(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+fn cases() -> Vec<&'static str> {
+    let mut cases: Vec<&str> = figure::every().map(|figure| figure.case).collect();
+    cases.dedup();
+    cases
 }
 
-fn text(case: &str, rows: &[Row]) -> Result<String, String> {
-    let command = if case.is_empty() { "make bench".to_owned() } else { format!("make bench CASE={case}") };
-    let paragraph = format!(
-        "`{command}` on {}, {}, {}. Beside it: {}. ± is half the distance between the quartiles of the runs; \
-         what has none is counted and repeats.",
-        output("date", &["-u", "+%Y-%m-%d"])?,
-        processor()?,
-        kernel()?,
-        peers()?
-    );
-    Ok(format!("{paragraph}\n\n{}", table::markdown(rows)))
+/// Puts the table of one case between its marks, and its chart beside the page.
+fn publish(case: &str, text: &str, chart: Option<&str>) -> Result<(), String> {
+    let docs = Path::new(HOME).join("docs");
+    let page = docs.join("performance.md");
+    let mut text = text.to_owned();
+    if let Some(chart) = chart {
+        let path = docs.join(format!("charts/{case}.svg"));
+        fs::write(&path, chart).map_err(|e| format!("{}: {e}", path.display()))?;
+        text += &format!("\n![chart of {case}](charts/{case}.svg)\n");
+    }
+    let old = fs::read_to_string(&page).map_err(|e| format!("{}: {e}", page.display()))?;
+    let new = put_between(&old, case, &text)
+        .ok_or_else(|| format!("{} has no place for {case}", page.display()))?;
+    fs::write(&page, new).map_err(|e| format!("{}: {e}", page.display()))
+}
+
+fn put_between(page: &str, case: &str, text: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- make bench CASE={case} -->\n"), "<!-- end of the table -->");
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{text}\n{end}{after}"))
+}
+
+impl Origin {
+    pub(crate) fn now() -> Result<Origin, String> {
+        let load = read("/proc/loadavg")?;
+        let later = place::libowfat_034().map(|directory| fs::read_to_string(directory.join("version")));
+        let later = later.transpose().map_err(|e| format!("libowfat 0.34: {e}"))?;
+        let mut peers = peers()?;
+        if let Some(later) = later {
+            peers = format!("{peers}, libowfat {}", later.trim());
+        }
+        // What is not a repository any more has its version alone.
+        let commit = output("git", &["-C", HOME, "rev-parse", "--short", "HEAD"]);
+        let commit = commit.map_or_else(|_| String::new(), |commit| format!(" ({commit})"));
+        let (date, version) = (output("date", &["-u", "+%Y-%m-%d"])?, env!("CARGO_PKG_VERSION"));
+        Ok(Origin {
+            version: format!("{date}, libowfat_io {version}{commit}, {}, {}", processor()?, kernel()?),
+            load: load.split_whitespace().next().unwrap_or_default().to_owned(),
+            peers,
+        })
+    }
+
+    /// In lines for a chart. The load matters for what is not counted.
+    fn caption(&self, rows: &[&Row]) -> Vec<String> {
+        let timed = rows.iter().any(|row| row.cells.iter().any(|(_, cell)| cell.spread.is_some()));
+        let load = if timed {
+            format!("; load average before the run: {}", self.load)
+        } else {
+            String::from("; counted")
+        };
+        vec![format!("{}{load}.", self.version), format!("Beside it: {}.", self.peers)]
+    }
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
 }
 
 fn processor() -> Result<String, String> {
-    let info = fs::read_to_string("/proc/cpuinfo").map_err(|e| format!("/proc/cpuinfo: {e}"))?;
+    let info = read("/proc/cpuinfo")?;
     let count = info.lines().filter(|line| line.starts_with("processor")).count();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or("a processor without a name", |(_, name)| name.trim());
@@ -102,8 +131,7 @@ fn processor() -> Result<String, String> {
 }
 
 fn kernel() -> Result<String, String> {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|e| format!("osrelease: {e}"))?;
-    Ok(format!("Linux {}", release.trim()))
+    Ok(format!("Linux {}", read("/proc/sys/kernel/osrelease")?.trim()))
 }
 
 /// The versions of the libraries that were measured.
@@ -111,7 +139,7 @@ fn peers() -> Result<String, String> {
     let packages = ["libowfat-dev", "libev-dev", "libevent-dev", "libuv1-dev"];
     let mut arguments = vec!["-W", "-f", "${Package} ${Version}, "];
     arguments.extend(packages);
-    Ok(output("dpkg-query", &arguments)?.trim_end_matches(',').to_owned())
+    Ok(output("dpkg-query", &arguments)?.trim_end_matches(',').replace("-dev ", " "))
 }
 
 fn output(program: &str, arguments: &[&str]) -> Result<String, String> {

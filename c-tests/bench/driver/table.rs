@@ -26,7 +26,7 @@ fn thousands(value: u64) -> String {
     text
 }
 
-fn cell(cell: Option<Cell>) -> String {
+pub(crate) fn cell(cell: Option<Cell>) -> String {
     match cell {
         None => String::new(),
         Some(Cell { median, spread: None }) => number(median),
@@ -34,7 +34,7 @@ fn cell(cell: Option<Cell>) -> String {
     }
 }
 
-fn limit(limit: Option<Limit>) -> String {
+pub(crate) fn limit(limit: Option<Limit>) -> String {
     match limit {
         None => String::new(),
         Some(Limit::AtMost(most)) => format!("at most {}", number(most)),
@@ -42,13 +42,13 @@ fn limit(limit: Option<Limit>) -> String {
     }
 }
 
-fn of(row: &Row, under: Loop) -> Option<Cell> {
+pub(crate) fn of(row: &Row, under: Loop) -> Option<Cell> {
     row.cells.iter().find(|(l, _)| *l == under).map(|(_, cell)| *cell)
 }
 
 /// One line for a terminal; the first one of a table is made of `None`.
 pub(crate) fn line(row: Option<&Row>) -> String {
-    let (case, what) = row.map_or(("case", ""), |r| (r.case, r.what));
+    let (case, what) = row.map_or(("case", ""), |r| (r.case, r.what.as_str()));
     let mut text = format!("{case:10} {what:58}");
     for &under in EVERY_LOOP {
         let cell = row.map_or_else(|| under.name().to_owned(), |r| cell(of(r, under)));
@@ -58,20 +58,38 @@ pub(crate) fn line(row: Option<&Row>) -> String {
     format!("{text}  {allowed}")
 }
 
-pub(crate) fn markdown(rows: &[Row]) -> String {
-    let mut text = String::from("| case | |");
-    for under in EVERY_LOOP {
-        let _ = write!(text, " {} |", under.name());
-    }
-    text.push_str(" allowed |\n|---|---|");
-    text.push_str(&"---|".repeat(EVERY_LOOP.len() + 1));
-    text.push('\n');
-    for row in rows {
-        let _ = write!(text, "| {} | {} |", row.case, row.what);
-        for &under in EVERY_LOOP {
-            let _ = write!(text, " {} |", cell(of(row, under)));
-        }
-        let _ = writeln!(text, " {} |", limit(row.limit));
-    }
-    text
+/// A head and the rows, for one case. Loops that have nothing there are left out.
+fn cells(rows: &[&Row]) -> Vec<Vec<String>> {
+    let loops: Vec<Loop> =
+        EVERY_LOOP.iter().copied().filter(|&l| rows.iter().any(|row| of(row, l).is_some())).collect();
+    let allowed = rows.iter().any(|row| row.limit.is_some());
+    let mut head = vec![String::new()];
+    head.extend(loops.iter().map(|l| l.name().to_owned()));
+    head.extend(allowed.then(|| "allowed".to_owned()));
+    let line = |row: &&Row| {
+        let mut line = vec![row.what.clone()];
+        line.extend(loops.iter().map(|&l| cell(of(row, l))));
+        line.extend(allowed.then(|| limit(row.limit)));
+        line
+    };
+    std::iter::once(head).chain(rows.iter().map(line)).collect()
+}
+
+pub(crate) fn markdown(rows: &[&Row]) -> String {
+    let mut lines: Vec<String> =
+        cells(rows).iter().map(|line| format!("| {} |\n", line.join(" | "))).collect();
+    let columns = lines[0].matches('|').count() - 1;
+    lines.insert(1, format!("|{}\n", "---|".repeat(columns)));
+    lines.concat()
+}
+
+pub(crate) fn html(rows: &[&Row]) -> String {
+    let row = |line: &Vec<String>, tag: &str| {
+        let cells: String = line.iter().map(|cell| format!("<{tag}>{cell}</{tag}>")).collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    let table = cells(rows);
+    let lines: String =
+        table.iter().enumerate().map(|(n, line)| row(line, if n == 0 { "th" } else { "td" })).collect();
+    format!("<table>\n{lines}</table>\n")
 }
