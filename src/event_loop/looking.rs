@@ -261,8 +261,7 @@ impl EventLoop {
         }
         // A single new reader is nearly always a connection whose request is still to come.
         let single = n == 1;
-        self.update_dirty(|it, number, slot| {
-            let missing = slot.missing();
+        self.update_dirty(|it, number, slot, missing| {
             let state = match slot.dirty.get() {
                 Dirty::Fresh if probing && !(single && missing == Interest::READ) => Dirty::Probed,
                 // A file is always ready, and never watched.
@@ -279,19 +278,20 @@ impl EventLoop {
 
     /// What was probed in vain is watched before the look sleeps. Says whether all of it is.
     pub(super) fn watch_probed(&mut self) -> bool {
-        self.update_dirty(EventLoop::watch_missing);
+        self.update_dirty(|it, number, slot, _| it.watch_missing(number, slot));
         self.dirty.is_empty()
     }
 
     /// Gives each number on the dirty list the state that `f` says. What has nothing left to be told leaves it.
-    fn update_dirty(&mut self, mut f: impl FnMut(&mut EventLoop, u32, &Slot) -> Dirty) {
+    fn update_dirty(&mut self, mut f: impl FnMut(&mut EventLoop, u32, &Slot, Interest) -> Dirty) {
         let (mut kept, mut i) = (0, 0);
         while let Some(&number) = self.dirty.get(i) {
             i += 1;
             let Some(slot) = table::slot(number) else { continue };
+            let missing = slot.missing();
             // What a thread has in hand is listed again when it is released.
-            let is_idle = slot.missing().is_none() || slot.leased.get();
-            let state = if is_idle { Dirty::No } else { f(self, number, slot) };
+            let is_idle = missing.is_none() || slot.leased.get();
+            let state = if is_idle { Dirty::No } else { f(self, number, slot, missing) };
             slot.dirty.set(state);
             let place = if state == Dirty::No { None } else { self.dirty.get_mut(kept) };
             if let Some(place) = place {

@@ -38,10 +38,7 @@ impl<T: Default + Sync> Pages<T> {
     /// The value of any number, if its page was made.
     #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&'static T> {
-        match self.near(number.into()) {
-            None if number as usize / PAGE >= NEAR => self.far(number),
-            value => value,
-        }
+        if (number as usize) < NEAR * PAGE { self.near(number.into()) } else { self.far(number) }
     }
 
     #[cold]
