@@ -9,8 +9,8 @@
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not block.
 //! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can outlive its
 //!   descriptor (`dup`, `fork`); the event loop tells its events by the generation in the token.
-//! * **One sleeper, any caller.** One thread at a time is in [`Backend::wait`]. Every other method may be called
-//!   meanwhile, under the event loop's lock. A change of interest reaches the sleeper at once; [`Backend::wake`] ends its
+//! * **One sleeper, any caller.** One thread at a time sleeps in [`Backend::wait`]. Others may call it meanwhile without
+//!   sleeping, and every other method under the event loop's lock. A change of interest reaches the sleeper at once; [`Backend::wake`] ends its
 //!   sleep with an event that has no token.
 //! * **Its own descriptors** are confirmed before they are closed, read or written: the program may have closed them and
 //!   got their numbers for its own files. Then they are left alone, and the backend is [`Refusal::Lost`].

@@ -167,13 +167,15 @@ impl Backend for Poll {
         room: usize,
         timeout: Option<Duration>,
     ) -> Result<(), Errno> {
+        // Who only looks may do so beside the one that sleeps.
+        let sleeps = timeout != Some(Duration::ZERO);
         let mut w = self.watched.lock();
         w.ask(probe)?;
-        w.is_asleep = true;
+        w.is_asleep |= sleeps;
         drop(w);
         let found = probe.ask(Some(self.waker.fd()), timeout);
         let mut w = self.watched.lock();
-        w.is_asleep = false;
+        w.is_asleep &= !sleeps;
         if found?.first {
             if !self.waker.is_pipe(self.pipe) {
                 return Err(Errno::EBADF);

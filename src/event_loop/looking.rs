@@ -192,7 +192,8 @@ impl EventLoop {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
             if event.is_wake() {
-                if let Some(backend) = self.live_backend() {
+                // A thread that sleeps has still to hear of it.
+                if let Some(backend) = self.live_backend().filter(|_| !self.is_looked_at_elsewhere()) {
                     backend.drain();
                 }
                 self.events.take_out(i);
