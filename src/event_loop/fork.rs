@@ -1,13 +1,14 @@
 //! After a fork the child's loop is its own.
 //!
 //! The child inherits the slots, so that it knows what it inherited, but must not use the backend: what that watches is
-//! watched in the parent as well. The child's first wait closes its copies and makes a backend of its own.
+//! watched in the parent as well. The child's first call closes its copies, and its first wait makes a backend of its own.
 //!
 //! The handlers only raise attention. Whoever takes the lock next sees that ([`super::lock`]). So nothing is done in a
 //! signal handler that forked, and nobody waits for a lock before a fork.
 
 use super::looking::list;
 use super::{EventLoop, STATE, attention};
+use crate::backend::Backend;
 use crate::interest::Interest;
 use crate::slot::Dirty;
 use crate::sys::fork::at_fork;
@@ -60,6 +61,8 @@ impl EventLoop {
         // The other threads are not in this process.
         if let Some(kernel) = &mut self.kernel {
             kernel.parts.take_back_in_child();
+            // Now: the threads that wait beside in the parent have shares, which here nobody gives back.
+            kernel.backend.close();
             self.is_stale = true;
         }
         if self.threads.forget_in_child() {

@@ -130,21 +130,33 @@ impl EventLoop {
         if self.live_backend().is_some() {
             return Ok(());
         }
+        let mut beside = None;
         if let Some(kernel) = self.kernel.take() {
-            if kernel.parts.is_lent_elsewhere() {
-                // What a thread sleeps in is closed when that thread has left it, or it would not wake.
+            let has_followers = kernel.backend.has_followers();
+            if kernel.parts.is_lent_elsewhere() || has_followers {
+                // What a thread sleeps in is closed when that thread has left it, or it would not wake. One that is about
+                // to sleep would do so on another file under the number.
                 kernel.backend.wake();
+                beside = (!kernel.parts.is_lent_elsewhere()).then_some(kernel.backend);
             } else {
                 // Closed before another is opened: there may be no number left but its own.
                 kernel.backend.close();
             }
         }
         self.is_stale = true;
-        self.kernel = Some(Kernel::new(crate::backend::open()?)?);
+        let opened = match (crate::backend::open(), beside) {
+            (Err(Errno::EMFILE | Errno::ENFILE), Some(old)) => {
+                old.close();
+                crate::backend::open()
+            }
+            (opened, _) => opened,
+        }?;
+        self.kernel = Some(Kernel::new(opened)?);
         self.is_stale = false;
         if self.registered == 0 {
             return Ok(());
         }
+        self.end_under_own_numbers();
         let dirty = &mut self.dirty;
         table::for_each_registered(|number, slot| {
             if !slot.watched.get().is_none() {
@@ -155,6 +167,26 @@ impl EventLoop {
             }
         });
         Ok(())
+    }
+
+    /// A registered number that the program closed with close(2) may be the new backend's own: what was registered under it
+    /// has ended.
+    fn end_under_own_numbers(&mut self) {
+        loop {
+            let mut own = None;
+            if let Some(backend) = self.live_backend() {
+                table::for_each_registered(|number, slot| {
+                    if backend.has_number(Fd::from_index(number)) {
+                        own = Some((number, slot));
+                    }
+                });
+            }
+            let Some((number, slot)) = own else { return };
+            // The backend is told nothing of it.
+            slot.watched.set(Interest::NONE);
+            slot.leased.set(false);
+            self.unregister(Fd::from_index(number));
+        }
     }
 
     /// Begins to look. `None`: another thread does, or there is no backend. Without sleeping, two can look at once.
