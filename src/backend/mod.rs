@@ -35,9 +35,13 @@ pub(crate) use probe::{Found, Probe};
 
 use crate::fd::Fd;
 use crate::interest::Interest;
+use crate::sys::sync::yield_now;
 use nix::errno::Errno;
 use std::time::Duration;
 use waker::Waker;
+
+/// How often the processor is left to threads that are to leave.
+const MOST_YIELDS: u32 = 10_000;
 
 /// What a registration reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +121,17 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether there are threads that [`Backend::count_follower`] has counted.
     fn has_followers(&self) -> bool {
         self.waker().is_some_and(Waker::has_followers)
+    }
+
+    /// Has the threads leave [`Backend::wait_beside`], if they do so in good time: one may have left it by siglongjmp.
+    fn dismiss_followers(&self) {
+        for _ in 0..MOST_YIELDS {
+            if !self.has_followers() {
+                return;
+            }
+            self.wake();
+            yield_now();
+        }
     }
 
     /// Whether `fd` is the number of a descriptor that the backend opened.

@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::interest::Interest;
 use crate::slot::Dirty;
 use crate::sys::fork::at_fork;
+use crate::sys::keep_errno;
 use crate::table;
 use crate::time::Deadline;
 use crate::timer::Place;
@@ -59,10 +60,10 @@ impl EventLoop {
             self.mend();
         }
         // The other threads are not in this process.
-        if let Some(kernel) = &mut self.kernel {
+        if let Some(mut kernel) = self.kernel.take() {
             kernel.parts.take_back_in_child();
-            // Now: the threads that wait beside in the parent have shares, which here nobody gives back.
-            kernel.backend.close();
+            // The threads that wait beside have shares of it, which nobody gives back here.
+            keep_errno(|| kernel.backend.close());
             self.is_stale = true;
         }
         if self.threads.forget_in_child() {

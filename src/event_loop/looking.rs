@@ -130,28 +130,19 @@ impl EventLoop {
         if self.live_backend().is_some() {
             return Ok(());
         }
-        let mut beside = None;
         if let Some(kernel) = self.kernel.take() {
-            let has_followers = kernel.backend.has_followers();
-            if kernel.parts.is_lent_elsewhere() || has_followers {
-                // What a thread sleeps in is closed when that thread has left it, or it would not wake. One that is about
-                // to sleep would do so on another file under the number.
+            if kernel.parts.is_lent_elsewhere() {
+                // What a thread sleeps in is closed when that thread has left it, or it would not wake.
                 kernel.backend.wake();
-                beside = (!kernel.parts.is_lent_elsewhere()).then_some(kernel.backend);
             } else {
+                // One that is about to sleep beside would do so on whatever has the number next.
+                kernel.backend.dismiss_followers();
                 // Closed before another is opened: there may be no number left but its own.
                 kernel.backend.close();
             }
         }
         self.is_stale = true;
-        let opened = match (crate::backend::open(), beside) {
-            (Err(Errno::EMFILE | Errno::ENFILE), Some(old)) => {
-                old.close();
-                crate::backend::open()
-            }
-            (opened, _) => opened,
-        }?;
-        self.kernel = Some(Kernel::new(opened)?);
+        self.kernel = Some(Kernel::new(crate::backend::open()?)?);
         self.is_stale = false;
         if self.registered == 0 {
             return Ok(());

@@ -244,7 +244,10 @@ fn wait_beside<'a>(
     backend.count_follower(true);
     let backend = Counted(backend);
     drop(state);
-    backend.0.wait_beside(shortest(limit, Due::Nothing))?;
+    let result = backend.0.wait_beside(shortest(limit, Due::Nothing));
+    // Without the lock: who replaces the backend waits for that.
+    drop(backend);
+    result?;
     Ok(lock(it))
 }
 
