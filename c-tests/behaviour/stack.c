@@ -55,6 +55,9 @@ static void with_little_stack(void (*work)(void)) {
   if (used - least > MOST) CHECK_INT(used - least, MOST);
 }
 
+/* Exported, and declared nowhere. */
+void io_sigpipe(void);
+
 static io_batch b;
 static char bytes[100000];
 
@@ -119,9 +122,11 @@ static void send_what_cannot_be_spliced(void) {
 }
 
 static void write_batches(void) {
-  io_batch *made = iob_new_autofree(1), other[2];
+  io_batch *made = iob_new(3), other[2];
   int64 f = t_tmpfile(100000);
   CHECK(made);
+  iob_free(made);
+  CHECK(made = iob_new_autofree(1));
   CHECK_INT(iob_init(other, 1), 0);
   CHECK_INT(iob_init_autofree(other, 2000), 0);
   iob_reset(other);
@@ -141,6 +146,7 @@ static void write_batches(void) {
 
 static void move_bytes(void) {
   int64 d[2], p[2], taken;
+  io_sigpipe();
   CHECK_INT(io_socketpair(d), 1);
   CHECK_INT(io_pipe(p), 1);
   CHECK_INT(io_fd(d[0]), 1);
@@ -224,24 +230,97 @@ static void use_a_multiplexer(void) {
   CHECK_INT(iom_add(&mux, d[1], IOM_WRITE), 0);
   CHECK_INT(iom_wait(&mux, &event, &what, 1000), 1);
   CHECK_INT(event, d[1]);
+  CHECK_INT(iom_requeue(&mux, d[1], IOM_WRITE), 0);
   CHECK_INT(iom_abort(&mux), 0);
   CHECK_INT(iom_wait(&mux, &event, &what, 1000), -2);
 }
 
-static void use_arrays_and_times(void) {
+/* Threads of the library wait, on stacks of their own; this one takes. */
+static void take_from_event_loop_threads(void) {
+  int64 d[2];
+  char c;
+  t_pipe(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  CHECK_INT(io_starteventloopthread(1), 0);
+  l_put(d[1], "x");
+  CHECK_INT(io_canread(), d[0]);
+  CHECK_INT(io_tryread(d[0], &c, 1), 1);
+  io_finishandshutdown();
+  io_close(d[0]);
+  io_close(d[1]);
+}
+
+/* The functions, where the headers have macros besides. */
+static void pack_numbers(void) {
+  char packed[8];
+  uint16 a;
+  uint32 b;
+  uint64 c;
+  (uint16_pack)(packed, 1);
+  (uint16_unpack)(packed, &a);
+  CHECK_INT((uint16_read)(packed), 1);
+  (uint16_pack_big)(packed, 2);
+  (uint16_unpack_big)(packed, &a);
+  CHECK_INT((uint16_read_big)(packed), 2);
+  (uint32_pack)(packed, 3);
+  (uint32_unpack)(packed, &b);
+  CHECK_INT((uint32_read)(packed), 3);
+  (uint32_pack_big)(packed, 4);
+  (uint32_unpack_big)(packed, &b);
+  CHECK_INT((uint32_read_big)(packed), 4);
+  (uint64_pack)(packed, 5);
+  (uint64_unpack)(packed, &c);
+  CHECK_INT((uint64_read)(packed), 5);
+  (uint64_pack_big)(packed, 6);
+  (uint64_unpack_big)(packed, &c);
+  CHECK_INT((uint64_read_big)(packed), 6);
+}
+
+static void compute_times(void) {
+  struct tai t, u;
+  tai6464 x, y;
+  char packed[TAIA_PACK], text[TAIA_FMTFRAC];
+  tai_now(&t);
+  tai_uint(&u, 5);
+  tai_add(&t, &t, &u);
+  tai_sub(&t, &t, &u);
+  tai_pack(packed, &t);
+  tai_unpack(packed, &u);
+  CHECK(t.x == u.x);
+  taia_now(&x);
+  taia_uint(&y, 5);
+  taia_add(&x, &x, &y);
+  taia_addsec(&x, &x, -2);
+  taia_sub(&x, &x, &y);
+  taia_half(&y, &x);
+  CHECK(taia_less(&y, &x) && taia_approx(&x) > taia_approx(&y) && taia_frac(&x) < 1);
+  taia_tai(&x, &t);
+  taia_fmtfrac(text, &x);
+  taia_pack(packed, &x);
+  taia_unpack(packed, &y);
+}
+
+static void use_arrays(void) {
   array x = {0}, y = {0};
-  tai6464 now;
-  char packed[16];
   CHECK(array_allocate(&x, 8, 1000));
+  CHECK(array_get(&x, 8, 10) == (char *)array_start(&x) + 80);
+  CHECK_INT(array_length(&x, 8), 1001);
+  array_truncate(&x, 8, 500);
+  array_chop(&x, 8, 400);
+  array_shift(&x, 8, 10);
+  CHECK(array_bytes(&x) > 0);
+  array_cats(&y, "abc");
+  array_cats0(&y, "abc");
+  CHECK(!array_equal(&x, &y));
+  array_trunc(&y);
   array_catb(&y, "abc", 3);
   array_cat(&y, &x);
   array_cat0(&y);
   array_cate(&y, &x, 0, 10);
   array_reset(&x);
+  array_fail(&y);
   array_reset(&y);
-  taia_now(&now);
-  taia_pack(packed, &now);
-  taia_unpack(packed, &now);
 }
 
 /* promise: Small stacks */
@@ -254,4 +333,42 @@ TEST(files_are_opened_on_a_small_stack) { with_little_stack(open_files); }
 /* promise: Small stacks */
 TEST(events_are_waited_for_on_a_small_stack) { with_little_stack(wait_for_events); }
 TEST(a_multiplexer_works_on_a_small_stack) { with_little_stack(use_a_multiplexer); }
-TEST(arrays_and_times_work_on_a_small_stack) { with_little_stack(use_arrays_and_times); }
+TEST(events_are_taken_from_event_loop_threads_on_a_small_stack) { with_little_stack(take_from_event_loop_threads); }
+TEST(arrays_work_on_a_small_stack) { with_little_stack(use_arrays); }
+TEST(times_are_computed_on_a_small_stack) { with_little_stack(compute_times); }
+TEST(numbers_are_packed_on_a_small_stack) { with_little_stack(pack_numbers); }
+
+static int is_part_of_a_name(char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* Whether this file calls a function. */
+static int is_called(const char *text, const char *name) {
+  size_t length = strlen(name);
+  const char *at = text;
+  while ((at = strstr(at, name))) {
+    char before = at > text ? at[-1] : ' ', after = at[length];
+    int declared = at - text >= 5 && strncmp(at - 5, "void ", 5) == 0;
+    at += length;
+    if (!is_part_of_a_name(before) && !declared && (after == '(' || (after == ')' && at[1] == '('))) return 1;
+  }
+  return 0;
+}
+
+/* What is exported stands in symbols.txt, which is held against the library. */
+TEST(every_exported_function_is_called_on_a_small_stack) {
+  static char text[1 << 16], path[4096], name[128];
+  int n = 0, missing = 0;
+  FILE *f = fopen(__FILE__, "r");
+  CHECK(f && fread(text, 1, sizeof text - 1, f) > 0);
+  fclose(f);
+  CHECK(strrchr(__FILE__, '/') && strlen(__FILE__) < sizeof path - 32);
+  snprintf(path, sizeof path, "%.*s/../symbols.txt", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
+  CHECK(f = fopen(path, "r"));
+  for (; fscanf(f, "%127s", name) == 1; n++) {
+    if (is_called(text, name)) continue;
+    fprintf(stderr, "%s is not called\n", name);
+    missing++;
+  }
+  fclose(f);
+  CHECK(n > 100);
+  CHECK_INT(missing, 0);
+}
