@@ -4,6 +4,8 @@
 #define RANDOM_BATCHES_H
 #include "calls.h"
 
+#include <setjmp.h>
+
 #define BATCHES 4
 #define OWNED 64
 
@@ -104,6 +106,11 @@ R_HELPER void add_file(const char *name, int b, int f, int offset, int n, int ow
   int number = fd_of(f), there = 0, r;
   call(name, f, -1);
   add_aside("batch", b);
+  if (owning && crowded) {
+    add(" crowded");
+    say_line();
+    return;
+  }
   if (owning && batch->n_owned < OWNED && number >= 0) {
     number = dup(number);
     batch->owned[batch->n_owned++] = number;
@@ -217,8 +224,9 @@ R_HELPER void pump(int b, int a) {
 }
 
 /* What the callbacks do: take all, at most so many bytes a call, so many altogether and then not ready, so many and
- * then an error, end of file. */
-R_HELPER int filter_kind, filter_left, filter_to;
+ * then an error, end of file; so many and then leave by longjmp. */
+R_HELPER int filter_kind, filter_left, filter_to, filter_taken;
+R_HELPER jmp_buf filter_back;
 
 R_HELPER int64 filter(int64 s, const void *buf, uint64 n) {
   int64 r = (int64)n;
@@ -226,6 +234,7 @@ R_HELPER int64 filter(int64 s, const void *buf, uint64 n) {
   if (filter_kind == 1 && r > 1000) r = 1000;
   if (filter_kind >= 2) {
     if (filter_left == 0) {
+      if (filter_kind == 6) longjmp(filter_back, 1);
       errno = filter_kind == 2 ? EAGAIN : EIO;
       return filter_kind == 4 ? 0 : filter_kind == 5 ? -3 : -1;
     }
@@ -235,12 +244,14 @@ R_HELPER int64 filter(int64 s, const void *buf, uint64 n) {
   if (filter_to >= 0) {
     r = send(ends[filter_to].fd, buf, (size_t)r, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
+  if (r > 0) filter_taken += (int)r;
   return r;
 }
 
 R_HELPER void write_batch(int b, int a, int kind, int n) {
   struct batch *batch = batch_of(b);
-  int64 r, left = (int64)iob_bytesleft(batch->b);
+  volatile int64 left = (int64)iob_bytesleft(batch->b);
+  int64 r;
   call("write_batch", a, -1);
   add_aside("batch", b);
   add_aside("kind", kind);
@@ -251,9 +262,19 @@ R_HELPER void write_batch(int b, int a, int kind, int n) {
   }
   filter_kind = kind;
   filter_left = n;
+  filter_taken = 0;
   filter_to = known(a) && (ends[a].kind == UNIX || ends[a].kind == TCP) && under_way(a) + left <= PLAIN && !vague_to_write(a) && left > 0 ? a : -1;
-  r = iob_write(fd_of(a), batch->b, filter);
-  add_result(r);
+  if (kind != 6) {
+    r = iob_write(fd_of(a), batch->b, filter);
+    add_result(r);
+  } else if (setjmp(filter_back) == 0) {
+    r = iob_write(fd_of(a), batch->b, filter);
+    add_result(r);
+  } else {
+    /* What the calls before have taken is taken; the one that left has not been made. */
+    r = filter_taken;
+    add(" left-by-longjmp");
+  }
   if (filter_to >= 0) {
     moved(batch, a, r);
     settle(a);

@@ -247,7 +247,7 @@ R_HELPER void idle(void) {
   for (i = 0; i < ENDS; i++) wanted |= ends[i].want[0] | ends[i].want[1];
   for (i = 0; i < ENDS; i++) wanted &= !(known(i) && is_leftover(i));
   for (i = 0; i < ENDS; i++) wanted &= !(ends[i].hint && ends[i].want[1]); /* its event is there already */
-  if (wanted && !ready_for_somebody()) {
+  if (wanted && !has_stale && !ready_for_somebody()) {
     while (now_ms() - start < 15 && wakes < 2000) {
       io_waituntil2(15);
       drain(&told, 0);

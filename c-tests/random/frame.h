@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ struct end {
   int untracked;   /* bytes came before it was known from whom */
   int queued;      /* stands in a batch, or did */
   int vague;       /* how much of what was sent to it has come is the kernel's affair */
+  int notices;     /* each of its sends leaves one in its error queue */
   char *inbox;     /* what its mate took */
   int64 inbox_count, taken_count;
 };
@@ -58,6 +60,9 @@ R_HELPER char scratch[1 << 20];
 R_HELPER char line[4096], aside[512];
 R_HELPER int line_length, first_step, *step = &first_step;
 R_HELPER unsigned long written_bytes;
+R_HELPER int crowded;  /* no number is free */
+R_HELPER int has_loop; /* the library has what it needs to wait */
+R_HELPER int has_stale; /* a number that was wanted is another file, of which the library was not told */
 
 __attribute__((format(printf, 1, 2))) R_HELPER void add(const char *format, ...) {
   va_list list;
@@ -137,12 +142,27 @@ R_HELPER int find(int64 fd) {
   return -1;
 }
 
+/* poll(2) of one descriptor, which a lowered limit must not refuse. */
+R_HELPER int poll_one(struct pollfd *p, int ms) {
+  struct rlimit now, more;
+  int r, e;
+  getrlimit(RLIMIT_NOFILE, &now);
+  more = now;
+  more.rlim_cur = more.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &more);
+  r = poll(p, 1, ms);
+  e = errno;
+  setrlimit(RLIMIT_NOFILE, &now);
+  errno = e;
+  return r;
+}
+
 R_HELPER short poll_now(int fd, short events) {
   struct pollfd p;
   p.fd = fd;
   p.events = events;
   p.revents = 0;
-  return poll(&p, 1, 0) == 1 ? p.revents : 0;
+  return poll_one(&p, 0) == 1 ? p.revents : 0;
 }
 
 /* Whether the kernel calls it ready in a direction. */

@@ -3,8 +3,13 @@
 #define RANDOM_MAKE_H
 #include "frame.h"
 
-/* Two free indices, or the call is passed over. */
+/* Two free indices, or the call is passed over; so it is where the program has no number for what it makes. */
 R_HELPER int both_free(int a, int b) {
+  if (crowded) {
+    add(" crowded");
+    say_line();
+    return 0;
+  }
   if (known(a) || known(b) || a == b) {
     add(" busy");
     say_line();

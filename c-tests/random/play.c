@@ -27,7 +27,8 @@ struct entry {
   C2(waitwrite) C1(fill) C4(sendfile_to) C2(passfd) C1(receivefd) C1(close_end) C0(finish_and_shutdown)  \
   C1(wait_only) C1(events) C0(leftovers) C2(pop_some) C2(turn) C0(idle) C2(new_batch) C2(addbuf)         \
   C2(addbuf_free) C2(addbuf_munmap) C2(adds) C2(adds_free) C4(addfile) C4(addfile_close) C2(prefetch)    \
-  C2(send_batch) C2(pump) C4(write_batch) C4(mmapwrite) C1(reset_batch) C1(free_batch)
+  C2(send_batch) C2(pump) C4(write_batch) C4(mmapwrite) C1(reset_batch) C1(free_batch)                   \
+  C1(close_all) C3(dup2_over) C0(fork_on) C1(crowd) C2(starved) C1(notices) C1(read_notices)
 
 CALLS(CALL0, CALL1, CALL2, CALL3, CALL4)
 

@@ -3,19 +3,13 @@
 #define RANDOM_PROGRAM_H
 #include "batches.h"
 #include "events.h"
+#include "process.h"
 
 /* With 1, no wait comes before the registrations; with 2, SIGPIPE has its default disposition. */
 R_HELPER void begin(int flags) {
-  int64 d[2];
   call("begin", -1, -1);
   if (!(flags & 2)) signal(SIGPIPE, SIG_IGN);
-  if (!(flags & 1)) {
-    io_pipe(d);
-    io_wantread(d[0]);
-    io_check();
-    io_close(d[0]);
-    io_close(d[1]);
-  }
+  if (!(flags & 1)) have_a_loop();
   add(" %d", flags);
   say_line();
 }
@@ -26,6 +20,8 @@ R_HELPER void finish(void) {
   ssize_t n;
   int64 left;
   call("finish", -1, -1);
+  uncrowd();
+  check_mine();
   for (i = 0; i < ENDS; i++) {
     if (!known(i) || ends[i].kind == LISTENER || ends[i].kind == REGULAR || ends[i].kind == PIPE_OUT) continue;
     fcntl(ends[i].fd, F_SETFL, O_NONBLOCK);

@@ -39,6 +39,7 @@
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
 //! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |
 //! | `stale-after-error` | leaves the write event when `iob_send` fails |
+//! | `process-not-its-own` | hangs or crashes after the program closed all numbers, put another file under one, left a filter by longjmp or has notices in its error queue |
 //! | `sweep-omits` | ends a sweep with the number that was registered last |
 //! | `sweep-skips-ready` | passes over expired ends that it takes for ready; so do we, of ends that are ready and wanted |
 //! | `unregistered-refused` | sends no batch to a descriptor that was not registered |
@@ -114,8 +115,15 @@ pub(crate) fn of_the_end(original: &Run, ours: &Run, step: usize) -> Option<Blam
         "hangs" if line.call == "write_batch" && line.number("kind") == Some(4) => {
             Some(Blame::new("filter-end"))
         }
+        _ if before.iter().chain([line]).any(is_too_much_for_0_32) => Some(Blame::new("process-not-its-own")),
         _ => None,
     }
+}
+
+/// What 0.32 has no answer to: its own numbers closed, a number that is another file, a filter that leaves, notices in an
+/// error queue.
+fn is_too_much_for_0_32(line: &Line) -> bool {
+    ["close_all", "dup2_over", "notices"].contains(&line.call.as_str()) || line.number("kind") == Some(6)
 }
 
 /// Whether an end was made with a number that had been closed behind the library.
@@ -270,7 +278,7 @@ impl Case<'_> {
                 && ours.starts_with("-3 EIO")
                 && self.holds_a_short_file() =>
             {
-                Some(Blame::new("short-file-complete"))
+                both("short-file-complete").map(|b| b.with_batch(line))
             }
             "write_batch" if theirs.replace("-1 ", "-3 ") == ours => Some(Blame::new("filter-error")),
             "write_batch"

@@ -19,19 +19,20 @@ pub(super) enum Kind {
 
 #[derive(Clone, Copy)]
 pub(super) struct End {
-    kind: Kind,
+    pub(super) kind: Kind,
     pub(super) mate: Option<usize>,
 }
 
 /// What the calls of a program are mostly about: weights for the groups of calls, as in `Sketch::step`.
-type Theme = [u64; 9];
-const THEMES: [Theme; 6] = [
-    [22, 16, 16, 16, 8, 5, 4, 4, 3],
-    [35, 30, 20, 8, 0, 2, 2, 1, 1],
-    [14, 6, 14, 40, 4, 2, 3, 4, 2],
-    [12, 4, 10, 4, 50, 0, 2, 4, 2],
-    [20, 10, 12, 8, 2, 2, 2, 25, 2],
-    [20, 10, 10, 8, 2, 30, 6, 4, 1],
+type Theme = [u64; 10];
+const THEMES: [Theme; 7] = [
+    [22, 16, 16, 16, 8, 5, 4, 4, 3, 1],
+    [35, 30, 20, 8, 0, 2, 2, 1, 1, 1],
+    [14, 6, 14, 40, 4, 2, 3, 4, 2, 1],
+    [12, 4, 10, 4, 50, 0, 2, 4, 2, 1],
+    [20, 10, 12, 8, 2, 2, 2, 25, 2, 1],
+    [20, 10, 10, 8, 2, 30, 6, 4, 1, 1],
+    [24, 12, 16, 16, 8, 2, 2, 6, 1, 14],
 ];
 
 pub(super) struct Sketch {
@@ -130,7 +131,7 @@ impl Sketch {
         }
     }
 
-    fn register(&mut self, a: usize) {
+    pub(super) fn register(&mut self, a: usize) {
         let a = a as i32;
         let nonblocking = !self.careless || self.chance.percent(60);
         if nonblocking && self.chance.percent(50) {
@@ -213,7 +214,8 @@ impl Sketch {
             5 => self.deadline(),
             6 => self.mode(),
             7 => self.open_or_close(),
-            _ => self.odd(),
+            8 => self.odd(),
+            _ => self.process(),
         }
     }
 

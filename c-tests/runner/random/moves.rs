@@ -1,6 +1,6 @@
 //! The rest of the calls that a program is made of: transfers, batches, deadlines, modes, opening and closing.
 
-use super::generate::{FILE_SIZE, Kind, Sketch};
+use super::generate::{ENDS, End, FILE_SIZE, Kind, Sketch};
 
 impl Sketch {
     pub(super) fn transfer(&mut self) {
@@ -65,7 +65,7 @@ impl Sketch {
                 self.call("pump", &[b, a]);
             }
             31..=36 => {
-                let (a, kind) = (self.of(&[Kind::Unix, Kind::Tcp]), self.chance.between(0, 5));
+                let (a, kind) = (self.of(&[Kind::Unix, Kind::Tcp]), self.chance.between(0, 6));
                 self.call("write_batch", &[b, a, kind, n]);
             }
             37 => self.call("reset_batch", &[b]),
@@ -116,6 +116,44 @@ impl Sketch {
         let Some(mate) = self.ends[a as usize].take().and_then(|e| e.mate) else { return };
         if let Some(end) = &mut self.ends[mate] {
             end.mate = None;
+        }
+    }
+
+    /// What is done to the process behind the library.
+    pub(super) fn process(&mut self) {
+        match self.chance.next() % 12 {
+            0 | 1 => self.call("fork_on", &[]),
+            2 => self.call("close_all", &[0]),
+            3 if self.careless => {
+                self.call("close_all", &[1]);
+                self.ends = [None; ENDS];
+                self.make();
+            }
+            3 | 4 => {
+                let a = self.of(&[Kind::Pipe, Kind::Unix, Kind::Tcp]);
+                let Some(b) = self.free() else { return };
+                let (kind, name) = self.chance.pick(&[(Kind::Pipe, 0), (Kind::Unix, 1)]);
+                self.call("dup2_over", &[a, b as i32, name]);
+                for (end, mate) in [(a as usize, b), (b, a as usize)] {
+                    self.ends[end] = Some(End { kind, mate: Some(mate) });
+                    self.register(end);
+                }
+            }
+            5 | 6 => self.call("crowd", &[1]),
+            7 => self.call("crowd", &[0]),
+            8 | 9 => {
+                let (kind, n) = (self.chance.between(0, 4), self.chance.between(0, 2000));
+                self.call("starved", &[kind, n]);
+            }
+            10 => {
+                let (a, n) = (self.of(&[Kind::Tcp]), self.size());
+                self.call("notices", &[a]);
+                self.call("trywrite", &[a, n]);
+            }
+            _ => {
+                let a = self.of(&[Kind::Tcp]);
+                self.call("read_notices", &[a]);
+            }
         }
     }
 

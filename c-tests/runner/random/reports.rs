@@ -250,6 +250,11 @@ impl Case<'_> {
         if word.starts_with('w') && self.writing_dropped(end) {
             return Some("hint-without-room");
         }
+        let hinted_again =
+            |l: &Line| l.a == end && ["fd_canwrite", "fd_flags"].contains(&l.call.as_str()) && l.is("w");
+        if word.starts_with('w') && self.before.iter().any(hinted_again) {
+            return Some("hint-lost");
+        }
         if self.wanted_twice() {
             return Some("second-want");
         }
