@@ -222,12 +222,12 @@ R_HELPER void notices(int a) {
   say_line();
 }
 
-/* Reads what is in the error queue. With bytes under way there must be something. */
+/* Reads what is in the error queue, where the program has notices; 0.32 has some of its own. */
 R_HELPER void read_notices(int a) {
   char control[512];
   int n = 0;
   call("read_notices", a, -1);
-  while (known(a) && ends[a].kind == TCP) {
+  while (known(a) && ends[a].notices) {
     struct msghdr message;
     memset(&message, 0, sizeof message);
     message.msg_control = control;

@@ -63,7 +63,10 @@ impl EventLoop {
         if let Some(mut kernel) = self.kernel.take() {
             kernel.parts.take_back_in_child();
             // The threads that wait beside have shares of it, which nobody gives back here.
-            keep_errno(|| kernel.backend.close());
+            keep_errno(|| {
+                kernel.backend.close();
+                drop(kernel);
+            });
             self.is_stale = true;
         }
         if self.threads.forget_in_child() {

@@ -302,7 +302,8 @@ impl Case<'_> {
                     && (theirs.contains("EFAULT")
                         || theirs.starts_with("-3 ") && ours.starts_with("-3 ESPIPE")
                         || ours.contains("EIO")
-                        || count(&theirs) > count(&ours)) =>
+                        || count(&theirs) > count(&ours)
+                        || is_cut(&ours, &theirs)) =>
             {
                 both("padded-file").map(|b| b.with_batch(line))
             }
