@@ -57,7 +57,7 @@ TEST(a_sleeper_is_woken_although_another_thread_looks_all_the_time) {
   int64 idle = l_idle();
   int round, looks = 0, before;
   pthread_t looker = th_start(look_all_the_time, &looks);
-  for (round = 0; round < 300; round++) {
+  for (round = 0; round < 50; round++) {
     th_put_to_sleep(&s, TH_LIMIT);
     before = __atomic_load_n(&looks, __ATOMIC_ACQUIRE);
     CHECK_INT(io_queueforread(idle), 1);

@@ -119,3 +119,22 @@ TEST(what_was_registered_under_a_number_of_the_librarys_own_is_registered_no_mor
   }
   CHECK(own > 0);
 }
+
+static void first_call_in_a_child(void (*call)(int64), int all) {
+  if (all) close_all();
+  errno = EXDEV;
+  call(d[0][0]);
+  CHECK_ERRNO(EXDEV);
+}
+
+static void want_after_closing(void) { first_call_in_a_child(io_wantread, 1); }
+static void want_nothing_after_closing(void) { first_call_in_a_child(io_dontwantread, 1); }
+static void want(void) { first_call_in_a_child(io_wantwrite, 0); }
+
+/* What the library does in a child for the first time may fail, and is no matter of the program's. */
+TEST(the_first_call_in_a_child_leaves_errno_alone) {
+  register_pairs();
+  f_run(want_after_closing);
+  f_run(want_nothing_after_closing);
+  f_run(want);
+}

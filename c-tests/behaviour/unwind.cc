@@ -357,6 +357,27 @@ TEST(a_clean_up_function_may_leave_a_send) {
   }
 }
 
+TEST(a_clean_up_function_may_leave_a_write) {
+  for (way w : WAYS) {
+    for (leaves_in = 0; leaves_in < 3; leaves_in++) {
+      how = w;
+      taken.clear();
+      leave_at = -1;
+      queue(&b);
+      survive(write_batch);
+      CHECK(taken == "122333");
+      CHECK_INT(iob_bytesleft(&b), 0);
+      CHECK_INT(iob_write(77, &b, take), 0);
+      CHECK_INT(iob_adds(&b, "next"), 1);
+      CHECK_INT(iob_write(77, &b, take), 4);
+      CHECK(taken == "122333next");
+      check_each_once();
+      check_books(0, 0, 0, 0);
+      check_library_works();
+    }
+  }
+}
+
 TEST(a_clean_up_function_may_leave_a_free) {
   for (way w : WAYS) {
     for (leaves_in = 0; leaves_in < 3; leaves_in++) {
