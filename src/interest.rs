@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets() {
+    fn directions_are_added_removed_and_counted_like_a_set() {
         assert_eq!(Interest::READ | Interest::WRITE, Interest::BOTH);
         assert_eq!(Interest::BOTH - Interest::WRITE, Interest::READ);
         assert_eq!(Interest::READ & Interest::WRITE, Interest::NONE);

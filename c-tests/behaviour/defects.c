@@ -222,7 +222,7 @@ TEST(a_write_that_finds_no_room_before_the_hint_is_taken_loses_no_event) {
 }
 
 /* promise: A report is true */
-TEST(readiness_seen_while_unwanted_is_checked_before_it_is_reported) {
+TEST(readiness_found_while_unwanted_is_checked_before_it_is_reported) {
   int64 d[2];
   char c;
   l_idle();

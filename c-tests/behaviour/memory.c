@@ -295,23 +295,23 @@ static void walk(const struct program *p) {
 }
 
 /* promise: A failed system call or allocation */
-TEST(registering_and_waiting_when_an_allocation_fails) {
+TEST(registering_and_waiting_survive_each_failed_allocation) {
   need_this_malloc();
   walk(&registration);
 }
 
 /* promise: A failed system call or allocation */
-TEST(batches_when_an_allocation_fails) {
+TEST(batches_survive_each_failed_allocation) {
   need_this_malloc();
   walk(&batches);
 }
 
-TEST(the_rest_when_an_allocation_fails) {
+TEST(arrays_and_other_functions_survive_each_failed_allocation) {
   need_this_malloc();
   walk(&companions);
 }
 
-TEST(event_loop_threads_when_an_allocation_fails) {
+TEST(event_loop_threads_survive_each_failed_allocation) {
   need_this_malloc();
   walk(&loops);
 }
@@ -330,7 +330,7 @@ static void without_address_space(const void *argument) {
 }
 
 /* The blocks of a batch are the program's own. */
-TEST(a_process_without_address_space_left) {
+TEST(a_process_goes_on_without_address_space_left) {
   static const struct program *const all[] = {&registration, &companions, &loops};
   size_t i;
   need_this_malloc();
@@ -359,7 +359,7 @@ static void batches_without_address_space(const void *argument) {
   iob_reset(&b);
 }
 
-TEST(batches_without_address_space_left) {
+TEST(batches_fail_and_lose_nothing_without_address_space_left) {
   need_this_malloc();
   if (t_under_valgrind()) SKIP("valgrind needs address space of its own");
   CHECK_INT(ends(batches_without_address_space, NULL), 0);

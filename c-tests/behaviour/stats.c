@@ -180,7 +180,7 @@ TEST(stats_count_system_calls_as_strace_does) {
 }
 
 /* Servers are killed rather than that they exit. The session kills itself when its file has everything. */
-TEST(stats_of_a_process_that_is_killed) {
+TEST(stats_survive_a_process_that_is_killed) {
   char *text;
   int status;
   if (W_SESSION("OWFAT_IO_STATS", NULL)) {
@@ -188,12 +188,12 @@ TEST(stats_of_a_process_that_is_killed) {
     char *path = path_of(getpid());
     be_told_by_a_pair(d);
     while (t_now_ms() < end) {
-      char text[4096] = "";
+      char so_far[4096] = "";
       int fd = open(path, O_RDONLY);
       io_waituntil2(1500);
-      CHECK(fd == -1 || read(fd, text, sizeof text - 1) >= 0);
+      CHECK(fd == -1 || read(fd, so_far, sizeof so_far - 1) >= 0);
       if (fd != -1) close(fd);
-      if (value(text, "reports.read") == 3) raise(SIGKILL);
+      if (value(so_far, "reports.read") == 3) raise(SIGKILL);
     }
     exit(0);
   }

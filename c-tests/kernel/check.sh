@@ -33,7 +33,7 @@ trials() {
 # What the programs need themselves (accept4), that has other trials beside it, or is looked at from outside.
 servers() {
   trials "$1" servers:: --skip ::poll --skip gzip:: --skip pool:: --skip hostile:: --skip soak:: \
-    --skip tracker:: --skip swarm:: --skip check:: --skip install:: --skip trace:: --skip cost:: --skip wake_ups \
+    --skip tracker:: --skip swarm:: --skip check:: --skip install:: --skip trace:: --skip cost:: --skip wakes_ \
     --skip browser::
 }
 

@@ -45,7 +45,7 @@ emulated_by() {
 # descriptors of a message than it passes on, which nobody can close.
 under_qemu="--skip ::exec:: --skip ::trace --skip ::stats
   --skip header_and_body_share_a_segment --skip without_address_space --skip all_threads_or_none
-  --skip huge_length_is_clamped --skip of_several_descriptors"
+  --skip huge_length_is_cut --skip of_several_descriptors"
 
 # unit_tests [OPTION...]
 unit_tests() { built test --release -- "$@"; }

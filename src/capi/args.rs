@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths() {
+    fn a_length_is_refused_if_negative_and_cut_if_huge() {
         assert_eq!(length(-1), Err(Errno::EINVAL));
         assert_eq!((length(0), length(9)), (Ok(0), Ok(9)));
         assert_eq!(length(i64::MAX), Ok(MAX_RW_COUNT));

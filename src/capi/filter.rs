@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers() {
+    fn the_answer_of_a_filter_is_clamped_to_what_it_was_offered() {
         assert_eq!((outcome(0, 9), outcome(5, 9), outcome(i64::MAX, 9)), (Ok(0), Ok(5), Ok(9)));
         Errno::EAGAIN.set();
         assert_eq!(outcome(-1, 9), Err(Stop::Again));

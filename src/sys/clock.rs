@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_run() {
+    fn clocks_run_forward_and_agree_with_std() {
         let (first, second) = (monotonic().unwrap(), monotonic().unwrap());
         assert!(first <= second && (0..1_000_000_000).contains(&first.1));
         let now =

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 pub(super) const TRIALS: &[OnBackend] = &[
     ("chat::everybody_hears_the_others", everybody_hears_the_others),
-    ("chat::names_and_lines_that_are_refused", names_and_lines_that_are_refused),
-    ("chat::who_leaves_is_missed", who_leaves_is_missed),
+    ("chat::bad_names_and_lines_are_refused", names_and_lines_that_are_refused),
+    ("chat::the_others_hear_of_who_leaves", who_leaves_is_missed),
     ("chat::slow_reader_is_shown_out_and_others_go_on", slow_reader_is_shown_out),
     ("chat::silent_one_is_asked_and_then_shown_out", silent_one_is_asked),
-    ("chat::no_descriptor_left", no_descriptor_left),
+    ("chat::clients_wait_and_nobody_is_lost_without_a_free_descriptor", no_descriptor_left),
 ];
 
 /// A client, and what it has not heard yet.

@@ -14,19 +14,19 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
-    ("check::opentracker", opentracker),
-    ("check::static_program", static_program),
-    ("check::privileged_programs", privileged_programs),
-    ("check::program_with_its_own_copy", program_with_its_own_copy),
-    ("check::library_that_binds_to_itself", library_that_binds_to_itself),
-    ("check::function_that_we_do_not_have", function_that_we_do_not_have),
-    ("check::program_without_the_io_layer", program_without_the_io_layer),
-    ("check::what_is_no_program", what_is_no_program),
-    ("check::running_process", running_process),
-    ("check::backend_of_a_process", backend_of_a_process),
+    ("check::opentracker_can_be_run", opentracker),
+    ("check::a_static_program_cannot_be_run", static_program),
+    ("check::privileged_programs_cannot_be_run", privileged_programs),
+    ("check::a_program_with_its_own_copy_is_refused", program_with_its_own_copy),
+    ("check::a_program_whose_library_binds_to_itself_is_refused", library_that_binds_to_itself),
+    ("check::a_function_that_we_do_not_have_is_named", function_that_we_do_not_have),
+    ("check::a_program_without_the_io_layer_has_no_use_for_us", program_without_the_io_layer),
+    ("check::what_is_no_program_is_one_line_of_error", what_is_no_program),
+    ("check::a_running_process_that_uses_the_library_is_recognised", running_process),
+    ("check::the_backend_of_a_process_is_told", backend_of_a_process),
     ("check::process_that_has_not_begun", process_that_has_not_begun),
     ("check::process_of_somebody_else", process_of_somebody_else),
-    ("check::static_process", static_process),
+    ("check::a_static_process_is_recognised", static_process),
     ("check::library_replaced_under_a_process", library_replaced_under_a_process),
 ];
 

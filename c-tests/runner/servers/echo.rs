@@ -13,10 +13,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub(super) const TRIALS: &[OnBackend] = &[
-    ("echo::many_clients", many_clients),
-    ("echo::many_clients_taking_turns", many_clients_taking_turns),
-    ("echo::of_the_manual", of_the_manual),
-    ("echo::of_the_manual_sleeps_while_no_descriptor_is_left", of_the_manual_at_its_limit),
+    ("echo::many_clients_get_their_bytes_back", many_clients),
+    ("echo::many_clients_taking_turns_get_their_bytes_back", many_clients_taking_turns),
+    ("echo::the_server_of_the_manual_echoes", of_the_manual),
+    ("echo::the_server_of_the_manual_sleeps_while_no_descriptor_is_left", of_the_manual_at_its_limit),
 ];
 
 pub(super) fn start(backend: &str, arguments: &[&str]) -> Result<Server, Box<dyn Error>> {

@@ -22,13 +22,16 @@ pub(super) const TRIALS: &[OnBackend] = &[
     ("files::curl_gets_several_on_one_connection", several_on_one_connection),
     ("files::curl_gets_ranges", ranges),
     ("files::curl_resumes_a_download", resume),
-    ("files::head_and_conditional_requests", head_and_conditional_requests),
-    ("files::what_is_not_served", what_is_not_served),
-    ("files::requests_that_are_refused", requests_that_are_refused),
-    ("files::pipelined_requests_also_when_the_client_has_closed_its_side", pipelined_and_half_closed),
+    ("files::head_and_conditional_requests_are_answered", head_and_conditional_requests),
+    ("files::nothing_but_files_of_the_site_is_served", what_is_not_served),
+    ("files::bad_requests_are_refused_and_end_the_connection", requests_that_are_refused),
+    (
+        "files::pipelined_requests_are_answered_also_when_the_client_has_closed_its_side",
+        pipelined_and_half_closed,
+    ),
     ("files::idle_clients_are_let_go", idle_clients_are_let_go),
-    ("files::slow_and_vanishing_clients", slow_and_vanishing_clients),
-    ("files::no_descriptor_left", no_descriptor_left),
+    ("files::slow_and_vanishing_clients_hold_nobody_up", slow_and_vanishing_clients),
+    ("files::clients_wait_and_nobody_is_lost_without_a_free_descriptor", no_descriptor_left),
     ("files::wrk_finds_no_error", wrk_finds_no_error),
 ];
 

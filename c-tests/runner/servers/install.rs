@@ -12,17 +12,17 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
-    ("install::files", files),
+    ("install::files_are_where_they_belong", files),
     ("install::uninstall_leaves_nothing", uninstall_leaves_nothing),
-    ("install::include_spellings", include_spellings),
+    ("install::every_spelling_of_an_include_works", include_spellings),
     ("install::examples_build_by_their_own_makefile", examples_build_by_their_own_makefile),
-    ("install::static_program", static_program),
-    ("install::cmake_consumer", cmake_consumer),
-    ("install::cmake_versions", cmake_versions),
-    ("install::meson_consumer", meson_consumer),
+    ("install::a_static_program_links_and_runs", static_program),
+    ("install::cmake_finds_the_library", cmake_consumer),
+    ("install::cmake_takes_the_versions_that_fit", cmake_versions),
+    ("install::meson_finds_the_library", meson_consumer),
     ("install::wrapper_sets_the_environment", wrapper_sets_the_environment),
     ("install::wrapper_has_a_program_watched", wrapper_has_a_program_watched),
-    ("install::wrapper_errors", wrapper_errors),
+    ("install::the_wrapper_says_what_is_wrong", wrapper_errors),
 ];
 
 const LIMIT: Duration = Duration::from_secs(20);

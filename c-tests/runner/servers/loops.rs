@@ -5,8 +5,10 @@ use super::process::{Server, in_parallel};
 use super::{OnBackend, Verdict, stage};
 use std::process::Command;
 
-pub(super) const TRIALS: &[OnBackend] =
-    &[("loops::many_clients", many_clients), ("loops::a_client_that_reads_late", a_client_that_reads_late)];
+pub(super) const TRIALS: &[OnBackend] = &[
+    ("loops::many_clients_get_their_bytes_back", many_clients),
+    ("loops::a_client_that_reads_late_gets_everything", a_client_that_reads_late),
+];
 
 pub(super) fn command() -> Result<Command, String> {
     Ok(Command::new(stage::program("loops", &["-pthread"])?))

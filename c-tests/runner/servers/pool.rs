@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
     ("pool::two_hundred_clients_of_a_pool_are_answered", two_hundred_clients),
-    ("pool::clients_that_do_not_read", clients_that_do_not_read),
+    ("pool::clients_that_do_not_read_are_given_up", clients_that_do_not_read),
     ("pool::helgrind_finds_no_race_in_a_pool_of_threads", helgrind_finds_nothing),
 ];
 

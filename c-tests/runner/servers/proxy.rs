@@ -17,11 +17,11 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[OnBackend] = &[
-    ("proxy::many_clients", many_clients),
+    ("proxy::many_clients_get_through", many_clients),
     ("proxy::slow_readers_cost_no_memory", slow_readers_cost_no_memory),
     ("proxy::an_end_is_passed_on_alone", an_end_is_passed_on_alone),
-    ("proxy::dead_target", dead_target),
-    ("proxy::target_that_does_not_answer", target_that_does_not_answer),
+    ("proxy::a_client_of_a_dead_target_is_hung_up_on", dead_target),
+    ("proxy::a_target_that_does_not_answer_is_given_up", target_that_does_not_answer),
     ("proxy::resets_are_passed_on_at_once", resets_are_passed_on),
     ("proxy::idle_connections_are_given_up", idle_connections_are_given_up),
 ];

@@ -16,14 +16,14 @@ use std::time::Duration;
 
 pub(super) const TRIALS: &[OnBackend] = &[
     ("tracker::library_is_swapped_in", library_is_swapped_in),
-    ("tracker::http_announces", http_announces),
-    ("tracker::udp_announces", udp_announces),
+    ("tracker::announces_over_http_are_answered", http_announces),
+    ("tracker::announces_over_udp_are_answered", udp_announces),
     ("tracker::worker_threads_serve_udp_by_plain_recv", worker_threads_serve_udp_by_plain_recv),
     ("tracker::a_full_scrape_comes_from_a_worker_thread", a_full_scrape_comes_from_a_worker_thread),
-    ("tracker::request_in_two_pieces", request_in_two_pieces),
-    ("tracker::client_hangs_up_half_way", client_hangs_up_half_way),
+    ("tracker::a_request_in_two_pieces_is_answered", request_in_two_pieces),
+    ("tracker::a_client_that_hangs_up_half_way_leaves_the_tracker_working", client_hangs_up_half_way),
     ("tracker::a_client_that_stays_silent_is_dropped", a_client_that_stays_silent_is_dropped),
-    ("tracker::idle_sleeps", idle_sleeps),
+    ("tracker::an_idle_tracker_sleeps", idle_sleeps),
 ];
 
 /// A torrent that the tests announce.

@@ -12,12 +12,12 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(super) const TRIALS: &[Once] = &[
-    ("trace::of_a_server", of_a_server),
+    ("trace::a_trace_of_a_server_has_its_events", of_a_server),
     ("trace::text_is_exact", text_is_exact),
     ("trace::picture_has_a_row_for_each_descriptor", picture_has_a_row_for_each_descriptor),
     ("trace::picture_of_much_is_bounded", picture_of_much_is_bounded),
-    ("trace::broken_lines", broken_lines),
-    ("trace::errors", errors),
+    ("trace::broken_lines_are_named_and_the_rest_is_shown", broken_lines),
+    ("trace::bad_arguments_are_one_line_of_error", errors),
 ];
 
 const LIMIT: Duration = Duration::from_secs(20);

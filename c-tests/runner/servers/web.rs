@@ -12,12 +12,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub(super) const TRIALS: &[OnBackend] = &[
-    ("web::answers", answers),
+    ("web::requests_get_the_right_answers", answers),
     ("web::keep_alive_answers_come_at_once", keep_alive_answers_come_at_once),
     ("web::pipelined_requests_are_all_answered", pipelined_requests_are_all_answered),
-    ("web::big_file_to_a_slow_client", big_file_to_a_slow_client),
-    ("web::client_disconnects_midway", client_disconnects_midway),
-    ("web::many_clients_without_an_error", many_clients_without_an_error),
+    ("web::a_slow_client_gets_all_of_a_big_file", big_file_to_a_slow_client),
+    ("web::a_client_that_disconnects_midway_leaves_the_server_working", client_disconnects_midway),
+    ("web::many_clients_meet_no_error", many_clients_without_an_error),
 ];
 
 pub(super) const HELLO: &[u8] = b"hello, world\n";
