@@ -20,19 +20,23 @@ pub(crate) enum Loaded {
 struct Search {
     cache: Cache,
     /// `LD_LIBRARY_PATH`.
-    named: Vec<PathBuf>,
+    library_path: Vec<PathBuf>,
     /// What was found, with the one that needs it.
     objects: Vec<(Elf, usize)>,
     /// By which names, and which of them.
     names: Vec<(Vec<u8>, usize)>,
 }
 
-pub(crate) fn with(program: Elf) -> Loaded {
-    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let named = named.as_bytes().split(|b| b":;".contains(b)).filter(|d| !d.is_empty());
-    let named = named.map(|d| OsStr::from_bytes(d).into()).collect();
-    let mut search =
-        Search { cache: Cache::of_the_system(), named, objects: vec![(program, 0)], names: Vec::new() };
+pub(crate) fn load(program: Elf) -> Loaded {
+    let library_path = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let library_path = library_path.as_bytes().split(|b| b":;".contains(b)).filter(|d| !d.is_empty());
+    let library_path = library_path.map(|d| OsStr::from_bytes(d).into()).collect();
+    let mut search = Search {
+        cache: Cache::of_the_system(),
+        library_path,
+        objects: vec![(program, 0)],
+        names: Vec::new(),
+    };
     let mut next = 0;
     while let Some((object, _)) = search.objects.get(next) {
         for name in object.linking.needed.clone() {
@@ -67,16 +71,16 @@ impl Search {
     fn find(&self, name: &[u8], by: usize) -> Option<Elf> {
         let (needs, _) = self.objects.get(by)?;
         if name.contains(&b'/') {
-            return self.fitting(&expanded(name, needs));
+            return self.for_this_machine(&expanded(name, needs));
         }
         let mut directories: Vec<PathBuf> = Vec::new();
         if needs.linking.runpath.is_none() {
-            directories.extend(self.old_paths(by));
+            directories.extend(self.rpath(by));
         }
-        directories.extend(self.named.iter().cloned());
+        directories.extend(self.library_path.iter().cloned());
         directories.extend(needs.linking.runpath.iter().flat_map(|path| listed(path, needs)));
-        let in_directory = |d: &PathBuf| self.fitting(&d.join(OsStr::from_bytes(name)));
-        let cached = || self.cache.files(name).iter().find_map(|file| self.fitting(file));
+        let in_directory = |d: &PathBuf| self.for_this_machine(&d.join(OsStr::from_bytes(name)));
+        let cached = || self.cache.files(name).iter().find_map(|file| self.for_this_machine(file));
         let found = directories.iter().find_map(in_directory);
         if needs.linking.no_defaults {
             return found;
@@ -85,7 +89,7 @@ impl Search {
     }
 
     /// `DT_RPATH` of whoever needs it, of who needs that, and so on up to the program.
-    fn old_paths(&self, by: usize) -> Vec<PathBuf> {
+    fn rpath(&self, by: usize) -> Vec<PathBuf> {
         let (mut at, mut paths) = (by, Vec::new());
         while let Some((object, next)) = self.objects.get(at) {
             if object.linking.runpath.is_none() {
@@ -100,7 +104,7 @@ impl Search {
     }
 
     /// What is for another machine is passed over.
-    fn fitting(&self, path: &Path) -> Option<Elf> {
+    fn for_this_machine(&self, path: &Path) -> Option<Elf> {
         let (program, _) = self.objects.first()?;
         let found = Elf::read(path).ok()?;
         (found.machine == program.machine && found.is_64 == program.is_64).then_some(found)

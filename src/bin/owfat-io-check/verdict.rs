@@ -123,7 +123,7 @@ pub(crate) fn judge(path: &Path) -> Result<Verdict, String> {
         verdict.obstacles.push(Obstacle::Missing(shown::path(&interpreter)));
         return Ok(verdict);
     }
-    let objects = match loaded::with(program) {
+    let objects = match loaded::load(program) {
         Loaded::Objects(objects) => objects,
         Loaded::Missing(name) => {
             verdict.obstacles.push(Obstacle::Missing(shown::bytes(&name)));

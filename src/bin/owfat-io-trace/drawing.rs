@@ -1,6 +1,6 @@
 //! What the picture is drawn with: colours, marks, and the words that explain them.
 
-use crate::words::{Kind, Way};
+use crate::words::{Direction, Kind};
 use std::fmt::Write;
 
 /// Browsers that are set to dark show dark pictures.
@@ -32,10 +32,10 @@ pub(crate) const SHAPES: [(&str, &str, &str); 10] = [
 
 pub(crate) fn shape(kind: Kind) -> &'static str {
     match kind {
-        Kind::Reported(Way::Read) => "told-read",
-        Kind::Reported(Way::Write) => "told-write",
-        Kind::Moved(Way::Read) => "read",
-        Kind::Moved(Way::Write) => "write",
+        Kind::Reported(Direction::Read) => "told-read",
+        Kind::Reported(Direction::Write) => "told-write",
+        Kind::Moved(Direction::Read) => "read",
+        Kind::Moved(Direction::Write) => "write",
         Kind::NotReady(_) => "again",
         Kind::EndOfFile => "end-of-file",
         Kind::Expired => "expired",

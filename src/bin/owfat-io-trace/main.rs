@@ -1,13 +1,13 @@
 //! `owfat-io-trace`: what OWFAT_IO_TRACE has written, as a timeline of each descriptor.
 //!
 //! `line.rs` reads one line, `words.rs` says what it means, `story.rs` sorts all of them by process and descriptor,
-//! `text.rs`, `picture.rs` (with `fold.rs` and `drawing.rs`) and `perfetto.rs` show them.
+//! `text.rs`, `picture.rs` (with `row.rs` and `drawing.rs`) and `perfetto.rs` show them.
 
 mod drawing;
-mod fold;
 mod line;
 mod perfetto;
 mod picture;
+mod row;
 #[path = "../common/shown.rs"]
 mod shown;
 mod story;

@@ -2,9 +2,9 @@
 //! waits and for each descriptor, slices for what lasts, marks for what happens, counters for bytes.
 
 use crate::drawing::words;
-use crate::fold::between;
-use crate::story::{Happening, Process, Story};
-use crate::words::{Kind, Way};
+use crate::row::between;
+use crate::story::{Event, Process, Story};
+use crate::words::{Direction, Kind};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -65,14 +65,14 @@ impl Output<'_> {
         for h in &process.others {
             self.mark(i64::from(h.thread), h)?;
         }
-        for (d, happenings) in &process.descriptors {
+        for (d, events) in &process.descriptors {
             self.track(DESCRIPTORS + d, &format!("descriptor {d}"), *d)?;
-            self.descriptor(*d, happenings)?;
+            self.descriptor(*d, events)?;
         }
         Ok(())
     }
 
-    fn mark(&mut self, track: i64, h: &Happening) -> io::Result<()> {
+    fn mark(&mut self, track: i64, h: &Event) -> io::Result<()> {
         let mut details = json!({"what": h.words});
         if self.threads > 1 {
             details["thread"] = h.thread.into();
@@ -81,21 +81,21 @@ impl Output<'_> {
         self.event("i", track, words(h.kind), fields)
     }
 
-    fn descriptor(&mut self, d: i64, happenings: &[Happening]) -> io::Result<()> {
+    fn descriptor(&mut self, d: i64, events: &[Event]) -> io::Result<()> {
         let track = DESCRIPTORS + d;
-        let begins = |h: &Happening| !matches!(h.kind, Kind::Failed | Kind::Closed);
-        for span in between(happenings, self.end, begins, |h| h.kind == Kind::Closed) {
+        let begins = |h: &Event| !matches!(h.kind, Kind::Failed | Kind::Closed);
+        for span in between(events, self.end, begins, |h| h.kind == Kind::Closed) {
             self.slice(track, "known to the library", span.from, span.to, json!({}))?;
         }
-        self.wants(track, happenings)?;
+        self.wants(track, events)?;
         let (mut read, mut written) = (0, 0);
-        for h in happenings {
+        for h in events {
             if !matches!(h.kind, Kind::Wants(_) | Kind::WantsNoMore(_)) {
                 self.mark(track, h)?;
             }
             match h.kind {
-                Kind::Moved(Way::Read) => read += h.bytes,
-                Kind::Moved(Way::Write) => written += h.bytes,
+                Kind::Moved(Direction::Read) => read += h.bytes,
+                Kind::Moved(Direction::Write) => written += h.bytes,
                 // Another file may come under the number.
                 Kind::Closed => (read, written) = (0, 0),
                 _ => continue,
@@ -107,15 +107,15 @@ impl Output<'_> {
     }
 
     /// Slices of one track must lie within each other: what is wanted at a time is one slice.
-    fn wants(&mut self, track: i64, happenings: &[Happening]) -> io::Result<()> {
+    fn wants(&mut self, track: i64, events: &[Event]) -> io::Result<()> {
         let (mut wants, mut since) = ((false, false), self.begin);
-        let end = Happening { at: self.end, thread: 0, kind: Kind::Closed, bytes: 0, words: String::new() };
-        for h in happenings.iter().chain([&end]) {
+        let end = Event { at: self.end, thread: 0, kind: Kind::Closed, bytes: 0, words: String::new() };
+        for h in events.iter().chain([&end]) {
             let now = match h.kind {
-                Kind::Wants(Way::Read) => (true, wants.1),
-                Kind::Wants(Way::Write) => (wants.0, true),
-                Kind::WantsNoMore(Way::Read) => (false, wants.1),
-                Kind::WantsNoMore(Way::Write) => (wants.0, false),
+                Kind::Wants(Direction::Read) => (true, wants.1),
+                Kind::Wants(Direction::Write) => (wants.0, true),
+                Kind::WantsNoMore(Direction::Read) => (false, wants.1),
+                Kind::WantsNoMore(Direction::Write) => (wants.0, false),
                 Kind::Closed => (false, false),
                 _ => wants,
             };

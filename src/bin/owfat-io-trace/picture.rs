@@ -4,10 +4,10 @@
 //! text that a browser shows under the pointer.
 
 use crate::drawing::{SHAPES, STYLE, escaped, legend, shape};
-use crate::fold::{self, Row, Span};
-use crate::story::{Happening, Process, Story};
+use crate::row::{self, Row, Span};
+use crate::story::{Event, Process, Story};
 use crate::text::seconds;
-use crate::words::Way;
+use crate::words::Direction;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -20,11 +20,11 @@ const ROW: i64 = 36;
 const HEADING: i64 = 34;
 const BOTTOM: i64 = 46;
 /// Marks that are nearer to each other than this become one.
-const MARK: i64 = 4;
-/// Happenings that the text of one mark lists.
-const LISTED: usize = 12;
-/// Rows of one process. A picture with more of them is looked at by nobody.
-const ROWS: usize = 150;
+const MARK_WIDTH: i64 = 4;
+/// Events that the text of one mark lists.
+const MOST_LISTED: usize = 12;
+/// Rows of one process. More of them make a picture that nobody reads.
+const MOST_ROWS: usize = 150;
 
 struct Picture {
     svg: String,
@@ -39,9 +39,9 @@ pub(crate) fn of(story: &Story, name: &str) -> String {
     for (number, process) in &story.processes {
         picture.heading(*number, process);
         picture.loop_row(process);
-        let rows = fold::rows(process);
-        rows.iter().take(ROWS).for_each(|row| picture.row(row));
-        picture.left_out(rows.len().saturating_sub(ROWS));
+        let rows = row::rows(process);
+        rows.iter().take(MOST_ROWS).for_each(|row| picture.row(row));
+        picture.left_out(rows.len().saturating_sub(MOST_ROWS));
     }
     picture.whole(name)
 }
@@ -110,7 +110,7 @@ impl Picture {
         let mut merged = Vec::new();
         for span in spans {
             match &mut one {
-                Some(one) if self.x(span.from) <= self.x(one.to) + 1 => one.take_in(&span),
+                Some(one) if self.x(span.from) <= self.x(one.to) + 1 => one.merge(&span),
                 _ => merged.extend(one.replace(span)),
             }
         }
@@ -146,16 +146,16 @@ impl Picture {
         self.begin_row(&row.label(), &row.members());
         let end = self.end;
         self.spans("open", (-1, 2), "known to the library", row.open(end));
-        self.spans("want-read", (-6, 5), "wants to read", row.wanted(Way::Read, end));
-        self.spans("want-write", (1, 5), "wants to write", row.wanted(Way::Write, end));
-        self.marks(&row.happenings());
+        self.spans("want-read", (-6, 5), "wants to read", row.wanted(Direction::Read, end));
+        self.spans("want-write", (1, 5), "wants to write", row.wanted(Direction::Write, end));
+        self.marks(&row.events());
         self.end_row();
     }
 
-    fn marks(&mut self, happenings: &[&Happening]) {
-        let mut places: BTreeMap<(&str, i64), Vec<&Happening>> = BTreeMap::new();
-        for h in happenings {
-            places.entry((shape(h.kind), self.x(h.at) / MARK)).or_default().push(h);
+    fn marks(&mut self, events: &[&Event]) {
+        let mut places: BTreeMap<(&str, i64), Vec<&Event>> = BTreeMap::new();
+        for h in events {
+            places.entry((shape(h.kind), self.x(h.at) / MARK_WIDTH)).or_default().push(h);
         }
         // What is most important comes last, and so on top.
         for (shape, _, _) in SHAPES.iter().rev() {
@@ -168,11 +168,11 @@ impl Picture {
         }
     }
 
-    fn listed(&self, together: &[&Happening]) -> String {
-        let line = |h: &&Happening| format!("{}  {}", self.relative(h.at), h.words);
-        let mut lines: Vec<_> = together.iter().take(LISTED).map(line).collect();
-        if together.len() > LISTED {
-            lines.push(format!("and {} more", together.len() - LISTED));
+    fn listed(&self, together: &[&Event]) -> String {
+        let line = |h: &&Event| format!("{}  {}", self.relative(h.at), h.words);
+        let mut lines: Vec<_> = together.iter().take(MOST_LISTED).map(line).collect();
+        if together.len() > MOST_LISTED {
+            lines.push(format!("and {} more", together.len() - MOST_LISTED));
         }
         lines.join("\n")
     }

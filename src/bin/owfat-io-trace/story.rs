@@ -4,7 +4,7 @@ use crate::line::Entry;
 use crate::words::{self, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) struct Happening {
+pub(crate) struct Event {
     /// Microseconds since 1970.
     pub(crate) at: i64,
     pub(crate) thread: u32,
@@ -25,10 +25,10 @@ pub(crate) struct Sleep {
 
 #[derive(Default)]
 pub(crate) struct Process {
-    pub(crate) descriptors: BTreeMap<i64, Vec<Happening>>,
+    pub(crate) descriptors: BTreeMap<i64, Vec<Event>>,
     pub(crate) sleeps: Vec<Sleep>,
     /// Calls that are about no descriptor.
-    pub(crate) others: Vec<Happening>,
+    pub(crate) others: Vec<Event>,
     pub(crate) threads: BTreeSet<u32>,
     /// Threads that are asleep, and since when.
     asleep: BTreeMap<u32, i64>,
@@ -49,8 +49,8 @@ impl Story {
         match (entry.descriptor, entry.what) {
             (Some(d), _) => {
                 let (kind, bytes, words) = words::of(entry);
-                let happening = Happening { at: entry.at, thread: entry.thread, kind, bytes, words };
-                process.descriptors.entry(d).or_default().push(happening);
+                let event = Event { at: entry.at, thread: entry.thread, kind, bytes, words };
+                process.descriptors.entry(d).or_default().push(event);
             }
             (None, "sleep") => {
                 process.asleep.insert(entry.thread, entry.at);
@@ -58,7 +58,7 @@ impl Story {
             (None, "woke") => process.wakes(entry),
             // They only frame the looks.
             (None, "io_wait" | "io_waituntil" | "io_waituntil2" | "io_check") if entry.error.is_none() => {}
-            (None, _) => process.others.push(Happening {
+            (None, _) => process.others.push(Event {
                 at: entry.at,
                 thread: entry.thread,
                 kind: if entry.error.is_some() { Kind::Failed } else { Kind::Minor },
@@ -91,10 +91,10 @@ impl Story {
                 (sleep.from, sleep.to) = (sleep.from.max(from), sleep.to.min(to));
             }
             process.others.retain(|h| (from..=to).contains(&h.at));
-            for happenings in process.descriptors.values_mut() {
-                *happenings = cut(std::mem::take(happenings), from, to);
+            for events in process.descriptors.values_mut() {
+                *events = cut(std::mem::take(events), from, to);
             }
-            process.descriptors.retain(|_, happenings| !happenings.is_empty());
+            process.descriptors.retain(|_, events| !events.is_empty());
         }
         let is_empty = |p: &Process| p.descriptors.is_empty() && p.sleeps.is_empty() && p.others.is_empty();
         self.processes.retain(|_, p| !is_empty(p));
@@ -127,18 +127,18 @@ impl Process {
     }
 }
 
-fn cut(happenings: Vec<Happening>, from: i64, to: i64) -> Vec<Happening> {
+fn cut(events: Vec<Event>, from: i64, to: i64) -> Vec<Event> {
     // What was stated last of each: that it is there, and what is wanted of it.
-    let mut before: Vec<Happening> = Vec::new();
+    let mut before: Vec<Event> = Vec::new();
     let mut kept = Vec::new();
-    for h in happenings {
+    for h in events {
         if h.at >= from {
             kept.extend((h.at <= to).then_some(h));
             continue;
         }
         match h.kind {
             Kind::Closed => before.clear(),
-            Kind::WantsNoMore(way) => before.retain(|b| b.kind != Kind::Wants(way)),
+            Kind::WantsNoMore(direction) => before.retain(|b| b.kind != Kind::Wants(direction)),
             Kind::Opened | Kind::Wants(_) => {
                 before.retain(|b| b.kind != h.kind);
                 before.push(h);

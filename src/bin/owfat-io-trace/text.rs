@@ -1,7 +1,7 @@
 //! The timelines as text.
 
-use crate::story::{Happening, Process, Story};
-use crate::words::{Kind, Way};
+use crate::story::{Event, Process, Story};
+use crate::words::{Direction, Kind};
 use std::fmt::Write;
 
 pub(crate) fn of(story: &Story) -> String {
@@ -16,16 +16,16 @@ pub(crate) fn of(story: &Story) -> String {
         // Writing to a string does not fail.
         let _ = write!(text, "\nprocess {number}\n{}", sleeping(process, begin, end));
         list(&mut text, &process.others, begin, process);
-        for (d, happenings) in &process.descriptors {
-            let _ = write!(text, "\ndescriptor {d} of process {number}: {}\n", summary(happenings));
-            list(&mut text, happenings, begin, process);
+        for (d, events) in &process.descriptors {
+            let _ = write!(text, "\ndescriptor {d} of process {number}: {}\n", summary(events));
+            list(&mut text, events, begin, process);
         }
     }
     text
 }
 
-fn list(text: &mut String, happenings: &[Happening], begin: i64, process: &Process) {
-    for h in happenings {
+fn list(text: &mut String, events: &[Event], begin: i64, process: &Process) {
+    for h in events {
         let _ = write!(text, "{:>14}  {}", seconds(h.at - begin), h.words);
         if process.threads.len() > 1 {
             let _ = write!(text, " [{}]", h.thread);
@@ -54,13 +54,13 @@ fn sleeping(process: &Process, begin: i64, end: i64) -> String {
     )
 }
 
-fn summary(happenings: &[Happening]) -> String {
-    let of = |way| {
-        let moved = || happenings.iter().filter(move |h| h.kind == Kind::Moved(way));
+fn summary(events: &[Event]) -> String {
+    let of = |direction| {
+        let moved = || events.iter().filter(move |h| h.kind == Kind::Moved(direction));
         (moved().map(|h| h.bytes).sum::<i64>(), moved().count())
     };
-    let ((read, reads), (written, writes)) = (of(Way::Read), of(Way::Write));
-    let failures = happenings.iter().filter(|h| h.kind == Kind::Failed).count();
+    let ((read, reads), (written, writes)) = (of(Direction::Read), of(Direction::Write));
+    let failures = events.iter().filter(|h| h.kind == Kind::Failed).count();
     let mut text = format!("read {read} bytes in {reads} calls, wrote {written} in {writes}");
     if failures > 0 {
         let _ = write!(text, ", {failures} failed");

@@ -3,7 +3,7 @@
 use crate::line::{Entry, Outcome};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     Read,
     Write,
 }
@@ -12,14 +12,14 @@ pub(crate) enum Way {
 pub(crate) enum Kind {
     /// It is there from now on.
     Opened,
-    Wants(Way),
-    WantsNoMore(Way),
+    Wants(Direction),
+    WantsNoMore(Direction),
     /// The program was told.
-    Reported(Way),
+    Reported(Direction),
     /// So many bytes.
-    Moved(Way),
+    Moved(Direction),
     /// It was tried too early.
-    NotReady(Way),
+    NotReady(Direction),
     EndOfFile,
     Expired,
     Failed,
@@ -39,22 +39,22 @@ pub(crate) fn of(entry: &Entry) -> (Kind, i64, String) {
         "io_readfile" | "io_createfile" | "io_readwritefile" | "io_appendfile" if n == 1 => {
             (Kind::Opened, 0, format!("opened by {}", entry.what))
         }
-        "io_wantread" => (Kind::Wants(Way::Read), 0, "wants to read".into()),
-        "io_wantwrite" => (Kind::Wants(Way::Write), 0, "wants to write".into()),
-        "io_dontwantread" => (Kind::WantsNoMore(Way::Read), 0, "wants to read no more".into()),
-        "io_dontwantwrite" => (Kind::WantsNoMore(Way::Write), 0, "wants to write no more".into()),
-        "io_canread" => (Kind::Reported(Way::Read), 0, "reported readable".into()),
-        "io_canwrite" => (Kind::Reported(Way::Write), 0, "reported writable".into()),
+        "io_wantread" => (Kind::Wants(Direction::Read), 0, "wants to read".into()),
+        "io_wantwrite" => (Kind::Wants(Direction::Write), 0, "wants to write".into()),
+        "io_dontwantread" => (Kind::WantsNoMore(Direction::Read), 0, "wants to read no more".into()),
+        "io_dontwantwrite" => (Kind::WantsNoMore(Direction::Write), 0, "wants to write no more".into()),
+        "io_canread" => (Kind::Reported(Direction::Read), 0, "reported readable".into()),
+        "io_canwrite" => (Kind::Reported(Direction::Write), 0, "reported writable".into()),
         "ready" => (Kind::Minor, 0, ready(entry.outcome).into()),
-        "io_tryread" | "io_waitread" | "io_tryreadtimeout" => moved(entry, n, Way::Read, "read"),
-        "io_trywrite" | "io_waitwrite" | "io_trywritetimeout" => moved(entry, n, Way::Write, "wrote"),
-        "iob_send" | "iob_write" | "iob_write2" => moved(entry, n, Way::Write, "sent of a batch"),
-        "io_sendfile" | "io_mmapwritefile" => moved(entry, n, Way::Write, "sent of a file"),
+        "io_tryread" | "io_waitread" | "io_tryreadtimeout" => moved(entry, n, Direction::Read, "read"),
+        "io_trywrite" | "io_waitwrite" | "io_trywritetimeout" => moved(entry, n, Direction::Write, "wrote"),
+        "iob_send" | "iob_write" | "iob_write2" => moved(entry, n, Direction::Write, "sent of a batch"),
+        "io_sendfile" | "io_mmapwritefile" => moved(entry, n, Direction::Write, "sent of a file"),
         "io_timeout" => (Kind::Minor, 0, deadline(entry)),
         "io_timeouted" => (Kind::Expired, 0, "deadline reported as passed".into()),
         "io_close" if entry.outcome == Outcome::Nothing => (Kind::Closed, 0, "closed".into()),
         "iom_wait" if n == 1 => {
-            (Kind::Reported(Way::Read), 0, format!("reported by iom_wait{}", events(entry)))
+            (Kind::Reported(Direction::Read), 0, format!("reported by iom_wait{}", events(entry)))
         }
         _ => other(entry),
     }
@@ -76,15 +76,15 @@ fn ready(outcome: Outcome) -> &'static str {
     }
 }
 
-fn moved(entry: &Entry, n: i64, way: Way, verb: &str) -> (Kind, i64, String) {
+fn moved(entry: &Entry, n: i64, direction: Direction, verb: &str) -> (Kind, i64, String) {
     let asked = detail(entry, " of", "len");
     let left = detail(entry, ", left:", "left");
     match (n, entry.error) {
-        (0, _) if way == Way::Read && entry.detail("len") != Some(0) => {
+        (0, _) if direction == Direction::Read && entry.detail("len") != Some(0) => {
             (Kind::EndOfFile, 0, "read: end of file".into())
         }
-        (0.., _) => (Kind::Moved(way), n, format!("{verb}: {n}{asked} bytes{left}")),
-        (-1, _) => (Kind::NotReady(way), 0, format!("{verb}: nothing, not ready{left}")),
+        (0.., _) => (Kind::Moved(direction), n, format!("{verb}: {n}{asked} bytes{left}")),
+        (-1, _) => (Kind::NotReady(direction), 0, format!("{verb}: nothing, not ready{left}")),
         (-2, _) => (Kind::Expired, 0, format!("{verb}: nothing, the deadline has passed")),
         (_, error) => {
             (Kind::Failed, 0, format!("{verb}: failed, {}{left}", error.unwrap_or("no error named")))
@@ -150,13 +150,13 @@ mod tests {
             ("io_fd 0 EBADF", Kind::Failed, 0, "io_fd: failed, EBADF"),
             ("io_fd_flags 1 flags=5", Kind::Opened, 0, "registered, known to be writable"),
             ("io_socketpair 1 other=4", Kind::Opened, 0, "made by io_socketpair, other end 4"),
-            ("io_wantread -", Kind::Wants(Way::Read), 0, "wants to read"),
-            ("io_tryread 5 len=100", Kind::Moved(Way::Read), 5, "read: 5 of 100 bytes"),
+            ("io_wantread -", Kind::Wants(Direction::Read), 0, "wants to read"),
+            ("io_tryread 5 len=100", Kind::Moved(Direction::Read), 5, "read: 5 of 100 bytes"),
             ("io_tryread 0 len=100", Kind::EndOfFile, 0, "read: end of file"),
-            ("io_tryread 0 len=0", Kind::Moved(Way::Read), 0, "read: 0 of 0 bytes"),
-            ("io_tryread -1 EAGAIN len=9", Kind::NotReady(Way::Read), 0, "read: nothing, not ready"),
+            ("io_tryread 0 len=0", Kind::Moved(Direction::Read), 0, "read: 0 of 0 bytes"),
+            ("io_tryread -1 EAGAIN len=9", Kind::NotReady(Direction::Read), 0, "read: nothing, not ready"),
             ("io_tryread -3 EIO len=9", Kind::Failed, 0, "read: failed, EIO"),
-            ("iob_send 6 left=2", Kind::Moved(Way::Write), 6, "sent of a batch: 6 bytes, left: 2"),
+            ("iob_send 6 left=2", Kind::Moved(Direction::Write), 6, "sent of a batch: 6 bytes, left: 2"),
             (
                 "io_tryreadtimeout -2 ETIMEDOUT len=9",
                 Kind::Expired,

@@ -1,13 +1,13 @@
 //! Descriptors as rows of a picture. Where there are many, those to which the same kinds of things happened share one.
 
-use crate::story::{Happening, Process};
-use crate::words::{Kind, Way};
+use crate::story::{Event, Process};
+use crate::words::{Direction, Kind};
 use std::collections::BTreeMap;
 
-/// So many can be looked at one by one.
-const FEW: usize = 24;
-/// Numbers that the text of a row lists.
-const LISTED: usize = 40;
+/// Up to so many descriptors, each has a row of its own.
+const MOST_SINGLE_ROWS: usize = 24;
+/// How many numbers the text of a row lists.
+const MOST_LISTED: usize = 40;
 
 /// A time in which something went on, so many times.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn take_in(&mut self, next: &Span) {
+    pub(crate) fn merge(&mut self, next: &Span) {
         self.to = self.to.max(next.to);
         self.times += next.times;
         self.events = self.events.zip(next.events).map(|(a, b)| a + b);
@@ -33,19 +33,19 @@ impl Span {
 }
 
 /// One descriptor, or several.
-pub(crate) struct Row<'a>(Vec<(i64, &'a [Happening])>);
+pub(crate) struct Row<'a>(Vec<(i64, &'a [Event])>);
 
 pub(crate) fn rows(process: &Process) -> Vec<Row<'_>> {
-    let all = process.descriptors.iter().map(|(d, happenings)| (*d, happenings.as_slice()));
-    if process.descriptors.len() <= FEW {
+    let all = process.descriptors.iter().map(|(d, events)| (*d, events.as_slice()));
+    if process.descriptors.len() <= MOST_SINGLE_ROWS {
         return all.map(|one| Row(vec![one])).collect();
     }
-    let mut alike: BTreeMap<Vec<Kind>, Vec<(i64, &[Happening])>> = BTreeMap::new();
-    for (d, happenings) in all {
-        let mut kinds: Vec<Kind> = happenings.iter().map(|h| h.kind).collect();
+    let mut alike: BTreeMap<Vec<Kind>, Vec<(i64, &[Event])>> = BTreeMap::new();
+    for (d, events) in all {
+        let mut kinds: Vec<Kind> = events.iter().map(|h| h.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        alike.entry(kinds).or_default().push((d, happenings));
+        alike.entry(kinds).or_default().push((d, events));
     }
     let mut rows: Vec<_> = alike.into_values().map(Row).collect();
     rows.sort_by_key(|row| row.0.first().map(|(d, _)| *d));
@@ -65,37 +65,33 @@ impl Row<'_> {
         if self.0.len() < 2 {
             return String::new();
         }
-        let mut listed: Vec<_> = self.0.iter().take(LISTED).map(|(d, _)| d.to_string()).collect();
-        listed.extend((self.0.len() > LISTED).then(|| format!("and {} more", self.0.len() - LISTED)));
+        let mut listed: Vec<_> = self.0.iter().take(MOST_LISTED).map(|(d, _)| d.to_string()).collect();
+        listed
+            .extend((self.0.len() > MOST_LISTED).then(|| format!("and {} more", self.0.len() - MOST_LISTED)));
         listed.join(", ")
     }
 
-    pub(crate) fn happenings(&self) -> Vec<&Happening> {
-        let mut all: Vec<_> = self.0.iter().flat_map(|(_, happenings)| happenings.iter()).collect();
+    pub(crate) fn events(&self) -> Vec<&Event> {
+        let mut all: Vec<_> = self.0.iter().flat_map(|(_, events)| events.iter()).collect();
         all.sort_by_key(|h| h.at);
         all
     }
 
     /// From what opened it to what closed it; what the trace does not show may have been before its beginning.
     pub(crate) fn open(&self, end: i64) -> Vec<Span> {
-        let begins = |h: &Happening| !matches!(h.kind, Kind::Failed | Kind::Closed);
+        let begins = |h: &Event| !matches!(h.kind, Kind::Failed | Kind::Closed);
         self.between(end, begins, |h| h.kind == Kind::Closed)
     }
 
-    pub(crate) fn wanted(&self, way: Way, end: i64) -> Vec<Span> {
-        let ends = |h: &Happening| h.kind == Kind::Closed || h.kind == Kind::WantsNoMore(way);
-        self.between(end, |h| h.kind == Kind::Wants(way), ends)
+    pub(crate) fn wanted(&self, direction: Direction, end: i64) -> Vec<Span> {
+        let ends = |h: &Event| h.kind == Kind::Closed || h.kind == Kind::WantsNoMore(direction);
+        self.between(end, |h| h.kind == Kind::Wants(direction), ends)
     }
 
-    fn between(
-        &self,
-        end: i64,
-        begins: impl Fn(&Happening) -> bool,
-        ends: impl Fn(&Happening) -> bool,
-    ) -> Vec<Span> {
+    fn between(&self, end: i64, begins: impl Fn(&Event) -> bool, ends: impl Fn(&Event) -> bool) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (_, happenings) in &self.0 {
-            spans.extend(between(happenings, end, &begins, &ends));
+        for (_, events) in &self.0 {
+            spans.extend(between(events, end, &begins, &ends));
         }
         spans
     }
@@ -103,13 +99,13 @@ impl Row<'_> {
 
 /// What goes on at the end goes on until `end`.
 pub(crate) fn between(
-    happenings: &[Happening],
+    events: &[Event],
     end: i64,
-    begins: impl Fn(&Happening) -> bool,
-    ends: impl Fn(&Happening) -> bool,
+    begins: impl Fn(&Event) -> bool,
+    ends: impl Fn(&Event) -> bool,
 ) -> Vec<Span> {
     let (mut spans, mut since) = (Vec::new(), None);
-    for h in happenings {
+    for h in events {
         if begins(h) {
             since = since.or(Some(h.at));
         } else if ends(h) {
