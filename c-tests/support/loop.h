@@ -136,4 +136,29 @@ T_HELPER void l_expect_write_only(int64 d) {
   CHECK_INT(io_canwrite(), -1);
   CHECK_INT(io_canread(), -1);
 }
+
+/* One request comes to d[0] and is read to its end; the answer is written after a report. */
+T_HELPER void l_answer_request(const int64 d[2]) {
+  char buf[512];
+  l_put(d[1], "request");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
+  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
+  io_dontwantread(d[0]);
+  io_wantwrite(d[0]);
+  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
+  CHECK_INT(io_trywrite(d[0], "answer", 6), 6);
+  io_dontwantwrite(d[0]);
+  io_wantread(d[0]);
+  l_until(d[1], POLLIN);
+  CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
+}
+
+/* A TCP connection that has answered some requests and waits for the next one. */
+T_HELPER void l_connection(int64 d[2]) {
+  int i;
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+  for (i = 0; i < 5; i++) l_answer_request(d);
+}
 #endif

@@ -2,6 +2,8 @@
  *
  *   TEST(reused_number_is_a_new_descriptor) { ... CHECK_INT(io_canread(), -1); ... }
  *
+ * A comment `promise: HEADING` right above a TEST names the heading of docs/behaviour.md that it stands for.
+ *
  * There is no main to write: the one below lists the cases (--list) or runs the one that is named. A case
  * has its process to itself, so it may leave descriptors, handlers and threads behind. Exit status 0 is
  * success and 77 a skip; the runner limits the time. A program that only wants the helpers defines

@@ -15,7 +15,7 @@ unsafe extern "C" {
 /// For `pthread_setcancelstate`.
 const CANCEL_DISABLE: c_int = 1;
 
-/// Cancellation is put off while this lives.
+/// The thread cannot be cancelled while this lives.
 pub(crate) struct Uncancelled {
     /// What to go back to; `None` if nobody is there who could cancel.
     before: Option<c_int>,

@@ -1,4 +1,4 @@
-/* What looks accidental but real servers rely on, as far as other files have not met it already. */
+/* What real servers rely on although it looks accidental, as far as no other file has it. */
 #include "loop.h"
 
 /* promise: Answers leave at once */

@@ -1,35 +1,12 @@
-/* Connections whose program took turns while it had one thread, and then starts more. */
+/* Connections that have answered requests while the program had one thread; then it starts more. */
 #include "thread.h"
-
-static char buf[512];
-
-/* A connection with some turns behind it: d[0] is ours. */
-static void take_turns(int64 d[2]) {
-  int i;
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
-  for (i = 0; i < 5; i++) {
-    l_put(d[1], "request");
-    CHECK_INT(l_next_read(L_PATIENCE), d[0]);
-    CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
-    io_dontwantread(d[0]);
-    io_wantwrite(d[0]);
-    CHECK_INT(l_next_write(L_PATIENCE), d[0]);
-    CHECK_INT(io_trywrite(d[0], "answer", 6), 6);
-    io_dontwantwrite(d[0]);
-    io_wantread(d[0]);
-    l_until(d[1], POLLIN);
-    CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
-  }
-}
 
 TEST(reports_of_two_waits_at_once_are_repeated_until_they_are_read) {
   struct th_sleeper s[2];
   int64 d[2][2], first, second;
   int i;
   l_idle();
-  for (i = 0; i < 2; i++) take_turns(d[i]);
+  for (i = 0; i < 2; i++) l_connection(d[i]);
   for (i = 0; i < 2; i++) th_put_to_sleep(&s[i], TH_LIMIT);
   for (i = 0; i < 2; i++) {
     /* With the first event one of them returns, with the second the other one. */

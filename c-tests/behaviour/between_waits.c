@@ -1,5 +1,5 @@
-/* What happens behind the library's back between two waits: numbers closed, replaced and doubled, data taken
- * and room used up by others, interest that goes to and fro. */
+/* What happens between two waits without a word to the library: numbers closed, replaced and doubled, data taken
+ * and room used up by others, interest that is stated and withdrawn. */
 #include "many.h"
 
 /* promise: Closing behind the library */

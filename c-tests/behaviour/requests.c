@@ -1,4 +1,4 @@
-/* A program that takes turns on a TCP connection, each of them with something left over in another way. */
+/* A program that answers requests on a TCP connection, and each time leaves something over in another way. */
 #include "loop.h"
 #include "iob.h"
 
@@ -7,28 +7,9 @@
 static int64 d[2]; /* ours, and the peer's */
 static char buf[65536];
 
-/* One request is read to its end, and the answer written after a report. */
-static void turn(void) {
-  l_put(d[1], "request");
-  CHECK_INT(l_next_read(L_PATIENCE), d[0]);
-  CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
-  io_dontwantread(d[0]);
-  io_wantwrite(d[0]);
-  CHECK_INT(l_next_write(L_PATIENCE), d[0]);
-  CHECK_INT(io_trywrite(d[0], "answer", 6), 6);
-  io_dontwantwrite(d[0]);
-  io_wantread(d[0]);
-  l_until(d[1], POLLIN);
-  CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
-}
-
-static void take_turns(void) {
-  int i;
+static void answer_some(void) {
   l_idle();
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
-  for (i = 0; i < 5; i++) turn();
+  l_connection(d);
 }
 
 /* Waits until n bytes have come from the peer. */
@@ -45,7 +26,7 @@ static void arrived(int n) {
 /* promise: Nothing is lost */
 TEST(what_a_full_read_left_is_reported_again) {
   int i;
-  take_turns();
+  answer_some();
   l_put(d[1], "0123456789");
   arrived(10);
   for (i = 0; i < 3; i++) {
@@ -54,14 +35,14 @@ TEST(what_a_full_read_left_is_reported_again) {
   }
   l_expect_read_only(d[0]);
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 1);
-  turn();
+  l_answer_request(d);
   l_check_asleep();
 }
 
 /* promise: Nothing is lost */
 TEST(a_report_that_was_ignored_comes_again) {
   int i;
-  take_turns();
+  answer_some();
   l_put(d[1], "x");
   for (i = 0; i < 3; i++) CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   io_waituntil2(L_PATIENCE); /* and is not taken */
@@ -70,7 +51,7 @@ TEST(a_report_that_was_ignored_comes_again) {
 
 /* promise: Telling the loop of EAGAIN */
 TEST(io_eagain_without_a_read_loses_nothing) {
-  take_turns();
+  answer_some();
   l_put(d[1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   io_eagain_read(d[0]);
@@ -78,7 +59,7 @@ TEST(io_eagain_without_a_read_loses_nothing) {
 }
 
 TEST(what_a_plain_read_left_is_reported_beside_others) {
-  take_turns();
+  answer_some();
   l_put(d[1], "0123456789");
   arrived(10);
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
@@ -89,7 +70,7 @@ TEST(what_a_plain_read_left_is_reported_beside_others) {
 }
 
 TEST(the_end_of_file_behind_data_is_reported) {
-  take_turns();
+  answer_some();
   l_put(d[1], "last words");
   CHECK_INT(shutdown((int)d[1], SHUT_WR), 0);
   l_until(d[0], POLLRDHUP);
@@ -101,7 +82,7 @@ TEST(the_end_of_file_behind_data_is_reported) {
 }
 
 TEST(data_behind_an_urgent_byte_is_reported) {
-  take_turns();
+  answer_some();
   CHECK_INT(send((int)d[1], "before!", 7, MSG_OOB), 7);
   l_put(d[1], "behind");
   l_until(d[0], POLLPRI);
@@ -113,7 +94,7 @@ TEST(data_behind_an_urgent_byte_is_reported) {
 }
 
 TEST(a_request_that_comes_while_the_answer_is_written_is_reported) {
-  take_turns();
+  answer_some();
   l_put(d[1], "first");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 5);
@@ -128,12 +109,12 @@ TEST(a_request_that_comes_while_the_answer_is_written_is_reported) {
   l_expect_read_only(d[0]);
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 6);
   CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
-  turn();
+  l_answer_request(d);
 }
 
 TEST(a_peer_that_talks_while_nobody_listens_does_not_spin) {
   int i, woken = 0;
-  take_turns();
+  answer_some();
   io_dontwantread(d[0]);
   for (i = 0; i < 50; i++) {
     l_put(d[1], "x");
@@ -149,7 +130,7 @@ TEST(a_peer_that_talks_while_nobody_listens_does_not_spin) {
 /* promise: A report is true */
 TEST(after_a_write_room_is_asked_for_again_before_it_is_reported) {
   int64 sent;
-  take_turns();
+  answer_some();
   l_put(d[1], "request");
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
   CHECK_INT(io_tryread(d[0], buf, sizeof buf), 7);
@@ -167,7 +148,7 @@ TEST(after_a_write_room_is_asked_for_again_before_it_is_reported) {
 
 TEST(no_write_event_without_room_in_the_turn_of_the_read) {
   struct pollfd room;
-  take_turns();
+  answer_some();
   room.fd = (int)d[0];
   room.events = POLLOUT;
   do t_fill(d[0]); /* behind the library's back, and before the request */
@@ -185,7 +166,7 @@ TEST(no_write_event_without_room_in_the_turn_of_the_read) {
 }
 
 TEST(a_reset_is_reported_in_each_wanted_direction) {
-  take_turns();
+  answer_some();
   io_wantwrite(d[0]);
   CHECK_INT(l_next_write(L_PATIENCE), d[0]);
   l_reset(d[1]);
@@ -200,24 +181,24 @@ TEST(a_reset_is_reported_in_each_wanted_direction) {
 TEST(a_child_hears_of_what_its_parent_left_unread) {
   int status;
   pid_t child;
-  take_turns();
+  answer_some();
   child = fork();
   CHECK(child != -1);
   if (child == 0) {
-    turn();
-    turn();
+    l_answer_request(d);
+    l_answer_request(d);
     exit(0);
   }
   CHECK_INT(waitpid(child, &status, 0), child);
   CHECK_INT(status, 0);
-  turn();
+  l_answer_request(d);
 }
 
 /* promise: Impossible numbers */
 TEST(an_impossible_number_never_stands_for_a_possible_one) {
   int64 other[2];
   int i;
-  take_turns();
+  answer_some();
   t_unix_pair(other); /* behind whose event that of the other goes the shortest way */
   l_read_event(other[0]);
   l_put(other[1], "x");
@@ -242,7 +223,7 @@ static void write_is_reported(void) {
 /* The answer may be written in the turn of the request. */
 static void answer_is_wanted(void) {
   if (io_getcookie(d[0])) io_close(d[0]);
-  take_turns();
+  answer_some();
   io_setcookie(d[0], d);
   l_put(d[1], "request");
   arrived(7);
@@ -277,7 +258,7 @@ TEST(a_file_that_ends_uses_up_no_write_event) {
 
 TEST(a_transfer_with_a_bad_address_uses_up_no_event) {
   t_skip_under_valgrind();
-  take_turns();
+  answer_some();
   l_put(d[1], "request");
   arrived(7);
   CHECK_INT(l_next_read(L_PATIENCE), d[0]);
