@@ -128,7 +128,8 @@ libraries=("$(dpkg-query -W -f='${Version}' libowfat-dev)")
 gcc -O2 $harms -lowfat -o "$tmp/harms.0"
 if [ -f "$later/version" ]; then
 	libraries+=("$(cat "$later/version")")
-	gcc -O2 -isystem "$later/include" $harms -L"$later" -lowfat -o "$tmp/harms.1"
+	# As <io.h> and as <libowfat/io.h>.
+	gcc -O2 -isystem "$later/include" -isystem "$later/include/libowfat" $harms -L"$later" -lowfat -o "$tmp/harms.1"
 fi
 # shellcheck disable=SC2086
 gcc -O2 $harms $flags -o "$tmp/harms.ours"

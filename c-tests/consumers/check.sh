@@ -28,12 +28,15 @@ if [ -f "$later/version" ]; then libraries+=(0.34); else later=; fi
 libraries+=(ours)
 export PKG_CONFIG_PATH=$stage/lib/pkgconfig
 
+# As <io.h> and as <libowfat/io.h>.
+of_later="-isystem $PWD/$later/include -isystem $PWD/$later/include/libowfat"
+
 # on LIBRARY COMMAND...: with the flags that a program is built with for it, and the paths that it runs with.
 on() {
 	local path=
 	case $1 in
 	0.32) CPPFLAGS='' LDFLAGS='' LIBS=-lowfat ;;
-	0.34) CPPFLAGS="-isystem $PWD/$later/include" LDFLAGS="-L$PWD/$later" LIBS=-lowfat path=$PWD/$later ;;
+	0.34) CPPFLAGS="$of_later" LDFLAGS="-L$PWD/$later" LIBS=-lowfat path=$PWD/$later ;;
 	ours)
 		# Under it libowfat 0.34, which has all that is not the io layer's, in the oldest and the newest program.
 		CPPFLAGS=$(pkg-config --cflags libowfat_io)
@@ -41,7 +44,7 @@ on() {
 		LIBS="-lowfat_io -lowfat"
 		path=$stage/lib
 		if [ -n "$later" ]; then
-			CPPFLAGS+=" -isystem $PWD/$later/include" LDFLAGS+=" -L$PWD/$later" path+=:$PWD/$later
+			CPPFLAGS+=" $of_later" LDFLAGS+=" -L$PWD/$later" path+=:$PWD/$later
 		fi
 		;;
 	esac

@@ -92,6 +92,12 @@ pub(crate) fn complaint(source: &Path, standard: &str) -> Result<Option<String>,
     Ok((!end.passed()).then(|| end.story()))
 }
 
+/// Its headers are found as `<libowfat/io.h>` and as `<io.h>`; or those of the installed 0.32 would be.
+pub(crate) fn flags_of_0_34(directory: &Path) -> Vec<String> {
+    let headers = ["include", "include/libowfat"].map(|h| format!("-isystem{}", directory.join(h).display()));
+    [&headers[..], &[format!("-L{}", directory.display())]].concat()
+}
+
 fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let kind = source.parent().map(place::stem).unwrap_or_default();
     let owner = match with {
@@ -118,8 +124,7 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
         }
         With::Later => {
             let directory = place::libowfat_034().ok_or("no libowfat 0.34: make libowfat-034")?;
-            cc.arg("-isystem").arg(directory.join("include")).arg(source);
-            cc.arg("-L").arg(directory).arg("-lowfat");
+            cc.arg(source).args(flags_of_0_34(directory)).arg("-lowfat");
         }
     }
     let end = child::run(&mut cc, LIMIT)?;

@@ -1,6 +1,7 @@
 //! `servers/harms.c`, linked with each library. What it finds wrong with libowfat it must not find with ours.
 
 use super::{OnBackend, Verdict, stage};
+use crate::compile::flags_of_0_34;
 use crate::{child, place};
 use libtest_mimic::{Completion, Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -72,10 +73,7 @@ fn shown(version: &str, directory: Option<&Path>) -> Result<(), Failed> {
 fn build(version: &str, directory: Option<&Path>) -> Result<PathBuf, String> {
     let program = place::output().join("servers").join(format!("harms-{version}"));
     std::fs::create_dir_all(place::output().join("servers")).map_err(|e| e.to_string())?;
-    let mut flags = Vec::new();
-    if let Some(d) = directory {
-        flags = vec![format!("-isystem{}", d.join("include").display()), format!("-L{}", d.display())];
-    }
+    let flags = directory.map(flags_of_0_34).unwrap_or_default();
     stage::compile(&[&place::c_tests().join("servers/harms.c")], &flags, &["-lowfat"], &program)?;
     Ok(program)
 }
