@@ -227,6 +227,33 @@ mod tests {
     }
 
     #[test]
+    fn a_block_grows_by_half_and_by_what_is_needed_where_that_is_too_much() {
+        let mut x = EMPTY;
+        for (need, allocated) in [(40_960, 40_960), (40_961, 61_440), (200_000, 200_704)] {
+            make_room(&mut x, need, 4096).unwrap();
+            assert_eq!(x.allocated, allocated);
+        }
+        reset(&mut x);
+        // So large that half of it more cannot be had.
+        let mut huge = Array { allocated: i64::MAX, ..EMPTY };
+        assert_eq!((make_room(&mut huge, 100, 128), huge.allocated), (Ok(()), 128));
+        reset(&mut huge);
+    }
+
+    #[test]
+    fn all_of_an_array_is_where_it_starts_and_what_is_in_use() {
+        let mut x = of(b"abc");
+        assert_eq!(all(&x), Some((x.p.cast_const().cast(), 3)));
+        fail(&mut x);
+        assert_eq!(all(&x), None);
+        // A program may have written to the fields.
+        for mut odd in [Array { initialized: 8, ..EMPTY }, Array { initialized: 8, ..x }] {
+            shift(&mut odd, 1, 1);
+            assert_eq!((odd.p.is_null(), odd.initialized), (true, 8));
+        }
+    }
+
+    #[test]
     fn impossible_sizes_change_nothing() {
         let mut x = of(b"abc");
         for (member, pos) in

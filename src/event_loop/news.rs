@@ -62,6 +62,9 @@ mod tests {
         for used in [9, 10, 12] {
             assert!(!is(Facts { used, ..NEWS }, 9));
         }
+        // And in no more looks than can be under way at once.
+        assert!(!is(Facts { used: LOOK + LOOKS_AT_ONCE - 1, ..NEWS }, LOOK));
+        assert!(is(Facts { used: LOOK + LOOKS_AT_ONCE, ..NEWS }, LOOK));
     }
 
     #[test]

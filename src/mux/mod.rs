@@ -13,6 +13,8 @@
 mod bits;
 mod contention;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod waker;
 
 use crate::ctypes::IoMux;

@@ -19,8 +19,12 @@ static PIPE: AtomicU64 = AtomicU64::new(0);
 
 /// The descriptor that is always writable and never readable. It stays open for good.
 pub(super) fn descriptor() -> Result<Fd, Errno> {
+    kept_in(&PIPE)
+}
+
+fn kept_in(pipe_of_all: &AtomicU64) -> Result<Fd, Errno> {
     loop {
-        let known = PIPE.load(Ordering::Acquire);
+        let known = pipe_of_all.load(Ordering::Acquire);
         let fd = Fd::from_index(known as u32);
         // A program that closes "all" descriptors closes this one too, and its number goes to another file.
         if known != 0 && identity(fd) == Ok(known) {
@@ -29,7 +33,7 @@ pub(super) fn descriptor() -> Result<Fd, Errno> {
         let [read, write] = pipe()?;
         let (read, write) = (above_standard(read)?, above_standard(write)?);
         let fresh = identity(number(&write))?;
-        if PIPE.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if pipe_of_all.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // Without a reader the pipe would report an error instead of "writable": never closed.
             let _ = read.into_raw_fd();
             return Ok(Fd::from_index(write.into_raw_fd() as u32));
@@ -64,6 +68,21 @@ mod tests {
         let mut polled = [PollFd::new(fd, PollFlags::POLLIN | PollFlags::POLLOUT)];
         assert_eq!(poll(&mut polled, PollTimeout::ZERO), Ok(1));
         assert_eq!(polled[0].revents(), Some(PollFlags::POLLOUT));
+    }
+
+    #[test]
+    fn a_pipe_whose_number_is_another_files_now_is_replaced() {
+        let kept = AtomicU64::new(0);
+        let first = kept_in(&kept).unwrap();
+        let [other, _end] = pipe().unwrap();
+        kept.store(
+            (kept.load(Ordering::Relaxed) >> 32) << 32 | number(&other).index() as u64,
+            Ordering::Relaxed,
+        );
+        let second = kept_in(&kept).unwrap();
+        assert_ne!(second, first);
+        assert_eq!(kept_in(&kept), Ok(second));
+        assert_ne!(second, number(&other));
     }
 
     #[test]
