@@ -1,4 +1,5 @@
-//! `make soak`: all servers on all backends under a mixed load, for `OWFAT_IO_SOAK` seconds. Every answer is compared.
+//! `make soak`: checks of all families at random ([`checks`]), and beside them
+//! all servers on all backends under a mixed load, for `OWFAT_IO_SOAK` seconds. Every answer is compared.
 //! Now and then all clients are held up; then each server must have the descriptors that it began with, and at the end
 //! the memory that it had after the warm-up, which is the first quarter of the run.
 //!
@@ -6,6 +7,8 @@
 //! server by at most 1 % or 128 KiB. These servers are so small that 1 % is six pages, while malloc gives the end of
 //! its heap back to the kernel when it is longer than 128 KiB, and code comes in by 64 KiB when some is used first.
 
+#[path = "soak/checks.rs"]
+mod checks;
 #[path = "soak/echo.rs"]
 mod echo;
 #[path = "soak/gate.rs"]
@@ -54,8 +57,11 @@ type Checked = Result<u64, Box<dyn Error>>;
 type Act = fn(&Victim, &mut Random) -> Checked;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let trial = Trial::test("soak::mixed_load", || mixed_load().map_err(|e| Failed::from(e.to_string())));
-    vec![trial.with_ignored_flag(env::var_os(KNOB).is_none())]
+    let on_demand = |name: &str, soak: fn(Duration) -> Verdict| {
+        let run = move || soak(length()?).map_err(|e| Failed::from(e.to_string()));
+        Trial::test(name, run).with_ignored_flag(env::var_os(KNOB).is_none())
+    };
+    vec![on_demand("soak::mixed_load", mixed_load), on_demand("soak::random_checks", checks::random_checks)]
 }
 
 /// A server, and what was seen of it in the samples.
@@ -73,8 +79,12 @@ struct Tally {
     first: Mutex<Option<String>>,
 }
 
-fn mixed_load() -> Verdict {
-    let length = Duration::from_secs(env::var(KNOB)?.parse().map_err(|e| format!("{KNOB}: {e}"))?);
+fn length() -> Result<Duration, String> {
+    let seconds = env::var(KNOB).unwrap_or_default();
+    Ok(Duration::from_secs(seconds.parse().map_err(|e| format!("{KNOB}: {e}"))?))
+}
+
+fn mixed_load(length: Duration) -> Verdict {
     let mut servers = start_all()?;
     let (gate, tally) = (Gate::default(), Tally::default());
     let sampled = thread::scope(|scope| {
