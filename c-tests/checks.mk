@@ -20,7 +20,8 @@ CARGO_TEST = $(CARGO) test --release $(BUILD) --test c
 
 .PHONY: demo demo-tools t check check-tools check-format check-lint check-unit check-c headers abi man libowfat-034 \
 	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
-	check-consumers check-dist check-deb check-first hostile soak stress fuzz fuzz-corpus bench bench-tools
+	check-consumers check-dist check-deb check-first hostile soak stress mutants peers \
+	fuzz fuzz-corpus bench bench-tools
 
 # $(call need,packages): installs what is missing as root, names it in one line otherwise.
 need = @missing=; for p in $(1); do \
@@ -123,7 +124,7 @@ hostile: check-tools all ## hostile peers, ten attacks of each kind
 	@cat build/hostile.txt
 
 # Twenty minutes; SECONDS= for less or more.
-soak: check-tools all ## mixed load on all servers; SECONDS=
+soak: check-tools all ## checks at random, and mixed load on all servers; SECONDS=
 	OWFAT_IO_SOAK=$(or $(SECONDS),1200) $(CARGO_TEST) -- soak::
 
 # A minute on each backend, one after the other, and 10,000 random programs; OWFAT_IO_SEED= repeats what a failure
@@ -131,6 +132,16 @@ soak: check-tools all ## mixed load on all servers; SECONDS=
 stress: check-tools all ## threads and random programs, longer
 	OWFAT_IO_STRESS=60 $(CARGO_TEST) -- --test-threads 1 stress::
 	OWFAT_IO_RANDOM=10000 $(CARGO_TEST) -- --nocapture random::
+
+# Two hours: some hundred changes, each of which is built and tested.
+mutants: toolchain ## whether the unit tests notice changes of the code
+	@$(CARGO) mutants --version >/dev/null 2>&1 \
+		|| { echo "make $@: needs 'cargo mutants' (cargo install --locked cargo-mutants)" >&2; exit 1; }
+	@sh c-tests/mutants.sh $(CARGO)
+
+# Downloads that crate, whose tests are in no commit of ours.
+peers: all ## the tests of the crate polling, on this library
+	@sh c-tests/peers/run.sh $(CARGO) $(RELEASE)
 
 # Ten minutes on each target (SECONDS= for less or more), one after the other, beginning with the corpora in
 # fuzz/corpus. What is new is added to build/fuzz; a finding is left there too, in a file that
