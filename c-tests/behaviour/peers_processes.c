@@ -7,16 +7,16 @@
 #include <sys/signalfd.h>
 
 static volatile sig_atomic_t caught;
-static int64 bell[2];
+static int64 signals[2];
 
 static void counts(int sig) {
   (void)sig;
   caught++;
 }
 
-static void rings(int sig) {
+static void into_pipe(int sig) {
   caught = sig;
-  (void)!write((int)bell[1], "!", 1);
+  (void)!write((int)signals[1], "!", 1);
 }
 
 static void handle(int sig, void (*handler)(int), int flags) {
@@ -56,11 +56,11 @@ TEST(a_real_time_signal_ends_a_wait) { ends_a_wait(SIGRTMIN + 1, SA_RESTART); }
 static void into_events(int sig, int times) {
   int i;
   char c[64];
-  l_pipe(bell, 1);
-  handle(sig, rings, SA_RESTART);
+  l_pipe(signals, 1);
+  handle(sig, into_pipe, SA_RESTART);
   for (i = 0; i < times; i++) CHECK_INT(raise(sig), 0);
-  l_expect_read_only(bell[0]);
-  CHECK_INT(io_tryread(bell[0], c, sizeof c), times);
+  l_expect_read_only(signals[0]);
+  CHECK_INT(io_tryread(signals[0], c, sizeof c), times);
   io_check();
   CHECK_INT(io_canread(), -1);
 }

@@ -81,17 +81,17 @@ TEST(timers_set_crosswise_pass_in_order) { ordered((const int[]){120, 0, 180, 60
 TEST(timers_of_one_time_all_pass_in_one_turn) {
   tai6464 when = l_in_ms(20);
   int64 d[MANY][2], next;
-  int i, seen = 0;
+  int i, named = 0;
   for (i = 0; i < MANY; i++) {
     l_pipe(d[i], 1);
     io_timeout(d[i][0], when);
   }
   CHECK((next = next_timer(L_PATIENCE)) != -1);
   for (; next != -1; next = io_timeouted()) {
-    seen++;
+    named++;
     io_timeout(next, l_never());
   }
-  CHECK_INT(seen, MANY);
+  CHECK_INT(named, MANY);
 }
 
 /* What its handler does with a deadline that has passed. */
