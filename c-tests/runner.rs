@@ -15,6 +15,7 @@
 //! | `servers/` | `browser::page_with_pictures` on each backend, only on demand | one of them serves Chromium |
 //! | `../man/` | each question of `runner/man.rs` | the manual pages |
 //! | `../README.md`, `../docs/` | each question of `runner/docs.rs` | the pages for readers |
+//! | `../docs/peers.md` | `runner/peers.rs` | the checks that other loops' scenarios lead to exist |
 //! | `../docs/moving.md`, `other-loops.md` | each question of `runner/moving.rs` | the guide for those who come from elsewhere |
 //!
 //! More trials look at the tests themselves: `original::defects` runs the regression tests of defects
@@ -58,6 +59,8 @@ mod man;
 mod moving;
 #[path = "runner/original.rs"]
 mod original;
+#[path = "runner/peers.rs"]
+mod peers;
 #[path = "runner/place.rs"]
 mod place;
 #[path = "bench/driver/pools.rs"]
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
     trials.extend(counts::trials());
     trials.extend(man::trials());
     trials.extend(original::trials());
+    trials.extend(peers::trials());
     trials.extend(fresh::trials());
     trials.extend(moving::trials(&trials));
     trials.extend(docs::trials(&trials));

@@ -30,7 +30,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn verdict(program: &Program, case: &str, library: Option<&Path>) -> Result<&'static str, String> {
+/// How a case ends on a libowfat: the one in the directory `library`, or the installed one.
+pub(crate) fn verdict(program: &Program, case: &str, library: Option<&Path>) -> Result<&'static str, String> {
     let Ok(path) = program.path() else { return Ok("not-runnable") };
     let library = library.map(|directory| ("LD_LIBRARY_PATH", directory));
     let end = child::run(Command::new(path).arg(case).envs(library), LIMIT)?;
