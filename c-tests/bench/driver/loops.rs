@@ -103,10 +103,7 @@ pub(crate) const LOOPS: &[Figure] = &[
         .limit(180.0)
         .missed()
         .checked(),
-    instructions("echo", "with an idle thread: instructions", ECHO_IDLE, SERVED)
-        .limit(300.0)
-        .missed()
-        .checked(),
+    instructions("echo", "with an idle thread: instructions", ECHO_IDLE, SERVED).limit(300.0).checked(),
     calls("echo", "64 connections: system calls a message", ECHO),
     calls("echo", "with an idle thread: system calls", ECHO_IDLE),
     instructions("turns", "64 connections: instructions a message", TURNS, SERVED)
@@ -122,11 +119,7 @@ pub(crate) const LOOPS: &[Figure] = &[
     instructions("pairs", "500 pairs: instructions an event", PAIRS, round!("500", 2000, 4000)).at(500),
     instructions("pairs", "1,000 pairs", PAIRS, round!("1000", 2000, 4000)).at(1000),
     instructions("pairs", "3,000 pairs", PAIRS, round!("3000", 3000, 6000)).at(3000),
-    instructions("pairs", "9,900 pairs", PAIRS, round!("9900", 9900, 19800))
-        .at(9900)
-        .limit(140.0)
-        .missed()
-        .checked(),
+    instructions("pairs", "9,900 pairs", PAIRS, round!("9900", 9900, 19800)).at(9900).limit(140.0).checked(),
     instructions("pairs", "9,900 pairs, the first event of each", PAIRS, FIRST).limit(200.0).checked(),
     instructions("pairs", "9,900 pairs, with an idle thread", PAIRS_IDLE, round!("9900", 9900, 19800))
         .checked(),

@@ -25,7 +25,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const TORRENT: &str = "6f776661745f696f2062656e6368202e2e2e2e2e";
 const ANNOUNCE: &str = "/announce?info_hash=owfat_io%20bench%20.....&peer_id=-BN0001-000000000001&port=6881\
                         &uploaded=0&downloaded=0&left=1&compact=1";
@@ -101,11 +101,12 @@ fn start(tool: Option<(Command, &Path)>, program: Program, under: Loop) -> Resul
     command.envs(program.environment(under)?).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().map_err(failed)?;
-    let server = Server { child, directory, port, request };
+    let mut server = Server { child, directory, port, request };
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if Instant::now() > deadline {
-            return Err(format!("{} does not listen", program.source));
+        let ended = server.child.try_wait().map_err(failed)?;
+        if ended.is_some() || Instant::now() > deadline {
+            return Err(format!("{} does not listen on port {port}: {ended:?}", program.source));
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -3,6 +3,7 @@
 use super::process::{Server, fresh_path};
 use super::tracker::{TORRENT, Tracker};
 use super::{OnBackend, Verdict, announce, echo, http, stage, web};
+use crate::profile;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
@@ -75,64 +76,26 @@ fn per_request(counts: &HashMap<String, u64>) -> String {
     format!("{total:.2} system calls a request; of {REQUESTS} requests: {}", rows.join(", "))
 }
 
-/// From `io_wait` returning to the next `io_wait`: all that the library executes but `io_wait` itself.
+/// All that the library executes for one more message but `io_wait` itself, which is shared by all that are ready.
 fn instructions_of_an_echo(backend: &str) -> Verdict {
-    const LIMIT: f64 = 700.0;
-    let whole = instructions_per_echo(backend, &[])?;
-    let waiting = instructions_per_echo(backend, &["--toggle-collect=io_wait"])?;
-    let each = whole - waiting;
-    if waiting <= 0.0 || each <= 0.0 || each > LIMIT {
-        return Err(format!("{each:.0} instructions an echo, and {waiting:.0} in io_wait").into());
-    }
-    Ok(())
-}
-
-/// What one more message costs.
-fn instructions_per_echo(backend: &str, options: &[&str]) -> Result<f64, Box<dyn Error>> {
+    const LIMIT: f64 = 500.0;
     const TURNS: usize = 300;
-    let few = instructions_in_the_library(backend, options, TURNS)?;
-    let many = instructions_in_the_library(backend, options, 2 * TURNS)?;
-    Ok((many as f64 - few as f64) / TURNS as f64)
+    let (few, many) = (instructions(backend, TURNS)?, instructions(backend, 2 * TURNS)?);
+    let each = (many as f64 - few as f64) / TURNS as f64;
+    if each <= 0.0 || each > LIMIT { Err(format!("{each:.0} instructions an echo").into()) } else { Ok(()) }
 }
 
-fn instructions_in_the_library(backend: &str, options: &[&str], turns: usize) -> Result<u64, Box<dyn Error>> {
-    let profile = fresh_path("callgrind");
+fn instructions(backend: &str, turns: usize) -> Result<i64, Box<dyn Error>> {
+    let report = fresh_path("callgrind");
     let mut valgrind = Command::new("valgrind");
-    valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", profile.display()));
-    valgrind.args(options).arg(stage::program("echo", &[])?);
-    let server = Server::start(&mut valgrind, backend)?;
+    valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", report.display()));
+    let server = Server::start(valgrind.arg(stage::program("echo", &[])?), backend)?;
     echo::converse(server.address, turns)?;
     server.terminate()?;
-    let text = fs::read_to_string(&profile)?;
-    fs::remove_file(&profile)?;
-    Ok(self_cost(&text, "libowfat_io.so"))
-}
-
-/// The instructions executed in code of `object` itself, from a profile in callgrind's format.
-fn self_cost(profile: &str, object: &str) -> u64 {
-    let mut numbers = HashMap::new();
-    let (mut inside, mut skip, mut sum) = (false, false, 0);
-    for line in profile.lines() {
-        if let Some((key @ ("ob" | "cob"), name)) = line.split_once('=') {
-            // "(3) path" names an object once; "(3)" means it from then on.
-            let (number, path) = name.split_once(' ').unwrap_or((name, ""));
-            if !path.is_empty() {
-                numbers.insert(number.to_owned(), path.contains(object));
-            }
-            if key == "ob" {
-                inside = numbers.get(number).copied().unwrap_or(false);
-            }
-        } else if line.starts_with("calls=") {
-            skip = true; // the next line is the inclusive cost of the callee
-        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
-            let cost = line.split_whitespace().nth(1).and_then(|c| c.parse::<u64>().ok()).unwrap_or(0);
-            if inside && !skip {
-                sum += cost;
-            }
-            skip = false;
-        }
-    }
-    sum
+    let text = fs::read_to_string(&report)?;
+    fs::remove_file(&report)?;
+    let functions = profile::functions(&text, "libowfat_io.so");
+    Ok(functions.iter().filter(|(name, _)| **name != "io_wait").map(|(_, cost)| cost).sum())
 }
 
 fn memory_of_an_idle_descriptor(backend: &str) -> Verdict {
