@@ -104,6 +104,46 @@ TEST(event_loop_threads_report_each_event_to_one_thread) {
   CHECK_INT(library_threads(), 0);
 }
 
+/* As take_bytes, but it can be cancelled while it waits, and only then. */
+static void *take_until_cancelled(void *unused) {
+  int64 s;
+  char c;
+  int state;
+  while ((s = io_canread()) != -1) {
+    CHECK_INT(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+    CHECK_INT(io_tryread(s, &c, 1), 1);
+    add(&taken);
+    CHECK_INT(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state), 0);
+  }
+  return unused;
+}
+
+/* promise: Cancelling a thread */
+TEST(a_thread_that_is_cancelled_while_it_waits_takes_no_event_with_it) {
+  enum { PAIRS = 8, VICTIMS = 60, BYTES = 10 };
+  int64 d[PAIRS][2];
+  pthread_t taker, victim;
+  void *status;
+  t_need_cancellation();
+  CHECK_INT(io_starteventloopthread(1), 0);
+  for (int i = 0; i < PAIRS; i++) watched_pair(d[i]);
+  for (int i = 0; i < VICTIMS; i++) {
+    victim = th_start(take_until_cancelled, NULL);
+    if (i % 3 == 0) sleep_ms(2); /* it sleeps by now */
+    for (int k = 0; k < BYTES; k++) {
+      CHECK_INT(write((int)d[(i + k) % PAIRS][1], "x", 1), 1);
+      if (k == i % BYTES) CHECK_INT(pthread_cancel(victim), 0);
+    }
+    CHECK_INT(pthread_join(victim, &status), 0);
+    CHECK(status == PTHREAD_CANCELED);
+  }
+  taker = th_start(take_bytes, NULL);
+  until(&taken, VICTIMS * BYTES);
+  check_asleep();
+  io_finishandshutdown();
+  th_join(taker);
+}
+
 enum { CLIENTS = 2, CONNECTIONS = 16, ROUNDS = 1500 };
 static int64 connections[CLIENTS][CONNECTIONS][2];
 

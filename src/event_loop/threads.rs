@@ -192,11 +192,17 @@ pub(super) fn next(mut state: Guard<'static, EventLoop>, dir: Direction) -> Opti
 fn lead(mut state: Guard<'static, EventLoop>, limit: Limit) -> Guard<'static, EventLoop> {
     state.threads.is_led = true;
     drop(state);
+    let leader = Leader;
     if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
         // Nothing to look at: it only takes its time.
         let _ = poll(&mut [], timeout_ms(Some(RETRY)));
     }
-    let mut state = super::state();
+    mem::forget(leader);
+    resign()
+}
+
+fn resign() -> Guard<'static, EventLoop> {
+    let mut state = state();
     // Who came meanwhile called no leader. A thread of the program calls one next, whatever it has found.
     state.threads.is_led = false;
     state.tell_consumers();
@@ -209,10 +215,35 @@ fn sleep(mut state: Guard<'static, EventLoop>, dir: Direction) -> Guard<'static,
     let seen = consumers.now();
     state.call_leader();
     drop(state);
+    let sleeper = Sleeper(dir);
     consumers.sleep(seen);
-    state = super::state();
-    state.threads.waiting[dir.index()] = state.threads.waiting[dir.index()].saturating_sub(1);
+    mem::forget(sleeper);
+    awake(dir)
+}
+
+fn awake(dir: Direction) -> Guard<'static, EventLoop> {
+    let mut state = state();
+    let waiting = &mut state.threads.waiting[dir.index()];
+    *waiting = waiting.saturating_sub(1);
     state
+}
+
+/// A thread that is cancelled while it leads.
+struct Leader;
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        resign().call_leader();
+    }
+}
+
+/// A thread that is cancelled while it waits for an event. It may be the one that was woken for it.
+struct Sleeper(Direction);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        awake(self.0).tell_consumers();
+    }
 }
 
 impl EventLoop {

@@ -32,6 +32,29 @@ unsafe extern "C-unwind" {
     pub(super) fn epoll_wait(set: c_int, events: *mut libc::epoll_event, n: c_int, timeout: c_int) -> c_int;
 }
 
+/// Sleeps by futex(2), of which the C library makes no cancellation point. While the thread can be cancelled at any
+/// instruction, nothing in this frame needs a drop, and it is no part of another frame.
+///
+/// # Safety
+/// `word` lives through the call.
+#[cfg(target_os = "linux")]
+#[inline(never)]
+pub(super) unsafe fn futex_wait(word: *const u32, operation: c_int, value: u32) {
+    unsafe extern "C-unwind" {
+        fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int;
+        fn syscall(number: libc::c_long, ...) -> libc::c_long;
+    }
+    // POSIX; missing from the libc crate.
+    const ASYNCHRONOUS: c_int = 1;
+    let mut before = 0;
+    // SAFETY: the caller's promise; without a timeout no other address is used.
+    unsafe {
+        pthread_setcanceltype(ASYNCHRONOUS, &mut before);
+        syscall(libc::SYS_futex, word, operation, value, std::ptr::null::<libc::timespec>());
+        pthread_setcanceltype(before, &mut before);
+    }
+}
+
 // By syscall(2) where the C library may not have them: no cancellation points.
 #[cfg(not(target_env = "gnu"))]
 pub(super) use super::wide::{preadv2, pwritev2};

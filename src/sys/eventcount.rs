@@ -16,9 +16,9 @@ impl EventCount {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Sleeps unless the count has changed since it was `seen`. May return for no reason.
+    /// Sleeps unless the count has changed since it was `seen`. May return for no reason. A cancellation point.
     pub(crate) fn sleep(&self, seen: u32) {
-        sync::sleep_while(&self.0, seen);
+        sync::sleep_while_cancellable(&self.0, seen);
     }
 
     /// Advances the count and wakes up to `threads` that sleep.

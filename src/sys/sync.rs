@@ -1,6 +1,7 @@
 //! What the protocols between threads are built on. The models in `tests/models/` put another module in its place, which
 //! tries every order in which threads can run.
 
+use super::cancel;
 use super::count::{Call, count};
 use std::ptr;
 
@@ -18,6 +19,14 @@ pub(super) const YIELDS: u32 = 10;
 #[cold]
 pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
     futex(word, libc::FUTEX_WAIT, value);
+}
+
+/// [`sleep_while`] as a cancellation point.
+#[cold]
+pub(super) fn sleep_while_cancellable(word: &AtomicU32, value: u32) {
+    count(Call::Futex);
+    // SAFETY: the word lives through the call.
+    unsafe { cancel::futex_wait(word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value) };
 }
 
 /// Wakes one of those who sleep over `word`.

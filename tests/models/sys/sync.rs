@@ -133,3 +133,6 @@ pub(super) fn wake(word: &AtomicU32, threads: u32) {
         _ => wakes.notify_all(),
     }
 }
+
+/// Nobody is cancelled here.
+pub(super) use sleep_while as sleep_while_cancellable;
