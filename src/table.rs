@@ -1,5 +1,7 @@
 //! Descriptor number → [`Slot`], and the number of the current look: what transfers read without a lock.
 
+use crate::fd::Fd;
+use crate::interest::Direction;
 use crate::slot::Slot;
 use crate::sys::pages::Pages;
 use nix::errno::Errno;
@@ -44,6 +46,26 @@ pub(crate) fn near_slot(d: i64) -> Option<&'static Slot> {
     table().slots.near(d as u64)
 }
 
+/// The slot of a number as C passes it.
+#[inline(always)]
+pub(crate) fn slot_of(d: i64) -> Option<&'static Slot> {
+    match near_slot(d) {
+        None => far_slot(d),
+        slot => slot,
+    }
+}
+
+#[cold]
+fn far_slot(d: i64) -> Option<&'static Slot> {
+    slot(Fd::new(d).ok()?.index() as u32)
+}
+
+/// The slot of a registered descriptor.
+#[inline(always)]
+pub(crate) fn registered(d: i64) -> Option<&'static Slot> {
+    slot_of(d).filter(|slot| slot.is_registered())
+}
+
 /// The slot of a number; makes it if it is missing.
 pub(crate) fn slot_or_new(number: u32) -> Result<&'static Slot, Errno> {
     table().slots.get_or_make(number)
@@ -68,6 +90,12 @@ pub(crate) fn for_each_registered(mut f: impl FnMut(u32, &'static Slot)) {
 #[inline(always)]
 pub(crate) fn look() -> u32 {
     table().look.load(Relaxed)
+}
+
+/// A transfer through the library is over, or the program says that the direction is not ready.
+#[inline(always)]
+pub(crate) fn mark_used(slot: &Slot, dir: Direction) {
+    slot.used[dir.index()].set(look());
 }
 
 /// Begins the next look. 0 is none, for slots begin with it.

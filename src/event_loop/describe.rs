@@ -1,12 +1,12 @@
 //! `io_debugstring`: the state of one descriptor for a person.
 
-use super::interest::registered;
 use super::state;
 use crate::backend::Backend;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::slot::Hint;
 use crate::sys::mode::is_nonblocking;
+use crate::table::registered;
 use crate::text::Text;
 use crate::time::Deadline;
 

@@ -4,12 +4,11 @@ use super::deliver::queued;
 use super::looking::{list, token};
 use super::{EventLoop, attention, state, try_with_state};
 use crate::backend::{Backend, Refusal, Watch};
-use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::{Direction, Interest};
 use crate::slot::{Dirty, Hint, Slot};
 use crate::sys::keep_errno;
-use crate::table;
+use crate::table::{self, mark_used, registered, slot_of};
 use crate::time::Deadline;
 use crate::timer;
 use nix::errno::Errno;
@@ -101,32 +100,6 @@ pub(crate) fn is_expired(d: i64) -> bool {
 /// The deadline of `d`; never for one that is not registered.
 pub(super) fn deadline(d: i64) -> Deadline {
     registered(d).map_or(Deadline::NEVER, |slot| slot.deadline.get())
-}
-
-/// A transfer through the library is over. Needs no lock.
-#[inline(always)]
-pub(crate) fn mark_used(slot: &Slot, dir: Direction) {
-    slot.used[dir.index()].set(table::look());
-}
-
-/// The slot of a registered descriptor.
-#[inline(always)]
-pub(super) fn registered(d: i64) -> Option<&'static Slot> {
-    slot_of(d).filter(|slot| slot.is_registered())
-}
-
-/// The slot of a number as C passes it.
-#[inline(always)]
-pub(super) fn slot_of(d: i64) -> Option<&'static Slot> {
-    match table::near_slot(d) {
-        None => far_slot(d),
-        slot => slot,
-    }
-}
-
-#[cold]
-fn far_slot(d: i64) -> Option<&'static Slot> {
-    table::slot(Fd::new(d).ok()?.index() as u32)
 }
 
 impl EventLoop {

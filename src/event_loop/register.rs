@@ -1,6 +1,5 @@
 //! From `io_fd` to `io_close`.
 
-use super::interest::{registered, slot_of};
 use super::looking::token;
 use super::threads::Group;
 use super::{EventLoop, attention, state};
@@ -11,7 +10,7 @@ use crate::interest::Interest;
 use crate::mode::{FileKind, Mode};
 use crate::slot::{Access, Dirty, Hint, Slot};
 use crate::sys::mode::{self, Identity, who};
-use crate::table;
+use crate::table::{self, registered, slot_of};
 use crate::time::Deadline;
 use crate::timer::Place;
 use crate::xfer::{file, room};

@@ -1,7 +1,7 @@
 //! Reads and writes of the program through the library. They take no lock: the slot says how to move bytes, and gets a
 //! stamp.
 
-use super::interest::{deadline, mark_used, slot_of};
+use super::interest::deadline;
 use super::state;
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
@@ -10,7 +10,7 @@ use crate::mode::{FileKind, Mode};
 use crate::outcome::{Outcome, Stop};
 use crate::slot::{Access, Hint, Slot};
 use crate::sys::bytes;
-use crate::table::near_slot;
+use crate::table::{mark_used, near_slot, slot_of};
 use crate::time::Deadline;
 use crate::xfer::{blocking, rw, sigpipe};
 use nix::errno::Errno;

@@ -1,6 +1,5 @@
 //! A loop of its own on some backend.
 
-use super::super::interest::slot_of;
 use super::super::register::File;
 use super::super::wait::{Waiter, wait_on};
 use super::super::{EventLoop, Kernel, Limit, lock};
@@ -8,6 +7,7 @@ use crate::backend::Opened;
 use crate::fd::Fd;
 use crate::interest::Direction;
 use crate::sys::lock::{ForkLock, Guard};
+use crate::table::slot_of;
 use nix::errno::Errno;
 
 /// The slots belong to the thread and not to the rig: what is registered ends with it, so that the next one finds none.
