@@ -2,11 +2,11 @@
 //!
 //! | directory | a trial | proves |
 //! |---|---|---|
-//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel | what the functions promise, one by one |
+//! | `behaviour/*.c`, `*.cc` | each `TEST` on each backend, and on an old kernel; some preloaded | what the functions promise, one by one |
 //! | `layout/*.sh` | each script | headers, structures, symbols, linkage, crates, environment, packaging |
 //! | `differential/*.c` | each program on each backend | the same output as libowfat 0.32, and as 0.34 |
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
-//! | `stress/` | its program on each backend | nothing is lost when threads do everything at once |
+//! | `stress/` | its programs on each backend | nothing is lost when threads do everything at once, and while the process forks |
 //! | `bench/` | each figure that repeats exactly | what things cost |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //! | `consumers/` | CMake and Meson, once each | build systems find the installed library |

@@ -13,6 +13,24 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Programs run some fifty times slower under valgrind, and several times slower with sanitizers.
 const LIMIT_WHEN_CHECKED: Duration = Duration::from_secs(300);
 
+/// Also run preloaded, as what they are about depends on who is loaded first: forks, descriptors, unwinding.
+const PRELOADED: [&str; 14] = [
+    "environment",
+    "fork",
+    "fork_children",
+    "fork_often",
+    "fork_wakes",
+    "leaving",
+    "limits",
+    "looks_beside",
+    "namespaces",
+    "odd_descriptors",
+    "own_numbers",
+    "process",
+    "standard_error",
+    "unwind",
+];
+
 /// Where a case runs.
 #[derive(Clone)]
 enum Setting {
@@ -56,9 +74,24 @@ pub(crate) fn trials() -> Vec<Trial> {
                 trials.push(Trial::ignorable_test(name, move || run(&program, &case, &setting)));
             }
         }
+        if PRELOADED.contains(&file.as_str()) && !is_checked() && kernel::asked().is_none() {
+            trials.extend(preloaded(&source, &file, &cases));
+        }
         trials.push(Trial::test(format!("behaviour::{file}::list"), move || list(&program, &cases)));
     }
     trials
+}
+
+/// The same cases in a program that is linked with libowfat 0.32.
+fn preloaded(source: &Path, file: &str, cases: &[String]) -> Vec<Trial> {
+    let program = Program::new(source, With::Preloaded);
+    let all = cases.iter().flat_map(|case| BACKENDS.map(|backend| (case, backend)));
+    let trial = |(case, backend): (&String, &'static str)| {
+        let (program, case) = (program.clone(), case.clone());
+        let name = format!("behaviour::{file}::{case}::preloaded::{backend}");
+        Trial::ignorable_test(name, move || run(&program, &case, &Setting::Backend(backend)))
+    };
+    all.map(trial).collect()
 }
 
 /// The cases that a source defines. Read from the text, so that only what is asked for gets compiled.

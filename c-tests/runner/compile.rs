@@ -16,6 +16,8 @@ pub(crate) enum With {
     Ours,
     /// The installed 0.32.
     Debian,
+    /// Our headers and the installed 0.32: to be run with our library preloaded.
+    Preloaded,
     /// The unpacked 0.34.
     Later,
 }
@@ -54,9 +56,11 @@ impl Program {
             }
             None => Command::new(path),
         };
-        if self.0.with == With::Ours {
-            command.env("LD_LIBRARY_PATH", place::library_directory()?);
-        }
+        match self.0.with {
+            With::Ours => command.env("LD_LIBRARY_PATH", place::library_directory()?),
+            With::Preloaded => command.env("LD_PRELOAD", place::shared_library()?),
+            With::Debian | With::Later => &mut command,
+        };
         Ok(command)
     }
 }
@@ -103,6 +107,7 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
     let owner = match with {
         With::Ours => "ours",
         With::Debian => "debian",
+        With::Preloaded => "preloaded",
         With::Later => "0.34",
     };
     let directory = place::output().join(owner).join(kind);
@@ -121,6 +126,10 @@ fn compile(source: &Path, with: With) -> Result<PathBuf, String> {
         }
         With::Debian => {
             cc.arg(source).arg("-lowfat");
+        }
+        With::Preloaded => {
+            cc.arg("-include").arg(place::c_tests().join("preloaded.h"));
+            cc.arg("-I").arg(place::include()).arg(source).args(["-lowfat", "-Wl,-z,dynamic-undefined-weak"]);
         }
         With::Later => {
             let directory = place::libowfat_034().ok_or("no libowfat 0.34: make libowfat-034")?;

@@ -18,18 +18,16 @@ const PATIENCE: u64 = 60;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let torture = program("torture", With::Ours);
-    let (linked, preloaded) = (program("forks", With::Ours), program("forks", With::Debian));
+    let (linked, preloaded) = (program("forks", With::Ours), program("forks", With::Preloaded));
     let mut trials = Vec::new();
     for backend in BACKENDS {
         let program = torture.clone();
-        trials.push(Trial::test(format!("stress::torture::{backend}"), move || {
-            run(&program, backend, None, false)
-        }));
-        for (way, program, preload) in [("linked", &linked, false), ("preloaded", &preloaded, true)] {
+        trials.push(Trial::test(format!("stress::torture::{backend}"), move || run(&program, backend, None)));
+        for (way, program) in [("linked", &linked), ("preloaded", &preloaded)] {
             let program = program.clone();
             trials.push(Trial::test(format!("stress::forks::{way}::{backend}"), move || {
                 let most = if asked()?.is_some() { "0" } else { FORKS };
-                run(&program, backend, Some(most), preload)
+                run(&program, backend, Some(most))
             }));
         }
     }
@@ -48,14 +46,11 @@ fn asked() -> Result<Option<u64>, Failed> {
     }
 }
 
-fn run(program: &Program, backend: &str, most: Option<&str>, preload: bool) -> Result<(), Failed> {
+fn run(program: &Program, backend: &str, most: Option<&str>) -> Result<(), Failed> {
     let seconds = asked()?.unwrap_or(SECONDS);
     let mut command = program.command()?;
     command.arg(seconds.to_string()).args(most).args(env::var("OWFAT_IO_SEED"));
     command.env("OWFAT_IO_BACKEND", backend);
-    if preload {
-        command.env("LD_PRELOAD", place::shared_library()?);
-    }
     let end = child::run(&mut command, Duration::from_secs(seconds + PATIENCE))?;
     if asked()?.is_some() {
         print!("{backend}: {}", end.stdout);
