@@ -81,7 +81,7 @@ R_HELPER void close_all(int all) {
     if (i >= 0) {
       if (!all || ends[i].queued) continue;
       if (ends[i].registered) {
-        haunted[fd] = 1;
+        closed_behind[fd] = 1;
         add_aside("n", fd);
       }
     }
@@ -94,7 +94,7 @@ R_HELPER void close_all(int all) {
     unlink(path);
     mine[n_mine].fd = fd;
     fstat(fd, &mine[n_mine++].opened);
-    has_stale |= haunted[fd];
+    has_stale |= closed_behind[fd];
   }
   has_loop = 0;
   say_line();
@@ -120,7 +120,7 @@ R_HELPER void dup2_over(int a, int b, int kind) {
     _exit(3);
   }
   if (nonblocking) fcntl(p[0], F_SETFL, O_RDWR | O_NONBLOCK);
-  if (ends[a].registered) haunted[fd] = 1;
+  if (ends[a].registered) closed_behind[fd] = 1;
   {
     int mate = mate_of(a);
     leave(a);
