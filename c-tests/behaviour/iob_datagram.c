@@ -131,6 +131,7 @@ static void too_long(int family) {
   iob_reset(&b);
 }
 
+/* promise: Targets of a batch */
 TEST(of_a_datagram_that_is_too_long_no_part_counts_as_sent) { too_long(AF_INET); }
 
 TEST(of_a_datagram_of_ipv6_that_is_too_long_no_part_counts_as_sent) { too_long(AF_INET6); }

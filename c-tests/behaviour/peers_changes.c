@@ -75,6 +75,7 @@ TEST(the_first_handler_stops_all_others_of_its_turn) { first_handler(STOP, 1); }
 TEST(the_first_handler_closes_all_others_of_its_turn) { first_handler(CLOSE, 1); }
 TEST(the_first_handler_closes_all_others_behind_the_librarys_back) { first_handler(PLAIN_CLOSE, 0); }
 TEST(the_first_handler_says_that_no_other_is_ready) { first_handler(EAGAIN_READ, 1); }
+/* promise: A reused number is a new descriptor */
 TEST(the_first_handler_gives_all_other_numbers_away) { first_handler(REPLACE, 1); }
 TEST(the_first_handler_shuts_all_others_down) { first_handler(SHUT, 0); }
 TEST(the_first_handler_reads_what_all_others_have) { first_handler(DRAIN, 1); }
@@ -219,6 +220,7 @@ TEST(one_number_reads_and_its_copy_writes) {
 }
 
 /* A number that is used again and again, by kind after kind. */
+/* promise: Replacing a descriptor */
 TEST(one_number_serves_every_kind_in_turn) {
   int round;
   int64 number = -1;

@@ -101,6 +101,7 @@ TEST(a_writer_hears_that_its_peer_shut_down) { ends(BY_SHUTDOWN, WRITE, 0); }
 TEST(a_writer_hears_that_its_peer_shut_one_direction) { ends(BY_HALF_SHUTDOWN, WRITE, 0); }
 TEST(a_writer_hears_that_its_peer_reset) { ends(BY_RESET, WRITE, 0); }
 TEST(a_writer_hears_that_its_peer_was_killed) { ends(BY_DEATH, WRITE, 0); }
+/* promise: Hang-ups and errors */
 TEST(both_directions_hear_that_the_peer_closed) { ends(BY_CLOSE, READ | WRITE, 0); }
 TEST(both_directions_hear_that_the_peer_shut_down) { ends(BY_SHUTDOWN, READ | WRITE, 0); }
 TEST(both_directions_hear_that_the_peer_shut_one_direction) { ends(BY_HALF_SHUTDOWN, READ | WRITE, 0); }
@@ -109,6 +110,7 @@ TEST(both_directions_hear_that_the_peer_was_killed) { ends(BY_DEATH, READ | WRIT
 TEST(who_wants_nothing_sleeps_when_its_peer_closes) { ends(BY_CLOSE, NOTHING, 0); }
 TEST(who_wants_nothing_sleeps_when_its_peer_shuts_down) { ends(BY_SHUTDOWN, NOTHING, 0); }
 TEST(who_wants_nothing_sleeps_when_its_peer_shuts_one_direction) { ends(BY_HALF_SHUTDOWN, NOTHING, 0); }
+/* promise: Hang-ups and errors */
 TEST(who_wants_nothing_sleeps_when_its_peer_resets) { ends(BY_RESET, NOTHING, 0); }
 TEST(who_wants_nothing_sleeps_when_its_peer_is_killed) { ends(BY_DEATH, NOTHING, 0); }
 TEST(a_close_before_the_interest_is_heard_for_reading) { ends(BY_CLOSE, READ, 1); }
@@ -142,6 +144,7 @@ static void last_bytes(enum how how, int64 piece) {
   }
 }
 
+/* promise: Hang-ups and errors */
 TEST(the_last_bytes_before_a_close_come_first) { last_bytes(BY_CLOSE, 300); }
 TEST(the_last_bytes_before_a_close_come_one_a_report) { last_bytes(BY_CLOSE, 1); }
 TEST(the_last_bytes_before_a_shut_down_come_first) { last_bytes(BY_SHUTDOWN, 300); }

@@ -47,6 +47,7 @@ static void ends_a_wait(int sig, int flags) {
 }
 
 TEST(an_alarm_ends_a_wait) { ends_a_wait(SIGALRM, 0); }
+/* promise: A signal ends a wait */
 TEST(an_alarm_whose_handler_restarts_calls_ends_a_wait) { ends_a_wait(SIGALRM, SA_RESTART); }
 TEST(the_death_of_a_child_ends_a_wait) { ends_a_wait(SIGCHLD, SA_RESTART); }
 TEST(a_signal_of_a_user_ends_a_wait) { ends_a_wait(SIGUSR1, SA_RESTART); }

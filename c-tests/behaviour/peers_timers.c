@@ -254,6 +254,7 @@ TEST(a_timer_for_writing_passes_while_there_is_no_room) {
   CHECK_ERRNO(ETIMEDOUT);
 }
 
+/* promise: Deadlines end waits */
 TEST(a_timer_ends_a_wait_beside_others_that_are_busy) {
   int64 d = timer(40), busy[2], begun = t_now_ms();
   l_pipe(busy, 1);
@@ -285,6 +286,7 @@ static void exact(int64 us) {
   }
 }
 
+/* promise: Limits */
 TEST(a_wait_below_a_millisecond_is_not_cut_short) { exact(300); }
 TEST(a_wait_above_a_millisecond_is_not_cut_short) { exact(2700); }
 
