@@ -41,9 +41,8 @@ pub(crate) fn functions(program: Program, under: Loop, units: Units) -> Result<V
 
 fn profiled(program: Program, under: Loop, arguments: &str) -> Result<String, String> {
     let report = fresh_path();
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", report.display()));
-    run_over(valgrind, program, under, arguments, &report)
+    let out = format!("--callgrind-out-file={}", report.display());
+    run_over(&["valgrind", "-q", "--tool=callgrind", &out], program, under, arguments, &report)
 }
 
 /// System calls of the process and all its threads a unit, but for `readv`: with that one, and nothing else, the
@@ -51,9 +50,9 @@ fn profiled(program: Program, under: Loop, arguments: &str) -> Result<String, St
 pub(crate) fn system_calls(program: Program, under: Loop, units: Units) -> Result<f64, String> {
     per_unit(units, |arguments| {
         let report = fresh_path();
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-b", "execve", "-c", "-e", "trace=!readv", "-o"]).arg(&report);
-        total_of_calls(&run_over(strace, program, under, arguments, &report)?)
+        let out = report.display().to_string();
+        let strace = ["strace", "-f", "-b", "execve", "-c", "-e", "trace=!readv", "-o", &out];
+        total_of_calls(&run_over(&strace, program, under, arguments, &report)?)
     })
 }
 
@@ -72,6 +71,15 @@ pub(crate) fn printed(program: Program, under: Loop, arguments: &str, key: &str)
     value.ok_or_else(|| format!("no {key} in {output:?}"))
 }
 
+/// The words that a program stands behind, and the file that the tool writes.
+pub(crate) type Tool<'a> = (&'a [&'a str], &'a Path);
+
+pub(crate) fn under_tool(tool: &[&str], program: &Path) -> Command {
+    let mut command = Command::new(tool[0]);
+    command.args(&tool[1..]).arg(program);
+    command
+}
+
 fn per_unit(units: Units, count: impl Fn(&str) -> Result<u64, String>) -> Result<f64, String> {
     let (few, many) = (count(units.few)?, count(units.many)?);
     Ok((many as f64 - few as f64) / f64::from(units.between))
@@ -79,7 +87,7 @@ fn per_unit(units: Units, count: impl Fn(&str) -> Result<u64, String>) -> Result
 
 /// Runs the program under `tool`, and returns what the tool wrote into `report`.
 fn run_over(
-    tool: Command,
+    tool: &[&str],
     program: Program,
     under: Loop,
     arguments: &str,
@@ -92,23 +100,12 @@ fn run_over(
 }
 
 /// What the program prints, or, if it is a server, what its clients found.
-fn run(
-    tool: Option<(Command, &Path)>,
-    program: Program,
-    under: Loop,
-    arguments: &str,
-) -> Result<String, String> {
+fn run(tool: Option<Tool>, program: Program, under: Loop, arguments: &str) -> Result<String, String> {
     if program.interface == Interface::Server {
         return served::run(tool, program, under, arguments);
     }
     let path = program.path(under)?;
-    let mut command = match tool {
-        None => Command::new(path),
-        Some((mut tool, _)) => {
-            tool.arg(path);
-            tool
-        }
-    };
+    let mut command = tool.map_or_else(|| Command::new(&path), |(tool, _)| under_tool(tool, &path));
     command.args(arguments.split_whitespace()).envs(program.environment(under)?);
     let end = child::run(&mut command, LIMIT)?;
     if end.passed() { Ok(end.stdout) } else { Err(format!("{command:?}: {}", end.story())) }

@@ -11,7 +11,7 @@
 //!     median_us N, late_us N    (half of the answers, and 99 of 100, took at most so long)
 
 use crate::child;
-use crate::count::fresh_path;
+use crate::count::{Tool, fresh_path, under_tool};
 use crate::program::{Loop, Program, TRACKER};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -26,6 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const TRIES: usize = 3;
 const TORRENT: &str = "6f776661745f696f2062656e6368202e2e2e2e2e";
 const ANNOUNCE: &str = "/announce?info_hash=owfat_io%20bench%20.....&peer_id=-BN0001-000000000001&port=6881\
                         &uploaded=0&downloaded=0&left=1&compact=1";
@@ -47,14 +48,13 @@ impl Drop for Server {
 
 /// With a tool the server runs under it, and the tool's report is there when this returns.
 pub(crate) fn run(
-    tool: Option<(Command, &Path)>,
+    tool: Option<Tool>,
     program: Program,
     under: Loop,
     arguments: &str,
 ) -> Result<String, String> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
     let number = |at: usize| words.get(at).and_then(|word| word.parse().ok()).unwrap_or(0);
-    let report = tool.as_ref().map(|(_, report)| report.to_path_buf());
     let server = start(tool, program, under)?;
     let found = match words.as_slice() {
         [_, _] => in_step(&server, number(0), number(1)).map(|()| String::new()),
@@ -63,13 +63,25 @@ pub(crate) fn run(
         }
         _ => Err(format!("not the arguments of a server: {arguments}")),
     };
-    if let Some(report) = report {
-        end(server, &report)?;
+    if let Some((_, report)) = tool {
+        end(server, report)?;
     }
     found
 }
 
-fn start(tool: Option<(Command, &Path)>, program: Program, under: Loop) -> Result<Server, String> {
+/// Somebody else may take the port between the question for a free one and the server.
+fn start(tool: Option<Tool>, program: Program, under: Loop) -> Result<Server, String> {
+    let mut story = String::new();
+    for _ in 0..TRIES {
+        match start_once(tool, program, under) {
+            Ok(server) => return Ok(server),
+            Err(told) => story = told,
+        }
+    }
+    Err(story)
+}
+
+fn start_once(tool: Option<Tool>, program: Program, under: Loop) -> Result<Server, String> {
     let directory = fresh_path();
     let failed = |e: std::io::Error| format!("{}: {e}", program.source);
     fs::create_dir_all(&directory).map_err(failed)?;
@@ -80,12 +92,11 @@ fn start(tool: Option<(Command, &Path)>, program: Program, under: Loop) -> Resul
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).map_err(failed)?.port();
     let path = program.path(under)?;
     let mut command = match tool {
-        Some((mut tool, report)) => {
+        Some((tool, report)) => {
             let reports = below(&directory, report.parent().unwrap_or(report));
             fs::create_dir_all(&reports).map_err(failed)?;
             fs::set_permissions(&reports, fs::Permissions::from_mode(0o777)).map_err(failed)?;
-            tool.arg(path);
-            tool
+            under_tool(tool, &path)
         }
         None => on_processor(0, &path),
     };
