@@ -9,6 +9,7 @@ includedir = $(prefix)/include
 pkgconfigdir = $(libdir)/pkgconfig
 cmakedir = $(libdir)/cmake/owfat_io
 datarootdir = $(prefix)/share
+docdir = $(datarootdir)/doc/libowfat_io
 mandir = $(datarootdir)/man
 man1dir = $(mandir)/man1
 man3dir = $(mandir)/man3
@@ -38,15 +39,18 @@ MAN3 = $(notdir $(basename $(wildcard man/*.3)))
 MAN7 = $(notdir $(basename $(wildcard man/*.7)))
 # Prints the names that a page lists, its own first; it is found under each.
 NAMES = sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p'
-RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
+# CARGO_BUILD_TARGET, for cargo and for this file, names another machine or C library to build for.
+RELEASE = $(or $(CARGO_TARGET_DIR),target)$(CARGO_BUILD_TARGET:%=/%)/release
 
 # What Rust's own library needs; the crate adds nothing to it. rustc replaces its output file, whatever that is,
 # so never name a device here. A static program gets no libgcc_s: gcc_eh is the same unwinder as an archive.
-FIND_STATIC_LIBS = echo | $(RUSTC) --crate-type staticlib --print native-static-libs -o build/empty.a - 2>&1 \
+FIND_STATIC_LIBS = echo | $(RUSTC) $(CARGO_BUILD_TARGET:%=--target %) --crate-type staticlib \
+	--print native-static-libs -o build/empty.a - 2>&1 \
 	| sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s\b/-lgcc_eh/'
+STATIC_LIBS = $(RELEASE)/libowfat_io.static-libs
 CMAKE_FILES = owfat_io-config.cmake owfat_io-config-version.cmake
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
-	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e "s|@static_libs@|$$(cat build/static-libs)|" \
+	-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' -e "s|@static_libs@|$$(cat $(STATIC_LIBS))|" \
 	-e 's|@soname@|$(SONAME)|' -e 's|@bindir@|$(bindir)|'
 
 .NOTPARALLEL:
@@ -54,7 +58,11 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's
 
 all: toolchain ## build the library and the tools (the default)
 	$(CARGO) build --release $(BUILD)
-	@$(FIND_STATIC_LIBS) > build/static-libs.$$$$ && mv build/static-libs.$$$$ build/static-libs
+	@[ -f $(RELEASE)/libowfat_io.so ] || { echo "make $@: the target makes static programs only:" \
+		"set RUSTFLAGS=-Ctarget-feature=-crt-static for a shared library" >&2; exit 1; }
+	@libs=$$($(FIND_STATIC_LIBS)); \
+	[ -n "$$libs" ] || { echo "make $@: $(RUSTC) does not say what its own library needs" >&2; exit 1; }; \
+	echo "$$libs" > $(STATIC_LIBS).$$$$ && mv $(STATIC_LIBS).$$$$ $(STATIC_LIBS)
 
 help: ## this text
 	@awk -F': .*## |: ## ' '/^[a-z0-9-]+:.* ## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,11 +75,11 @@ toolchain:
 	for t in $(firstword $(CARGO)) $(firstword $(RUSTC)); do \
 		command -v $$t >/dev/null || fail "needs $$t: $$wanted"; done; \
 	rust=$$($(RUSTC) -vV 2>&1) || fail "$(RUSTC) does not run: $$(echo "$$rust" | head -n 1)"; \
-	host=$$(echo "$$rust" | sed -n 's/^host: //p'); \
+	target=$(or $(CARGO_BUILD_TARGET),$$(echo "$$rust" | sed -n 's/^host: //p')); \
 	release=$$(echo "$$rust" | sed -n 's/^release: //p'); \
 	printf '%s\n' $(OLDEST_RUST) "$$release" | sort -C -V || fail "$(RUSTC) is $$release: needs $$wanted"; \
-	case $$host in *-linux-gnu*) ;; \
-	*) fail "$(RUSTC) builds for $$host: only Linux with glibc (-linux-gnu) is supported" ;; esac; \
+	case $$target in *-linux-gnu* | *-linux-musl*) ;; \
+	*) fail "$(RUSTC) builds for $$target: only Linux with glibc or musl (-linux-gnu, -linux-musl) is supported" ;; esac; \
 	mkdir -p build; \
 	echo 'int main(void) { return 0; }' | cc -x c -o build/linked.$$$$ - 2>/dev/null \
 		|| fail "needs a C compiler that links programs, under the name of cc (Debian: gcc libc6-dev)"; \
@@ -79,8 +87,9 @@ toolchain:
 
 # Builds nothing: root needs no Rust.
 install: ## install below prefix=, DESTDIR= and so on
-	@[ -f $(RELEASE)/libowfat_io.so ] || { echo "make $@: nothing is built yet: run make first" >&2; exit 1; }
-	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(bindir) \
+	@for f in libowfat_io.so libowfat_io.a owfat-io-check owfat-io-trace $(notdir $(STATIC_LIBS)); do \
+		[ -s $(RELEASE)/$$f ] || { echo "make $@: no $(RELEASE)/$$f yet: run make first" >&2; exit 1; }; done
+	$(INSTALL) -d $(DESTDIR)$(docdir) $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(bindir) \
 		$(DESTDIR)$(includedir)/owfat_io/libowfat $(DESTDIR)$(man1dir) $(DESTDIR)$(man3dir) $(DESTDIR)$(man7dir)
 	$(INSTALL_DATA) $(RELEASE)/libowfat_io.so $(DESTDIR)$(libdir)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(libdir)/$(SONAME)
@@ -95,6 +104,7 @@ install: ## install below prefix=, DESTDIR= and so on
 	$(INSTALL_PROGRAM) $(RELEASE)/owfat-io-check $(RELEASE)/owfat-io-trace $(DESTDIR)$(bindir)
 	chmod 644 $(DESTDIR)$(pkgconfigdir)/libowfat_io.pc
 	chmod 755 $(DESTDIR)$(bindir)/owfat-io-run
+	$(INSTALL_DATA) LICENSE-APACHE LICENSE-MIT $(DESTDIR)$(docdir)
 	for p in $(MAN1); do $(INSTALL_DATA) man/$$p.1 $(DESTDIR)$(man1dir)/$$p$(man1ext) || exit 1; done
 	for p in $(MAN7); do $(INSTALL_DATA) man/$$p.7 $(DESTDIR)$(man7dir)/$$p$(man7ext) || exit 1; done
 	for p in $(MAN3); do \
@@ -109,7 +119,8 @@ uninstall: ## take away what install has put there
 	rm -f $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/libowfat/%) $(HEADERS:%=$(DESTDIR)$(includedir)/owfat_io/%)
 	rm -f $(MAN1:%=$(DESTDIR)$(man1dir)/%$(man1ext)) $(MAN7:%=$(DESTDIR)$(man7dir)/%$(man7ext))
 	for n in $$($(NAMES) man/*.3); do rm -f $(DESTDIR)$(man3dir)/$$n$(man3ext) || exit 1; done
-	for d in $(includedir)/owfat_io/libowfat $(includedir)/owfat_io $(cmakedir); do \
+	rm -f $(DESTDIR)$(docdir)/LICENSE-APACHE $(DESTDIR)$(docdir)/LICENSE-MIT
+	for d in $(docdir) $(includedir)/owfat_io/libowfat $(includedir)/owfat_io $(cmakedir); do \
 		if [ -d $(DESTDIR)$$d ]; then rmdir $(DESTDIR)$$d; fi; done
 
 clean: ## remove what was built

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(super) const TRIALS: &[Once] = &[
     ("install::files_are_where_they_belong", files),
     ("install::uninstall_leaves_nothing", uninstall_leaves_nothing),
+    ("install::takes_what_was_built_for_another_target", takes_what_was_built_for_another_target),
+    ("install::refuses_what_make_did_not_build", refuses_what_make_did_not_build),
     ("install::every_spelling_of_an_include_works", include_spellings),
     ("install::examples_build_by_their_own_makefile", examples_build_by_their_own_makefile),
     ("install::a_static_program_links_and_runs", static_program),
@@ -46,6 +48,8 @@ fn files() -> Verdict {
         "usr/lib/here/cmake/owfat_io/owfat_io-config.cmake",
         "usr/lib/here/cmake/owfat_io/owfat_io-config-version.cmake",
         "usr/lib/here/libowfat_io.a",
+        "usr/share/doc/libowfat_io/LICENSE-APACHE",
+        "usr/share/doc/libowfat_io/LICENSE-MIT",
     ]
     .map(str::to_owned)
     .into();
@@ -91,9 +95,57 @@ fn uninstall_leaves_nothing() -> Verdict {
     let uninstall = staged(&directory)?;
     stage::make(&uninstall.iter().map(String::as_str).collect::<Vec<_>>())?;
     let left = below(&directory)?;
-    let own = ["usr/include/owfat_io", "usr/lib/here/cmake/owfat_io"].map(|d| directory.join(d).exists());
+    let own = ["usr/include/owfat_io", "usr/lib/here/cmake/owfat_io", "usr/share/doc/libowfat_io"];
+    let own_left = own.iter().any(|d| directory.join(d).exists());
     fs::remove_dir_all(&directory)?;
-    if left.is_empty() && own == [false; 2] { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
+    if left.is_empty() && !own_left { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
+}
+
+/// What `make` leaves behind when it builds for a target, each file with its own name in it.
+const BUILT: [&str; 5] =
+    ["libowfat_io.so", "libowfat_io.a", "owfat-io-check", "owfat-io-trace", "libowfat_io.static-libs"];
+
+/// Installs from a target directory that has these files and nothing else: libowfat_io.pc, or what `make` said against it.
+fn install_built(target: &str, files: &[&str]) -> Result<Result<String, String>, Box<dyn Error>> {
+    let directory = fresh_path("built");
+    let release = directory.join("target").join(target).join("release");
+    fs::create_dir_all(&release)?;
+    for file in files {
+        fs::write(release.join(file), file)?;
+    }
+    let said = stage::make(&[
+        "install",
+        &format!("DESTDIR={}", directory.display()),
+        &format!("CARGO_TARGET_DIR={}", directory.join("target").display()),
+        &format!("CARGO_BUILD_TARGET={target}"),
+        "prefix=/usr",
+    ]);
+    let pc = fs::read_to_string(directory.join("usr/lib/pkgconfig/libowfat_io.pc"));
+    let is_begun = directory.join("usr").exists();
+    fs::remove_dir_all(&directory)?;
+    match said {
+        Ok(_) => Ok(Ok(pc?)),
+        Err(said) if is_begun => Err(format!("it installed something before it failed: {said}").into()),
+        Err(said) => Ok(Err(said)),
+    }
+}
+
+fn takes_what_was_built_for_another_target() -> Verdict {
+    let pc = install_built("riscv64gc-unknown-linux-musl", &BUILT)??;
+    let wanted = "Libs.private: libowfat_io.static-libs";
+    if pc.lines().any(|line| line == wanted) { Ok(()) } else { Err(pc.into()) }
+}
+
+/// As after a bare `cargo build`.
+fn refuses_what_make_did_not_build() -> Verdict {
+    for missing in BUILT {
+        let files: Vec<_> = BUILT.into_iter().filter(|file| *file != missing).collect();
+        match install_built("", &files)? {
+            Err(said) if said.contains(&format!("/{missing} yet: run make first")) => {}
+            other => return Err(format!("without {missing}: {other:?}").into()),
+        }
+    }
+    Ok(())
 }
 
 /// All files and links below a directory, by their path in it.
