@@ -16,8 +16,8 @@ not_provided() {
     echo "symbols of $1: $(wc -l < "$dir/theirs"), not provided: $(wc -l < "$dir/missing")"
 }
 
-library=$(dpkg-query -L libowfat0 | grep '/libowfat\.so\.0$')
-[ -f "$library" ] || { echo "abi_debian.sh: needs libowfat0" >&2; exit 2; }
+library=$(cc -print-file-name=libowfat.so.0)
+[ -f "$library" ] || { echo "abi_debian.sh: needs libowfat-dev" >&2; exit 2; }
 not_provided "$library"
 diff "$dir/explained" "$dir/missing" || fail "libowfat.so.0 and this library differ otherwise (>) than debian.txt says (<)"
 

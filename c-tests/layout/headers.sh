@@ -9,7 +9,10 @@ if [ ! -f "$include/io.h" ] || [ ! -f "$include/libowfat/io.h" ]; then
     echo "usage: headers.sh INCLUDE_DIR (with io.h and libowfat/io.h)" >&2
     exit 2
 fi
-[ -f /usr/include/buffer.h ] || { echo "headers.sh: needs libowfat-dev" >&2; exit 2; }
+# Debian 12 has them where every compiler looks.
+libowfat=/usr/include/libowfat
+[ -f $libowfat/buffer.h ] || libowfat=/usr/include
+[ -f $libowfat/buffer.h ] || { echo "headers.sh: needs libowfat-dev" >&2; exit 2; }
 . "$here/common.inc"
 needs gcc clang g++ clang++
 checked=0
@@ -39,7 +42,7 @@ compile() {
 headers() {
     for h in $3 $3; do echo "#include <$h>"; done > "$dir/t.c"
     echo 'int main(void) { return 0; }' >> "$dir/t.c"
-    compile "$1" "$2 -I $include" "$dir/t.c" "$3"
+    compile "$1" "$2 -I $include -idirafter $libowfat" "$dir/t.c" "$3"
 }
 
 said() {
@@ -103,7 +106,7 @@ said "among libowfat's headers"
 for cc in gcc clang; do
     compile $cc "-std=c11 $strict -DHAS_AUTOFREE=1 -I $include" "$here/layout.c" "layout, ours"
     compile $cc "-std=c11 $strict -DHAS_AUTOFREE=1 -I $include/libowfat" "$here/layout.c" "layout, ours as libowfat/"
-    compile $cc "-std=c11 $strict -DHAS_AUTOFREE=0 -isystem /usr/include" "$here/layout.c" "layout, libowfat's"
+    compile $cc "-std=c11 $strict -DHAS_AUTOFREE=0 -isystem $libowfat" "$here/layout.c" "layout, libowfat's"
 done
 said "layout.c"
 

@@ -65,12 +65,16 @@ impl Program {
     }
 }
 
+/// Where Debian 13 and later have libowfat's headers; Debian 12 has them where every compiler looks. Programs need them
+/// behind ours, which have the same names.
+pub(crate) const LIBOWFAT_HEADERS: [&str; 2] = ["-idirafter", "/usr/include/libowfat"];
+
 /// The compiler, and what the environment (`CC`) tells it besides.
 pub(crate) fn compiler() -> Command {
     let words = env::var("CC").unwrap_or_default();
     let mut words = words.split_whitespace();
     let mut cc = Command::new(words.next().unwrap_or("cc"));
-    cc.args(words);
+    cc.args(words).args(LIBOWFAT_HEADERS);
     cc
 }
 
@@ -84,7 +88,7 @@ fn compiler_for_cpp() -> Command {
         _ if c.contains("clang") => c.replacen("clang", "clang++", 1),
         _ => c.replacen("gcc", "g++", 1),
     });
-    cpp.args(words);
+    cpp.args(words).args(LIBOWFAT_HEADERS);
     cpp
 }
 

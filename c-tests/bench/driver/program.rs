@@ -73,7 +73,8 @@ impl Loop {
             Loop::Libev => &["-lev"],
             Loop::Libevent => &["-levent_core"],
             Loop::Libuv => &["-luv"],
-            Loop::Original | Loop::Later => &["-lowfat"],
+            // The headers of Debian 13 and later; 0.34's own stand before them.
+            Loop::Original | Loop::Later => &["-idirafter", "/usr/include/libowfat", "-lowfat"],
             Loop::Ours => &["-lowfat_io", "-lowfat"],
         }
     }

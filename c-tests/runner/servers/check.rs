@@ -4,6 +4,7 @@ use super::process::{Server, fresh_path};
 use super::tracker::{TORRENT, Tracker};
 use super::{Once, Verdict, stage};
 use crate::child;
+use crate::compile::LIBOWFAT_HEADERS;
 use serde_json::Value;
 use std::error::Error;
 use std::fs;
@@ -49,7 +50,9 @@ impl Made {
 pub(super) fn compile(text: &str, into: &Path, flags: &[&str]) -> Result<(), Box<dyn Error>> {
     let source = into.with_extension("c");
     fs::write(&source, text)?;
-    let compiled = stage::succeed(Command::new("cc").arg("-o").arg(into).arg(&source).args(flags), LIMIT);
+    let mut cc = Command::new("cc");
+    let cc = cc.args(LIBOWFAT_HEADERS);
+    let compiled = stage::succeed(cc.arg("-o").arg(into).arg(&source).args(flags), LIMIT);
     fs::remove_file(&source)?;
     Ok(compiled.map(drop)?)
 }
