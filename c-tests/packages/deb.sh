@@ -6,8 +6,12 @@ cd "$(dirname "$0")/../.."
 . c-tests/packages/folder.sh
 names=(libowfat-io0 libowfat-io-dev libowfat-io-tools)
 
-lintian --allow-root --fail-on error build/deb/*.changes || fail "lintian"
-echo "1. lintian: no error"
+mkdir -p build/deb/from
+git archive --prefix=source/ HEAD | tar -x -C build/deb/from
+(cd build/deb/from/source && dpkg-buildpackage -S -uc -us -d) >build/deb/from/log 2>&1 || { tail -n 20 build/deb/from/log >&2; fail "source"; }
+lintian --allow-root --display-info --pedantic --fail-on error,warning,info,pedantic build/deb/*.changes build/deb/from/*.changes \
+	|| fail "lintian"
+echo "1. lintian: nothing, pedantic things included"
 
 # version_of DIRECTORY: the packages' version.
 version_of() { dpkg-deb -f "$1"/libowfat-io0_*.deb Version; }
@@ -64,7 +68,7 @@ echo "2. the library and the tools need nothing but an empty Debian, and leave i
 install_packages $(debs debs)
 installed "$(version_of build/deb)"
 inside dpkg --purge "${names[@]}" >/dev/null
-install_packages libowfat-dev gcc pkg-config cmake make opentracker curl
+install_packages libowfat-dev libssl-dev gcc pkg-config cmake make opentracker curl
 files >"$folder/tmp/before"
 install_packages $(debs debs)
 installed "$(version_of build/deb)"
