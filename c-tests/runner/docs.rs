@@ -146,12 +146,15 @@ fn files_of_the_map_exist() -> Complaints {
 }
 
 /// Where the version is named, and what stands before and behind it there.
-const VERSIONS: [(&str, &str, &str); 5] = [
+const VERSIONS: [(&str, &str, &str); 8] = [
     ("Cargo.lock", "name = \"owfat_io\"\nversion = \"", "\""),
     ("fuzz/Cargo.lock", "name = \"owfat_io\"\nversion = \"", "\""),
     ("debian/changelog", "libowfat-io (", ")"),
     ("c-tests/consumers/meson/subprojects/libowfat_io.wrap", "directory = libowfat_io-", "\n"),
     ("c-tests/consumers/meson/subprojects/packagefiles/libowfat_io/meson.build", "version: '", "'"),
+    ("packaging/apk/APKBUILD", "pkgver=", "\n"),
+    ("packaging/rpm/libowfat_io.spec", "Version:        ", "\n"),
+    ("packaging/vcpkg/libowfat-io/vcpkg.json", "\"version\": \"", "\""),
 ];
 
 /// What can take it from elsewhere does.
