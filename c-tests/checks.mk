@@ -13,6 +13,7 @@ i686_PACKAGES = gcc-i686-linux-gnu libc6-dev-i386-cross lib32gcc-s1
 aarch64_PACKAGES = gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 s390x_PACKAGES = gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user
 musl_PACKAGES = musl-tools
+CHECK_PACKAGING_PACKAGES = gcc libc6-dev git rpm rpm2cpio cpio nix-bin
 CHECK_DEB_PACKAGES = $(DEB_PACKAGES) lintian debootstrap
 
 STAGE = $(CURDIR)/build/stage
@@ -20,8 +21,8 @@ CARGO_TEST = $(CARGO) test --release $(BUILD) --test c
 
 .PHONY: demo demo-tools t check check-tools check-format check-lint check-unit check-c headers abi man libowfat-034 \
 	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
-	check-consumers check-dist check-deb check-first hostile soak stress mutants peers \
-	fuzz fuzz-corpus bench bench-tools
+	check-consumers check-dist check-deb check-packaging check-first check-toolchains check-docs hostile soak stress \
+	mutants peers fuzz fuzz-corpus bench bench-tools
 
 # $(call need,packages): installs what is missing as root, names it in one line otherwise.
 need = @missing=; for p in $(1); do \
@@ -191,6 +192,20 @@ check-deb: ## the packages, in a fresh Debian
 	$(call need,$(CHECK_DEB_PACKAGES))
 	@$(MAKE) -s deb
 	@bash c-tests/packages/deb.sh
+
+check-packaging: ## the packages of other systems, where their tools are here
+	$(call need,$(CHECK_PACKAGING_PACKAGES))
+	@bash c-tests/packages/others.sh $(DIST)
+
+# SUITE= for one of them.
+check-toolchains check-docs: SUITE = bookworm trixie
+check-toolchains: ## everything compiles with the Rust that Debian 12 and 13 have
+	$(call need,$(FIRST_PACKAGES))
+	@for s in $(SUITE); do bash c-tests/packages/toolchains.sh $$s || exit 1; done
+
+check-docs: ## the commands of all pages, in a fresh Debian 12 and 13
+	$(call need,$(FIRST_PACKAGES))
+	@for s in $(SUITE); do bash c-tests/packages/docs.sh $$s || exit 1; done
 
 check-first: ## the commands of the README, in a fresh Debian
 	$(call need,$(FIRST_PACKAGES))

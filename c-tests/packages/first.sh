@@ -63,7 +63,7 @@ install_packages sudo pkg-config
 echo 'user ALL=(ALL) NOPASSWD: ALL' >"$folder/etc/sudoers.d/user"
 inside su - user -c 'mkdir bin && echo PATH=\$PATH:\$HOME/bin >>.profile'
 inside sh -c 'mv /usr/bin/cargo /usr/bin/rustc /home/user/bin'
-follow as_user "Install" 3
+follow as_user "Install" 4
 inside sh -c 'mv /home/user/bin/* /usr/bin'
 # shellcheck disable=SC2016 # the folder's shell expands it
 inside sh -c 'cd /home/user/libowfat_io/c-tests && flags=$(pkg-config --cflags --libs libowfat_io) &&

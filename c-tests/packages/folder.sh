@@ -1,4 +1,4 @@
-# A fresh Debian 12 in a folder of its own, for the scripts beside. What is mounted is mounted in a namespace that ends
+# A fresh Debian in a folder of its own, for the scripts beside. What is mounted is mounted in a namespace that ends
 # with the command; the folder goes when the script ends, however it ends.
 folder=$(mktemp -d /var/tmp/owfat-io.XXXXXX)
 chmod 755 "$folder" # users of the folder have to get in
@@ -10,16 +10,20 @@ fail() {
 	exit 1
 }
 
-# Debian's mirror, and the names and certificates of this machine, which may lead through a proxy.
+# make_folder [SUITE]: Debian's mirror, and the names, the certificates and the trust in dates of this machine, which may
+# lead through a proxy.
 make_folder() {
 	[ "$(id -u)" = 0 ] || fail "debootstrap and chroot need root"
-	local mirror=http://deb.debian.org
-	debootstrap --variant=minbase bookworm "$folder" $mirror/debian >"$folder.log" 2>&1 \
+	local suite=${1-bookworm} mirror=http://deb.debian.org
+	debootstrap --variant=minbase "$suite" "$folder" $mirror/debian >"$folder.log" 2>&1 \
 		|| { tail -n 5 "$folder.log" >&2; rm -f "$folder.log"; fail "debootstrap"; }
 	cp -L /etc/resolv.conf /etc/hosts "$folder/etc/"
-	printf 'deb %s bookworm main\n' $mirror/debian >"$folder/etc/apt/sources.list"
-	printf 'deb %s bookworm-updates main\n' $mirror/debian >>"$folder/etc/apt/sources.list"
-	printf 'deb %s bookworm-security main\n' $mirror/debian-security >>"$folder/etc/apt/sources.list"
+	printf 'deb %s %s main\n' $mirror/debian "$suite" >"$folder/etc/apt/sources.list"
+	if [ "$suite" != sid ]; then
+		printf 'deb %s %s-updates main\n' $mirror/debian "$suite" >>"$folder/etc/apt/sources.list"
+		printf 'deb %s %s-security main\n' $mirror/debian-security "$suite" >>"$folder/etc/apt/sources.list"
+	fi
+	apt-config dump | grep '^Acquire::Check-' >"$folder/etc/apt/apt.conf.d/dates" || true
 	# As a Debian machine has it: without what is only recommended, to be quick.
 	echo 'APT::Install-Recommends "false";' >"$folder/etc/apt/apt.conf.d/recommends"
 	inside apt-get -qq update
