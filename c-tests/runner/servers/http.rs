@@ -46,7 +46,7 @@ impl Client {
     /// Reads one answer, as long as its header says.
     pub(super) fn answer(&mut self, with_body: bool) -> Result<Answer, Box<dyn Error>> {
         let status = self.line()?;
-        let mut length = 0;
+        let (mut length, mut in_chunks) = (0, false);
         loop {
             let line = self.line()?;
             if line.is_empty() {
@@ -56,12 +56,35 @@ impl Client {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                     length = value.trim().parse()?;
                 }
+                Some((name, _)) if name.eq_ignore_ascii_case("transfer-encoding") => in_chunks = true,
                 _ => {}
             }
         }
-        let mut body = vec![0; if with_body { length } else { 0 }];
-        self.stream.read_exact(&mut body)?;
+        let body = match with_body {
+            true if in_chunks => self.chunks()?,
+            true => self.bytes(length)?,
+            false => Vec::new(),
+        };
         Ok(Answer { status, body })
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<Vec<u8>, Box<dyn Error>> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A body as opentracker of Debian 13 sends it: pieces, each behind its length; the last is empty.
+    fn chunks(&mut self) -> Result<Vec<u8>, Box<dyn Error>> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line()?, 16)?;
+            body.extend(self.bytes(length)?);
+            self.line()?;
+            if length == 0 {
+                return Ok(body);
+            }
+        }
     }
 
     fn line(&mut self) -> Result<String, Box<dyn Error>> {
