@@ -20,7 +20,7 @@ STAGE = $(CURDIR)/build/stage
 CARGO_TEST = $(CARGO) test --release $(BUILD) --test c
 
 .PHONY: demo demo-tools t check check-tools check-format check-lint check-unit check-c headers abi man libowfat-034 \
-	check-browser check-kernels check-targets check-loom check-tsan check-asan check-valgrind check-deps \
+	check-browser check-kernels check-portable portable-library check-targets check-loom check-tsan check-asan check-valgrind check-deps \
 	check-consumers check-dist check-deb check-packaging check-first check-toolchains check-docs hostile soak stress \
 	mutants peers fuzz fuzz-corpus bench bench-tools
 
@@ -68,8 +68,9 @@ check-unit: ## tests written in Rust
 	$(CARGO) test --locked --manifest-path fuzz/library/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # Built for release, as the library that the C programs link and the servers preload.
-check-c: all libowfat-034 ## tests written in C, and real servers
+check-c: all libowfat-034 portable-library ## tests written in C, and real servers
 	$(CARGO_TEST)
+	$(PORTABLE_TEST) --skip fault --skip threads
 
 # SOURCES= a folder with the sources of more programs, a directory each; see the script.
 check-consumers: demo-tools all libowfat-034 ## programs of others on each library; writes docs/consumers.md
@@ -86,10 +87,24 @@ check-browser: check-tools all ## a server for Chromium
 check-kernels: check-tools all ## older kernels and sandboxes
 	sh c-tests/kernel/check.sh $(CARGO)
 
+# What other systems get, on this one: unit tests, and the behaviour suite in programs that load it. A directory of its
+# own, because the flag builds everything anew. `make check` leaves out what takes long.
+PORTABLE = $(or $(CARGO_TARGET_DIR),target)/portable
+PORTABLE_CARGO = RUSTFLAGS='--cfg owfat_portable' CARGO_TARGET_DIR=$(PORTABLE) $(CARGO)
+PORTABLE_TEST = OWFAT_IO_PORTABLE=$(PORTABLE)/release $(CARGO_TEST) -- ::portable
+
+check-portable: check-tools all portable-library ## the build for systems without epoll, as far as it runs here
+	$(PORTABLE_CARGO) clippy --all-targets $(BUILD) -- -D warnings
+	$(PORTABLE_CARGO) test --lib $(BUILD)
+	$(PORTABLE_TEST)
+
+portable-library: toolchain
+	$(PORTABLE_CARGO) build --release --lib --locked
+
 # Other machines, C libraries and systems, one after the other; TARGET= for one. The script tells what runs of each. An
 # hour for all of them, for each builds Rust's own library.
-check-targets: TARGET = i686 aarch64 musl s390x
-check-targets: check-tools ## other machines and C libraries; TARGET=
+check-targets: TARGET = i686 aarch64 musl s390x freebsd netbsd openbsd dragonfly macos
+check-targets: check-tools ## other machines, C libraries and systems; TARGET=
 	$(call need,$(RUST_WITH_SOURCE_PACKAGES) $(foreach t,$(TARGET),$($(t)_PACKAGES)))
 	@for t in $(TARGET); do bash c-tests/targets/check.sh $(CARGO) $$t || exit 1; done
 

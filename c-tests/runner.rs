@@ -23,6 +23,7 @@
 //!
 //! Environment: `OWFAT_IO_LIBDIR` (the built library, default `<target>/release`), `CC` (the compiler with
 //! options, default `cc`), `VALGRIND` or `EMULATOR` (a command put before every program of `behaviour/`),
+//! `OWFAT_IO_PORTABLE` (where the portable build is, in which `behaviour/` is run, too),
 //! `OWFAT_IO_KERNEL` (system calls that are refused), `OWFAT_IO_STRESS` (seconds of a torture run), `OWFAT_IO_RANDOM`
 //! (how many random programs), `OWFAT_IO_SEED` (which torture run, which random program), `OWFAT_IO_UPDATE=1` (rewrite
 //! the committed tables instead of comparing).

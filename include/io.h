@@ -491,7 +491,8 @@ void io_timeout(int64 d, tai6464 t);
  the kernel's half with its parent and should initialise its own.
 
  Returns 1, or 0 with errno: EFAULT (c is NULL), EMFILE, ENFILE, ENOMEM, ENOSPC (this user's epoll watches are used
- up), ENOSYS or EPERM (the system refuses epoll). (The manual of libowfat says 0 and -1; its library has always returned these.)
+ up). Where the system refuses epoll, poll(2) stands in, with one descriptor more. (The manual of libowfat says 0 and
+ -1; its library has always returned these.)
 
  Requires: `c` is NULL or points to memory for an `iomux_t` that no other thread uses during the call.
  */

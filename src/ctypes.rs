@@ -113,7 +113,7 @@ pub struct MuxSemaphore(MaybeUninit<libc::sem_t>);
 #[repr(C)]
 #[derive(Debug)]
 pub struct IoMux {
-    /// The epoll descriptor.
+    /// The descriptor that stands for it.
     pub ctx: c_int,
     /// Synchronisation word.
     pub working: c_int,

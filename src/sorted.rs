@@ -36,6 +36,12 @@ impl<K: Ord + Copy, V> Sorted<K, V> {
         self.0.get_mut(i).map(|(_, value)| value).ok_or(Errno::ENOMEM)
     }
 
+    /// All, beginning with `key` or what comes after it, and from the front again.
+    pub(crate) fn iter_from(&self, key: K) -> impl Iterator<Item = (K, &V)> {
+        let turn = self.place(key).unwrap_or_else(|i| i);
+        self.0.iter().skip(turn).chain(self.0.iter().take(turn)).map(|(key, value)| (*key, value))
+    }
+
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         let i = self.place(key).ok()?;
         self.0.get_mut(i..).filter(|behind| !behind.is_empty())?.rotate_left(1);
@@ -77,6 +83,8 @@ mod tests {
                 }
                 prop_assert_eq!(sorted.get_mut(key), model.get_mut(&key));
                 prop_assert_eq!(sorted.len(), model.len());
+                let turned = model.range(key..).chain(model.range(..key));
+                prop_assert!(sorted.iter_from(key).eq(turned.map(|(k, v)| (*k, v))));
                 prop_assert!(sorted.0.iter().map(|(k, v)| (k, v)).eq(model.iter()));
             }
         }

@@ -92,6 +92,7 @@ TEST(a_header_and_a_file_are_one_packet) {
   for (i = 0; i < 4; i++) {
     char bytes[65536];
     int64 f = t_tmpfile(sizes[i]);
+    if (t_portable() && sizes[i] > 16384) break; /* no send can say that more follows */
     udp_pair(AF_INET, SOCK_DGRAM, 0, d);
     CHECK_INT(iob_adds(&b, "header"), 1);
     CHECK_INT(iob_addfile_close(&b, f, 0, (uint64)sizes[i]), 1);
@@ -113,12 +114,18 @@ static void check_refused(int64 d[2], int error, uint64 n) {
   check_no_packet(d[1]);
 }
 
+/* A large file is another datagram than what stands before it where no send can say that more follows. */
+static void need_more(void) {
+  if (t_portable()) SKIP("the portable build cannot say that more follows");
+}
+
 static void too_long(int family) {
   /* Together; alone; so that the kernel does not even look at what it holds; in two parts. */
   static const int64 sizes[] = {65505, 65520, 65536, 100000};
   static char bytes[70000];
   int64 d[2];
   int i;
+  need_more();
   udp_pair(family, SOCK_DGRAM, 0, d);
   for (i = 0; i < 4; i++) {
     CHECK_INT(iob_adds(&b, "a header of forty bytes, in case of IPv6"), 1);
@@ -139,6 +146,7 @@ TEST(of_a_datagram_of_ipv6_that_is_too_long_no_part_counts_as_sent) { too_long(A
 TEST(a_datagram_that_is_too_long_does_not_take_the_one_before_with_it) {
   char bytes[1000];
   int64 d[2], f = t_tmpfile(100);
+  need_more();
   udp_pair(AF_INET, SOCK_DGRAM, 0, d);
   CHECK_INT(iob_addfile(&b, f, 0, 100), 1);
   CHECK_INT(iob_adds(&b, "header"), 1);
@@ -158,6 +166,7 @@ static void count_let_go(iob_entry *e) {
 
 TEST(autofree_keeps_what_was_not_sent_after_all) {
   int64 d[2];
+  need_more();
   udp_pair(AF_INET, SOCK_DGRAM, 0, d);
   iob_init_autofree(&b, 0);
   CHECK_INT(iob_addbuf_internal(&b, "header", 6, count_let_go), 1);

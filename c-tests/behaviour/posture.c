@@ -260,7 +260,6 @@ TEST(iom_abort_works_in_a_signal_handler_wherever_it_finds_the_thread) {
   pthread_t thread;
   int64 s;
   unsigned revents;
-  t_need_epoll();
   memset(&action, 0, sizeof action);
   action.sa_handler = abort_it;
   action.sa_flags = SA_RESTART;

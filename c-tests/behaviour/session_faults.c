@@ -199,9 +199,12 @@ static void walk(scene *const *scenes, const struct faults *faults) {
 /* Whether the backend in use makes such calls in what was walked. */
 static int is_made(enum fault_kind kind) {
   switch (kind) {
+  case FAULT_EPOLL_CREATE:
   case FAULT_EPOLL_CTL:
-  case FAULT_EPOLL_WAIT: return !t_no_epoll();
-  case FAULT_EVENTFD: return strcmp(t_backend(), "poll") != 0; /* which wakes by a pipe */
+  case FAULT_EPOLL_WAIT:
+  case FAULT_EVENTFD: return strcmp(t_backend(), "epoll") == 0;
+  case FAULT_SENDFILE:
+  case FAULT_WRITEV: return !t_portable();
   default: return 1;
   }
 }

@@ -224,7 +224,6 @@ static void use_a_multiplexer(void) {
   static iomux_t mux;
   int64 d[2], event;
   unsigned int what;
-  t_need_epoll();
   t_pipe(d);
   CHECK_INT(iom_init(&mux), 1);
   CHECK_INT(iom_add(&mux, d[1], IOM_WRITE), 0);

@@ -386,6 +386,7 @@ TEST(a_wait_ends_when_event_loop_threads_are_started) {
 }
 
 TEST(event_loop_threads_have_a_name_and_block_signals) {
+  if (t_portable()) SKIP("POSIX gives threads no names");
   CHECK_INT(library_threads(), 0);
   CHECK_INT(io_starteventloopthread(0), 0);
   CHECK_INT(library_threads(), 0);

@@ -183,7 +183,6 @@ TEST(trace_has_a_line_for_the_rarer_functions) {
   };
   char *text;
   size_t i;
-  t_need_epoll();
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     use_what_is_rare();
     exit(0);
@@ -253,6 +252,7 @@ TEST(trace_tells_a_forked_child_from_its_parent) {
   static const char *const of_child[] = {"100 io_wantread -", "- end -"};
   char begin[64], line[64], *text, *again;
   int child;
+  if (t_portable()) SKIP("POSIX gives threads no numbers");
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     int status;
     io_wantread(99);
@@ -297,6 +297,7 @@ static void *be_busy_too(void *tid) {
 TEST(trace_of_several_threads_has_whole_lines) {
   char *text, *line;
   int tids[3], i;
+  if (t_portable()) SKIP("POSIX gives threads no numbers");
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {
     pthread_t threads[3];
     for (i = 0; i < 3; i++) threads[i] = th_start(be_busy_too, &tids[i]);

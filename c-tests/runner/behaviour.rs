@@ -37,6 +37,8 @@ enum Setting {
     Backend(&'static str),
     /// On the default backend of a kernel that refuses system calls.
     Kernel(String),
+    /// In the portable build.
+    Portable,
 }
 
 impl Setting {
@@ -44,6 +46,7 @@ impl Setting {
         match self {
             Setting::Backend(name) => name,
             Setting::Kernel(_) => "old_kernel",
+            Setting::Portable => "portable",
         }
     }
 }
@@ -56,6 +59,9 @@ fn settings() -> Vec<Setting> {
     // Those who look on need calls of their own, and have seen the same on another backend.
     if !is_checked() {
         settings.push(Setting::Kernel(kernel::OLD.into()));
+    }
+    if place::has_portable() {
+        settings.push(Setting::Portable);
     }
     settings
 }
@@ -122,6 +128,14 @@ fn run(program: &Program, case: &str, setting: &Setting) -> Result<Completion, F
             command
         }
         Setting::Kernel(refused) => kernel::command(refused, program)?,
+        Setting::Portable => {
+            let mut command = program.command()?;
+            command
+                .env("T_PORTABLE", "1")
+                .env("OWFAT_IO_BACKEND", "poll")
+                .env("LD_LIBRARY_PATH", place::portable_directory()?);
+            command
+        }
     };
     let end = child::run(command.arg(case), limit())?;
     if let Setting::Kernel(_) = setting {

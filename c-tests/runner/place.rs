@@ -41,12 +41,11 @@ pub(crate) fn include() -> &'static Path {
 /// Our shared library, as it was built.
 pub(crate) fn shared_library() -> Result<PathBuf, String> {
     let directory = env::var_os("OWFAT_IO_LIBDIR").map_or_else(|| target().join("release"), PathBuf::from);
-    let library = directory.join("libowfat_io.so");
-    if library.exists() {
-        Ok(library)
-    } else {
-        Err(format!("{} is missing: run `cargo build --release`", library.display()))
-    }
+    existing(directory.join("libowfat_io.so"))
+}
+
+fn existing(library: PathBuf) -> Result<PathBuf, String> {
+    if library.exists() { Ok(library) } else { Err(format!("{} is missing: run make", library.display())) }
 }
 
 /// Where `make libowfat-034` has unpacked libowfat 0.34, if it has.
@@ -60,13 +59,33 @@ pub(crate) fn target() -> &'static Path {
     output().parent().unwrap_or(Path::new("."))
 }
 
+/// Whether the portable build is to be run, too: `OWFAT_IO_PORTABLE` says where it is.
+pub(crate) fn has_portable() -> bool {
+    env::var_os("OWFAT_IO_PORTABLE").is_some()
+}
+
+/// As [`library_directory`], with the portable build.
+pub(crate) fn portable_directory() -> Result<&'static Path, String> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let directory = PathBuf::from(env::var_os("OWFAT_IO_PORTABLE").unwrap_or_default());
+    made(&MADE, "portable", || existing(directory.join("libowfat_io.so")))
+}
+
 /// A directory that holds our library under both its names: the one that `-lowfat_io` looks for and the one
 /// that linked programs record.
 pub(crate) fn library_directory() -> Result<&'static Path, String> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let library = shared_library()?;
-        let directory = output().join("lib");
+    made(&MADE, "lib", shared_library)
+}
+
+fn made(
+    once: &'static OnceLock<Result<PathBuf, String>>,
+    name: &str,
+    library: impl FnOnce() -> Result<PathBuf, String>,
+) -> Result<&'static Path, String> {
+    once.get_or_init(|| {
+        let library = library()?;
+        let directory = output().join(name);
         fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
         let library = library.canonicalize().map_err(|e| format!("{}: {e}", library.display()))?;
         for name in ["libowfat_io.so", "libowfat_io.so.0"] {

@@ -3,8 +3,6 @@
 #define MUX_H
 #include "t.h"
 
-__attribute__((constructor)) static void ask_for_epoll(void) { t_before = t_need_epoll; }
-
 /* The next event of c must be on d; returns its bits. */
 T_HELPER unsigned event_on(iomux_t *c, int64 d) {
   int64 s = -7;

@@ -60,9 +60,6 @@ T_HELPER struct t_case *t_first, **t_end = &t_first;
   }                                                                                            \
   static void case_name(void)
 
-/* What is to be asked before a case runs, if a program has something. */
-T_HELPER void (*t_before)(void);
-
 /* What else a failing check tells, if a program has something. */
 T_HELPER void (*t_story)(void);
 
@@ -143,16 +140,16 @@ T_HELPER int t_refused(long call) {
   return syscall(call, -1L, -1L, -1L, -1L, -1L, -1L) == -1 && (errno == ENOSYS || errno == EPERM);
 }
 
+/* The library is the portable build, which uses nothing that only Linux has. */
+T_HELPER int t_portable(void) { return getenv("T_PORTABLE") != NULL; }
+
+/* Whether the library has no epoll here. */
 T_HELPER int t_no_epoll(void) {
+  if (t_portable()) return 1;
 #ifdef SYS_epoll_create
   if (!t_refused(SYS_epoll_create)) return 0;
 #endif
   return t_refused(SYS_epoll_create1);
-}
-
-/* For cases with a multiplexer, whose queue is the kernel's: nothing stands in for epoll there. */
-T_HELPER void t_need_epoll(void) {
-  if (t_no_epoll()) SKIP("this system refuses epoll, which multiplexers need");
 }
 
 /* The backend that the library is to use, unless it is one that this system refuses. */
@@ -311,7 +308,6 @@ int main(int argc, char **argv) {
   }
   for (c = t_first; argc == 2 && c; c = c->next) {
     if (strcmp(argv[1], c->name) == 0) {
-      if (t_before) t_before();
       c->run();
       t_account();
       return 0;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# targets/check.sh CARGO TARGET: the library for another machine or C library, as far as this machine can show it.
-# Debian's Rust, which has the source of Rust's own library, builds that for the target too.
+# targets/check.sh CARGO TARGET: the library for another machine, C library or system, as far as this machine can show
+# it. Debian's Rust, which has the source of Rust's own library, builds that for the target too.
 #
 # | TARGET | what runs |
 # |---|---|
@@ -8,6 +8,7 @@
 # | aarch64 | the same under qemu's user mode |
 # | musl | the same natively, with the shared library and in static programs |
 # | s390x | unit tests under qemu's user mode: another byte order |
+# | freebsd, netbsd, openbsd, dragonfly, macos | nothing: the portable build is compiled (`make check-portable` runs it) |
 set -euo pipefail
 cargo=$1 target=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +24,12 @@ built() {
   shift
   RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$command" --locked --lib --target "$triple" \
     -Zbuild-std=std,panic_unwind,test --target-dir "$rust" "$@"
+}
+
+# What is compiled must be without a warning, as at home.
+compiled() {
+  RUSTFLAGS='-D warnings' built check
+  echo "check-targets: $target: compiled, not run"
 }
 
 # linker RUSTFLAGS...: how programs for the target are linked.
@@ -119,6 +126,8 @@ s390x)
   emulated_by qemu-s390x -L /usr/s390x-linux-gnu
   unit_tests
   ;;
+freebsd | netbsd | openbsd | dragonfly) triple=x86_64-unknown-$target && compiled && exit ;;
+macos) triple=aarch64-apple-darwin && compiled && exit ;;
 *) echo "check-targets: no target '$target': see the table in $0" >&2; exit 2 ;;
 esac
 echo "check-targets: $target: all passed"

@@ -3,15 +3,15 @@
 //! An enum and not a trait object: the compiler sees every function that a call can reach, and so proves that none of
 //! them panics (`c-tests/layout/panics.sh`).
 
+#[cfg(not(owfat_portable))]
 use super::epoll::Epoll;
 #[cfg(any(test, fuzzing))]
 use super::scripted::Scripted;
-#[cfg(target_os = "linux")]
-use super::waker::Waker;
 use super::{Backend, Events, Found, Probe, Refusal, Token, Watch, poll::Poll};
 use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::sys::shared::Shared;
+use crate::sys::waker::Waker;
 use crate::sys::{env, label};
 use crate::text::Text;
 use nix::errno::Errno;
@@ -24,7 +24,7 @@ const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
 pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
-    #[cfg(target_os = "linux")]
+    #[cfg(not(owfat_portable))]
     Epoll(Epoll),
     Poll(Poll),
     #[cfg(any(test, fuzzing))]
@@ -35,7 +35,7 @@ pub(crate) enum AnyBackend {
 macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
-            #[cfg(target_os = "linux")]
+            #[cfg(not(owfat_portable))]
             AnyBackend::Epoll($b) => $call,
             AnyBackend::Poll($b) => $call,
             #[cfg(any(test, fuzzing))]
@@ -115,30 +115,40 @@ fn choice(value: &[u8]) -> Choice {
     }
 }
 
-/// Opens the backend that the environment names, epoll by default. Where a sandbox refuses epoll, `poll(2)` stands in; a
-/// lack of descriptors is the caller's to report.
+/// Opens the backend that the environment names, epoll by default.
 pub(crate) fn open() -> Result<Opened, Errno> {
-    let choice = choice(env::backend());
-    let opened = if choice == Choice::Poll { open_poll() } else { open_best() }?;
+    #[cfg(not(owfat_portable))]
+    let opened = epoll_or_poll(open_epoll, open_poll)?;
+    #[cfg(owfat_portable)]
+    let opened = open_poll()?;
     label::set_backend(opened.name());
-    if choice == Choice::Unknown {
+    if choice(env::backend()) == Choice::Unknown {
         complain_once(opened.name());
     }
     Ok(opened)
 }
 
-#[cfg(target_os = "linux")]
-fn open_best() -> Result<Opened, Errno> {
-    match Epoll::open() {
-        Ok(epoll) => Shared::new(AnyBackend::Epoll(epoll)),
-        Err(e @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => Err(e),
+/// By epoll, unless the environment says poll. Where a sandbox refuses epoll, `poll(2)` stands in; a lack of descriptors is
+/// the caller's to report.
+#[cfg(not(owfat_portable))]
+pub(crate) fn epoll_or_poll<T>(
+    epoll: impl FnOnce() -> Result<T, Errno>,
+    poll: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    if choice(env::backend()) == Choice::Poll {
+        return poll();
+    }
+    match epoll() {
         // Sandboxes refuse it in many ways.
-        Err(_) => open_poll(),
+        Err(e) if !matches!(e, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) => poll(),
+        opened => opened,
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-use open_poll as open_best;
+#[cfg(not(owfat_portable))]
+fn open_epoll() -> Result<Opened, Errno> {
+    Shared::new(AnyBackend::Epoll(Epoll::open()?))
+}
 
 fn open_poll() -> Result<Opened, Errno> {
     Shared::new(AnyBackend::Poll(Poll::open()?))
@@ -158,7 +168,12 @@ fn complain_once(used: &str) {
 
 #[cfg(test)]
 pub(crate) fn open_named(name: &str) -> Result<Opened, Errno> {
-    if name == "poll" { open_poll() } else { open_best() }
+    #[cfg(not(owfat_portable))]
+    if name == "epoll" {
+        return open_epoll();
+    }
+    assert!(["epoll", "poll"].contains(&name));
+    open_poll()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! epoll(7), level-triggered.
 
-use super::waker::Waker;
 use super::{Backend, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::Interest;
@@ -8,6 +7,7 @@ use crate::sys::epoll::{Op, append, create, ctl};
 use crate::sys::mode::{is_open, is_path_only};
 use crate::sys::own;
 use crate::sys::poll::flags;
+use crate::sys::waker::Waker;
 use crate::time::timeout_ms;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ pub(crate) struct Epoll {
 }
 
 impl Epoll {
-    pub(super) fn open() -> Result<Epoll, Errno> {
+    pub(crate) fn open() -> Result<Epoll, Errno> {
         let set = create()?;
         let waker = Waker::open().inspect_err(|_| own::close(set))?;
         match watch_waker(set, Op::Add, &waker) {

@@ -4,12 +4,12 @@ use crate::fd::Fd;
 use crate::grow::{Grow, take_out};
 use crate::interest::{Direction, Interest};
 use crate::sys::poll::{ERR, HUP, IN, OUT, ready};
-#[cfg(target_os = "linux")]
+#[cfg(not(owfat_portable))]
 use libc::epoll_event as Report;
 use nix::errno::Errno;
 
-/// What epoll writes, where there is epoll.
-#[cfg(not(target_os = "linux"))]
+/// What epoll would write.
+#[cfg(owfat_portable)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report {
     events: u32,

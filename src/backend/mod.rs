@@ -18,15 +18,16 @@
 //! A backend knows neither slots nor interest lists: changes go in, events come out.
 
 mod choice;
-#[cfg(target_os = "linux")]
+#[cfg(not(owfat_portable))]
 mod epoll;
 mod event;
 mod poll;
 mod probe;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod scripted;
-mod waker;
 
+#[cfg(not(owfat_portable))]
+pub(crate) use choice::epoll_or_poll;
 #[cfg(test)]
 pub(crate) use choice::open_named;
 pub(crate) use choice::{Opened, open};
@@ -36,9 +37,9 @@ pub(crate) use probe::{Found, Probe};
 use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::sys::sync::yield_now;
+use crate::sys::waker::Waker;
 use nix::errno::Errno;
 use std::time::Duration;
-use waker::Waker;
 
 /// How often the processor is left to threads that are to leave.
 const MOST_YIELDS: u32 = 10_000;
@@ -54,6 +55,7 @@ pub(crate) struct Watch {
 /// Why a descriptor is not watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
+    #[cfg_attr(owfat_portable, allow(dead_code, reason = "poll(2) says so when it is asked"))]
     /// The number is not open: nothing will ever happen on it.
     Closed,
     /// The backend's own descriptor is not what it was.

@@ -1,13 +1,12 @@
 //! poll(2): everywhere, and O(descriptors) for each wait.
 
-use super::waker::Waker;
 use super::{Backend, Event, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
-use crate::grow::Grow;
 use crate::interest::Interest;
+use crate::sorted::Sorted;
 use crate::sys::lock::ForkLock;
-use crate::sys::mode::Identity;
 use crate::sys::poll::NVAL;
+use crate::sys::waker::Waker;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,25 +14,21 @@ use std::time::Duration;
 pub(crate) struct Poll {
     watched: ForkLock<Watched>,
     waker: Waker,
-    /// The waker's pipe.
-    pipe: Identity,
     closed: AtomicBool,
 }
 
-/// What is watched, in ascending order of the numbers.
 struct Watched {
-    list: Vec<Registration>,
+    list: Sorted<Fd, Registration>,
     /// A thread is in poll(2), with a copy of the list.
     is_asleep: bool,
     /// The number with which the next wait begins to look, so that a full house starves nobody.
-    start: u32,
+    start: Fd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Registration {
-    number: u32,
     generation: u32,
-    /// Empty once it has ended. The entry stays: most numbers come back.
+    /// Empty once it has ended. The entry stays until the next look: most numbers come back.
     watch: Watch,
 }
 
@@ -41,9 +36,15 @@ const ENDED: Watch = Watch { interest: Interest::NONE, once: false };
 
 impl Poll {
     pub(super) fn open() -> Result<Poll, Errno> {
-        let (waker, pipe) = Waker::open_pipe()?;
-        let watched = Watched { list: Vec::new(), is_asleep: false, start: 0 };
-        Ok(Poll { watched: ForkLock::new(watched), waker, pipe, closed: AtomicBool::new(false) })
+        let watched = Watched { list: Sorted::new(), is_asleep: false, start: Fd::from_index(0) };
+        Ok(Poll {
+            watched: ForkLock::new(watched),
+            waker: Waker::open_pipe().map_err(|e| match e {
+                Errno::EMFILE | Errno::ENFILE => e,
+                _ => Errno::ENOMEM,
+            })?,
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Applies a change, and has the thread that sleeps on the list as it was look again.
@@ -60,50 +61,24 @@ impl Poll {
 }
 
 impl Watched {
-    /// Where the number is, or belongs.
-    fn place(&self, number: u32) -> Result<usize, usize> {
-        self.list.binary_search_by_key(&number, |r| r.number)
+    /// The registration of that generation, if it has not ended.
+    fn get(&mut self, token: Token) -> Option<&mut Registration> {
+        let r = self.list.get_mut(token.fd)?;
+        (r.generation == token.generation && !r.watch.interest.is_none()).then_some(r)
     }
 
-    fn put(&mut self, new: Registration) -> Result<(), Refusal> {
-        match self.place(new.number) {
-            Ok(i) => {
-                if let Some(r) = self.list.get_mut(i) {
-                    *r = new;
-                }
-            }
-            Err(i) => {
-                self.list.try_push(new).map_err(|_| Refusal::Unable)?;
-                if let Some(from_place) = self.list.get_mut(i..).filter(|from_place| !from_place.is_empty()) {
-                    from_place.rotate_right(1);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends a registration of that generation.
-    fn end(&mut self, number: u32, generation: u32) {
-        let Ok(i) = self.place(number) else { return };
-        if let Some(r) = self.list.get_mut(i).filter(|r| r.generation == generation) {
+    fn end(&mut self, token: Token) {
+        if let Some(r) = self.get(token) {
             r.watch = ENDED;
         }
     }
 
-    fn is_watched(&self, number: u32, generation: u32) -> Option<Watch> {
-        let i = self.place(number).ok()?;
-        let r = self.list.get(i).filter(|r| r.generation == generation)?;
-        (!r.watch.interest.is_none()).then_some(r.watch)
-    }
-
     /// Fills `probe` with what is watched, beginning with the number whose turn it is, and forgets what has ended.
     fn ask(&mut self, probe: &mut Probe) -> Result<(), Errno> {
-        self.list.retain(|r| !r.watch.interest.is_none());
+        self.list.retain(|_, r| !r.watch.interest.is_none());
         probe.begin(self.list.len())?;
-        let turn = self.place(self.start).unwrap_or_else(|i| i);
-        for r in self.list.iter().skip(turn).chain(self.list.iter().take(turn)) {
-            let token = Token { fd: Fd::from_index(r.number), generation: r.generation };
-            probe.add(token, r.watch.interest);
+        for (fd, r) in self.list.iter_from(self.start) {
+            probe.add(Token { fd, generation: r.generation }, r.watch.interest);
         }
         Ok(())
     }
@@ -111,18 +86,17 @@ impl Watched {
     /// Turns the answers into events while there is room.
     fn report(&mut self, probe: &Probe, events: &mut Events, room: usize) {
         for (token, flags) in probe.answers() {
-            let (number, generation) = (token.fd.index() as u32, token.generation);
             // A change of another thread counts more than what was so before.
-            let Some(watch) = self.is_watched(number, generation) else { continue };
+            let Some(watch) = self.get(token).map(|r| r.watch) else { continue };
             if events.len() >= room {
-                self.start = number;
+                self.start = token.fd;
                 return;
             }
             if flags & NVAL == 0 {
                 events.push(Event::new(token, flags));
             }
             if watch.once || flags & NVAL != 0 {
-                self.end(number, generation);
+                self.end(token);
             }
         }
     }
@@ -140,13 +114,14 @@ impl Backend for Poll {
     }
 
     fn set(&self, token: Token, _: Interest, new: Watch) -> Result<(), Refusal> {
-        let number = token.fd.index() as u32;
         self.change(|w| {
             if new.interest.is_none() {
-                w.end(number, token.generation);
+                w.end(token);
                 return Ok(());
             }
-            w.put(Registration { number, generation: token.generation, watch: new })
+            let r = Registration { generation: token.generation, watch: new };
+            let place = w.list.get_or_insert_with(token.fd, || r);
+            place.map(|place| *place = r).map_err(|_| Refusal::Unable)
         })
     }
 
@@ -177,7 +152,7 @@ impl Backend for Poll {
         let mut w = self.watched.lock();
         w.is_asleep &= !sleeps;
         if found?.first {
-            if !self.waker.is_pipe(self.pipe) {
+            if !self.waker.is_pipe() {
                 return Err(Errno::EBADF);
             }
             events.push(Event::WAKE);
@@ -199,11 +174,11 @@ impl Backend for Poll {
     }
 
     fn is_whole(&self) -> bool {
-        !self.closed.load(Ordering::Relaxed) && self.waker.is_pipe(self.pipe)
+        !self.closed.load(Ordering::Relaxed) && self.waker.is_pipe()
     }
 
     fn close(&self) {
-        if self.is_whole() && !self.closed.swap(true, Ordering::Relaxed) {
+        if !self.closed.swap(true, Ordering::Relaxed) {
             self.waker.close();
         }
     }

@@ -71,7 +71,7 @@ impl Probe {
     }
 
     /// Which of the descriptors are ready, and the flags of poll(2).
-    pub(super) fn answers(&self) -> impl Iterator<Item = (Token, u32)> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (Token, u32)> {
         let asked = self.questions.iter().skip(1).zip(&self.generations);
         asked.filter(|(p, _)| p.revents != 0).map(|(p, &generation)| {
             (Token { fd: Fd::from_index(p.fd as u32), generation }, u32::from(p.revents as u16))

@@ -1,10 +1,10 @@
 //! A backend whose kernel is a script: tests say what is ready, and see what the event loop asked for.
 
-use super::waker::Waker;
 use super::{Backend, Event, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::sys::poll::{HUP, flags};
+use crate::sys::waker::Waker;
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

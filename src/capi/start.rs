@@ -8,13 +8,15 @@ use crate::trace;
 /// Called by the dynamic linker, and in static programs by the start-up code.
 #[used]
 // SAFETY: a list of functions that C calls with arguments, which these pass over.
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
 static START: extern "C" fn() = start;
 
 /// Called after what the program has registered with atexit(3).
 #[used]
 // SAFETY: as above.
-#[unsafe(link_section = ".fini_array")]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_term_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".fini_array"))]
 static END: extern "C" fn() = end;
 
 extern "C" fn start() {

@@ -10,9 +10,10 @@ use super::looking::list;
 use super::{EventLoop, STATE, attention};
 use crate::backend::Backend;
 use crate::interest::Interest;
+use crate::mux;
 use crate::slot::Dirty;
 use crate::sys::fork::at_fork;
-use crate::sys::keep_errno;
+use crate::sys::{keep_errno, sync};
 use crate::table;
 use crate::time::Deadline;
 use crate::timer::Place;
@@ -38,8 +39,10 @@ extern "C" fn parent() {
 extern "C" fn child() {
     IS_CHILD.store(true, Relaxed);
     attention::raise(attention::FORKED);
+    sync::in_child();
     table::in_child();
     file::in_child();
+    mux::in_child();
     STATE.in_child(|_, torn| {
         if torn {
             IS_TORN.store(true, Relaxed);

@@ -8,6 +8,7 @@ use crate::batch::block;
 use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::mode::{FileKind, Mode};
+use crate::mux;
 use crate::slot::{Access, Dirty, Hint, Slot};
 use crate::sys::mode::{self, Identity, who};
 use crate::table::{self, registered, slot_of};
@@ -125,6 +126,7 @@ pub(crate) fn shutdown() {
     drop(old);
     groups.into_iter().for_each(Group::join);
     file::shut_down();
+    mux::shut_down();
     block::shut_down();
     // Last: both give their rooms back.
     room::shut_down();

@@ -80,13 +80,13 @@ fn only_what_was_added_is_armed_again() {
 fn an_abort_ends_waits_that_have_begun_and_all_later_ones() {
     let (mux, (_read, mut write, r, _)) = (live(), ends());
     mux.add(r, READ).unwrap();
-    let (ctx, aborted) = mux.opened().unwrap();
-    assert!(!aborted);
+    let kernel = mux.opened().unwrap().kernel().unwrap();
+    assert!(!mux.is_aborted());
     assert_eq!(mux.abort(), Ok(()));
     // As a thread does that was past the question whether it is aborted.
-    assert_eq!(mux.take(ctx, c_int::MAX), Ok(Some(Wait::Aborted)));
+    assert_eq!(mux.take(&kernel, c_int::MAX), Ok(Some(Wait::Aborted)));
     write.write_all(b"x").unwrap();
-    assert_eq!(mux.opened().map(|(_, aborted)| aborted), Ok(true));
+    assert!(mux.is_aborted());
     assert_eq!(mux.wait(LONG), Ok(Wait::Aborted));
     assert_eq!(mux.init(), Ok(()));
     assert_eq!(mux.wait(0), Ok(Wait::TimedOut));

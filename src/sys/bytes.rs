@@ -4,7 +4,7 @@
 
 use super::cancel;
 use super::count::{Call, count};
-use super::moving::{self, QUIET};
+use super::system::moving::{self, QUIET};
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use nix::errno::Errno;

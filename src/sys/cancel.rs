@@ -12,6 +12,8 @@ unsafe extern "C-unwind" {
     pub(super) fn poll(fds: *mut pollfd, n: nfds_t, timeout: c_int) -> c_int;
     #[cfg_attr(target_os = "netbsd", link_name = "__select50")]
     pub(super) fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, t: *mut timeval) -> c_int;
+    #[cfg(owfat_portable)]
+    pub(super) fn pthread_cond_wait(c: *mut libc::pthread_cond_t, m: *mut libc::pthread_mutex_t) -> c_int;
     pub(super) fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t;
     pub(super) fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t;
     pub(super) fn writev(fd: c_int, v: *const iovec, n: c_int) -> ssize_t;
@@ -22,13 +24,15 @@ unsafe extern "C-unwind" {
     pub(super) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     #[cfg_attr(all(target_env = "gnu", target_pointer_width = "32"), link_name = "pread64")]
     pub(super) fn pread(fd: c_int, buf: *mut c_void, n: size_t, at: off_t) -> ssize_t;
-    #[cfg(target_env = "gnu")]
+    #[cfg_attr(all(target_env = "gnu", target_pointer_width = "32"), link_name = "preadv64")]
+    pub(super) fn preadv(fd: c_int, v: *const iovec, n: c_int, at: off_t) -> ssize_t;
+    #[cfg(all(target_env = "gnu", not(owfat_portable)))]
     #[cfg_attr(target_pointer_width = "32", link_name = "preadv64v2")]
     pub(super) fn preadv2(fd: c_int, v: *const iovec, n: c_int, at: off_t, how: c_int) -> ssize_t;
-    #[cfg(target_env = "gnu")]
+    #[cfg(all(target_env = "gnu", not(owfat_portable)))]
     #[cfg_attr(target_pointer_width = "32", link_name = "pwritev64v2")]
     pub(super) fn pwritev2(fd: c_int, v: *const iovec, n: c_int, at: off_t, how: c_int) -> ssize_t;
-    #[cfg(target_os = "linux")]
+    #[cfg(not(owfat_portable))]
     pub(super) fn epoll_wait(set: c_int, events: *mut libc::epoll_event, n: c_int, timeout: c_int) -> c_int;
 }
 
@@ -37,7 +41,7 @@ unsafe extern "C-unwind" {
 ///
 /// # Safety
 /// `word` lives through the call.
-#[cfg(target_os = "linux")]
+#[cfg(not(owfat_portable))]
 #[inline(never)]
 pub(super) unsafe fn futex_wait(word: *const u32, operation: c_int, value: u32) {
     unsafe extern "C-unwind" {
@@ -56,5 +60,5 @@ pub(super) unsafe fn futex_wait(word: *const u32, operation: c_int, value: u32) 
 }
 
 // By syscall(2) where the C library may not have them: no cancellation points.
-#[cfg(not(target_env = "gnu"))]
+#[cfg(not(any(target_env = "gnu", owfat_portable)))]
 pub(super) use super::wide::{preadv2, pwritev2};

@@ -4,8 +4,8 @@
 //! processes), clear it before they fork, or change it in one thread while another waits; the C library forbids to read
 //! it meanwhile.
 
-use super::linux::secure_variable;
 use super::once::Once;
+use super::system::secure_variable;
 use std::ffi::CStr;
 
 /// More than the longest value that means something.

@@ -1,34 +1,21 @@
 //! What Linux does in its own way.
 
+pub(super) mod moving;
+
+use super::cancel;
 use super::count::{Call, count};
+use super::sync::AtomicU32;
 use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::OwnedFd;
-
-/// The error that means that this library met a bug of its own, and its name.
-pub(crate) const A_BUG: (Errno, &str) = (Errno::ENOTRECOVERABLE, "ENOTRECOVERABLE");
+use std::ptr::{self, NonNull};
 
 /// Lets a file of a 32-bit program grow past 2 GiB.
 pub(crate) const O_LARGEFILE: c_int = libc::O_LARGEFILE;
 
-/// Of a number that only names a file.
-pub(super) const O_PATH: c_int = libc::O_PATH;
-
 /// What poll(2) is asked for to learn that a peer writes no more.
 pub(super) const POLL_RDHUP: u32 = libc::POLLRDHUP as u32;
-
-/// Whether messages of this type carry descriptors besides `SCM_RIGHTS`: the pidfd of the sender, which a socket with
-/// `SO_PASSPIDFD` delivers (`SCM_PIDFD`, for which libc has no name).
-pub(super) fn carries_descriptors(message_type: c_int) -> bool {
-    message_type == 4
-}
-
-/// Where the thread has its errno.
-pub(super) fn errno_location() -> *mut c_int {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::__errno_location() }
-}
 
 /// A descriptor that is readable once eight bytes have been written to it, until they are read.
 pub(crate) fn event_descriptor() -> Result<OwnedFd, Errno> {
@@ -54,3 +41,53 @@ pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
     Errno::result(unsafe { libc::pipe2(ends.as_mut_ptr(), flags) })?;
     Ok(ends)
 }
+
+/// The bytes that a `malloc` block has.
+///
+/// # Safety
+/// `p` is the start of a live `malloc` block.
+pub(super) unsafe fn usable(p: NonNull<u8>) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { libc::malloc_usable_size(p.as_ptr().cast()) }
+}
+
+/// Names the calling thread, as `top -H` shows it; at most 15 bytes.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
+}
+
+/// The kernel's number of the calling thread; never 0.
+pub(super) fn thread_number() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Sleeps until [`wake`] is called for `word`, unless it is not `value` any more.
+pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
+    futex(word, libc::FUTEX_WAIT, value);
+}
+
+/// [`sleep_while`] as a cancellation point.
+#[cold]
+pub(super) fn sleep_while_cancellable(word: &AtomicU32, value: u32) {
+    count(Call::Futex);
+    // SAFETY: the word lives through the call.
+    unsafe { cancel::futex_wait(word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value) };
+}
+
+/// Wakes up to `threads` of those who sleep over `word`.
+pub(super) fn wake(word: &AtomicU32, threads: u32) {
+    futex(word, libc::FUTEX_WAKE, threads);
+}
+
+/// futex(2), within the process. An error is as good as a wake-up: the caller looks at the word again.
+fn futex(word: &AtomicU32, operation: c_int, value: u32) {
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    count(Call::Futex);
+    // SAFETY: the word lives through the call; without a timeout no other address is used.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
+}
+
+/// In a new child process: the kernel has no memory of those who slept.
+pub(crate) fn in_child() {}

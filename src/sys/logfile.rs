@@ -12,6 +12,7 @@
 //!
 //! None of these calls is counted: they are not made for the program.
 
+use super::mode::O_PATH;
 use super::own::owner;
 use super::owned::Owned;
 use super::{O_LARGEFILE, wide};
@@ -28,11 +29,7 @@ const MODE: c_uint = 0o600;
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
 
 /// A step on the way to the file.
-const FOLDER: c_int = PATH_ONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
-#[cfg(target_os = "linux")]
-const PATH_ONLY: c_int = libc::O_PATH;
-#[cfg(not(target_os = "linux"))]
-const PATH_ONLY: c_int = libc::O_RDONLY;
+const FOLDER: c_int = O_PATH | libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
 /// `NAME_MAX`: the kernel takes no longer one.
 const NAME: usize = 255;
 

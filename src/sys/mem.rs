@@ -1,7 +1,8 @@
 //! Memory shared with C: `malloc` blocks, and objects that C points to.
 
 use super::count::{Call, count};
-use super::linux::errno_location;
+use super::keep_errno;
+use super::system::usable;
 use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
@@ -24,13 +25,8 @@ pub(crate) unsafe fn realloc(p: *mut u8, size: usize) -> Result<NonNull<u8>, Err
 /// # Safety
 /// `p` is NULL or the start of a live `malloc` block that nobody uses any more.
 pub(crate) unsafe fn free(p: *mut u8) {
-    // SAFETY: the caller's promise is what free(3) asks for; errno has an address as long as the thread.
-    unsafe {
-        let errno = errno_location();
-        let saved = *errno;
-        libc::free(p.cast());
-        *errno = saved;
-    }
+    // SAFETY: the caller's promise is what free(3) asks for.
+    keep_errno(|| unsafe { libc::free(p.cast()) });
 }
 
 /// Whether a `malloc` block has at least `size` bytes; no, where the system does not tell.
@@ -39,12 +35,8 @@ pub(crate) unsafe fn free(p: *mut u8) {
 /// `p` is the start of a live `malloc` block.
 #[inline]
 pub(crate) unsafe fn has(p: NonNull<u8>, size: usize) -> bool {
-    #[cfg(target_os = "linux")]
     // SAFETY: the caller's promise.
-    let usable = unsafe { libc::malloc_usable_size(p.as_ptr().cast()) };
-    #[cfg(not(target_os = "linux"))]
-    let usable = p.addr().get().min(0);
-    usable >= size
+    unsafe { usable(p) >= size }
 }
 
 /// `Box::new` that says so if memory is short, instead of ending the process.

@@ -6,9 +6,9 @@
 use super::cancel;
 use super::count::{Call, count};
 use super::mem;
-use super::moving::{self, MORE, QUIET};
-pub(crate) use super::moving::{drop_held, push_held, read_ahead};
 use super::spare::Spare;
+use super::system::moving::{self, MORE, QUIET};
+pub(crate) use super::system::moving::{drop_held, push_held, read_ahead};
 use super::wide;
 use crate::buf::Source;
 use crate::fd::Fd;
@@ -245,25 +245,27 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
     moved(unsafe { cancel::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
 }
 
-/// [`pread`] into several rooms, one after the other; into the first alone, where a sandbox or the system knows no such
-/// call.
+/// [`pread`] into several rooms, one after the other; into the first alone, where a sandbox knows no such call.
 pub(crate) fn read_scattered(
     file: Fd,
     rooms: &mut [&mut [MaybeUninit<u8>]],
     off: u64,
 ) -> Result<usize, Errno> {
-    let several = rooms.iter().filter(|room| !room.is_empty()).count() > 1;
-    // -1 would mean the file's own position.
-    let read = match wide::off_t::try_from(off) {
-        Ok(at) if several => moved(moving::read_scattered(file, rooms, at)),
-        _ => Err(Errno::ENOSYS),
-    };
-    match read {
-        Err(Errno::ENOSYS | Errno::EPERM | Errno::EOPNOTSUPP) => {
-            rooms.first_mut().map_or(Ok(0), |room| pread(file, room, off))
-        }
-        read => read,
+    let mut list = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; 8];
+    let mut n = 0;
+    for (v, room) in list.iter_mut().zip(rooms.iter_mut().filter(|room| !room.is_empty())) {
+        *v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+        n += 1;
     }
+    if n > 1 {
+        count(Call::Preadv);
+        // SAFETY: the vectors name `rooms`.
+        match moved(unsafe { cancel::preadv(file.raw(), list.as_ptr(), n, off as wide::off_t) }) {
+            Err(Errno::ENOSYS | Errno::EPERM) => {}
+            read => return read,
+        }
+    }
+    rooms.first_mut().map_or(Ok(0), |room| pread(file, room, off))
 }
 
 /// All of `room` from a position of a file, if the page cache has it.

@@ -2,12 +2,17 @@
 
 use super::cancel;
 use super::count::{Call, count};
-use super::linux::O_PATH;
 use super::wide;
 use crate::fd::Fd;
 use crate::mode::{FileKind, Mode};
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
+
+/// Of a number that only names a file. Where the system has no such numbers, no flag is one.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+pub(super) const O_PATH: libc::c_int = libc::O_PATH;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+pub(super) const O_PATH: libc::c_int = 0;
 
 /// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
 /// file refuses that one.
@@ -40,13 +45,13 @@ pub(crate) fn is_open(fd: Fd) -> bool {
 
 /// Whether nothing can be done with the number but to name a file (open(2), O_PATH).
 pub(crate) fn is_path_only(fd: Fd) -> bool {
-    flags(fd).is_ok_and(|flags| flags & O_PATH == O_PATH)
+    flags(fd).is_ok_and(|flags| flags & O_PATH != 0)
 }
 
 /// The mode of the open file; `EBADF` also for a number that only names a file.
 pub(crate) fn mode(fd: Fd) -> Result<Mode, Errno> {
     match flags(fd)? {
-        flags if flags & O_PATH == O_PATH => Err(Errno::EBADF),
+        flags if flags & O_PATH != 0 => Err(Errno::EBADF),
         flags if flags & libc::O_NONBLOCK != 0 => Ok(Mode::Nonblocking),
         _ => Ok(Mode::Blocking),
     }
@@ -56,17 +61,6 @@ fn flags(fd: Fd) -> Result<libc::c_int, Errno> {
     count(Call::Fcntl);
     // SAFETY: no pointer is passed.
     Errno::result(unsafe { libc::fcntl(fd.raw(), libc::F_GETFL) })
-}
-
-/// An option of socket(7); `None` if there is no such thing, as for a file.
-pub(super) fn socket_option(fd: Fd, option: libc::c_int) -> Option<libc::c_int> {
-    count(Call::Getsockopt);
-    let mut value: libc::c_int = 0;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `len` bytes into `value`.
-    let r =
-        unsafe { libc::getsockopt(fd.raw(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len) };
-    (r == 0).then_some(value)
 }
 
 /// fstat(2) of an open number.

@@ -1,8 +1,8 @@
 //! Descriptors of the library's own.
 
 use super::count::{Call, count};
+use super::thread::Uncancelled;
 use crate::fd::Fd;
-use libc::{SYS_close, SYS_read, SYS_write, syscall};
 use nix::errno::Errno;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -21,27 +21,30 @@ pub(crate) unsafe fn owner(number: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-// By syscall(2), which is no cancellation point: the event loop reads, writes and closes its own under its lock.
+// No cancellation points: the event loop reads, writes and closes its own under its lock.
 
 /// read(2) from a descriptor of the library's own.
 pub(crate) fn read(fd: Fd, room: &mut [u8]) {
     count(Call::Read);
+    let _uncancelled = Uncancelled::begin();
     // SAFETY: pointer and length describe `room`. Nothing to read means that another thread was faster.
-    unsafe { syscall(SYS_read, fd.raw(), room.as_mut_ptr(), room.len()) };
+    unsafe { libc::read(fd.raw(), room.as_mut_ptr().cast(), room.len()) };
 }
 
 /// write(2) to a descriptor of the library's own, which takes all or is full.
 pub(crate) fn write(fd: Fd, bytes: &[u8]) {
     count(Call::Write);
+    let _uncancelled = Uncancelled::begin();
     // SAFETY: pointer and length describe `bytes`.
-    unsafe { syscall(SYS_write, fd.raw(), bytes.as_ptr(), bytes.len()) };
+    unsafe { libc::write(fd.raw(), bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// close(2) of a descriptor of the library's own. Linux frees the number in any case.
+/// close(2) of a descriptor of the library's own. The number is free in any case.
 pub(crate) fn close(fd: Fd) {
     count(Call::Close);
+    let _uncancelled = Uncancelled::begin();
     // SAFETY: it is ours, as the caller has confirmed.
-    unsafe { syscall(SYS_close, fd.raw()) };
+    unsafe { libc::close(fd.raw()) };
 }
 
 /// `fd`, which was just opened close-on-exec, under a number above those of standard input, output and error. In a

@@ -2,8 +2,8 @@
 //! panic, or do not exist everywhere.
 
 use super::count::{Call, count};
-use super::linux::pipe2;
 use super::own::owner;
+use super::system::pipe2;
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::os::fd::OwnedFd;
@@ -19,6 +19,7 @@ pub(crate) fn stream_sockets() -> Result<[OwnedFd; 2], Errno> {
     Ok(unsafe { [owner(a)?, owner(b)?] })
 }
 
+#[cfg(any(test, not(owfat_portable)))]
 /// The read end and the write end of a pipe of the library's own, closed on exec, in blocking mode.
 pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
     own_pipe(libc::O_CLOEXEC)

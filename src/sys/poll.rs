@@ -2,8 +2,8 @@
 
 use super::cancel;
 use super::count::{Call, count};
-use super::linux::POLL_RDHUP;
 use super::select::select;
+use super::system::POLL_RDHUP;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use libc::pollfd;

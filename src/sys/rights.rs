@@ -3,14 +3,17 @@
 
 use super::cancel;
 use super::count::{Call, count};
-use super::linux::carries_descriptors;
-use super::moving::QUIET;
 use super::own::owner;
+use super::system::moving::QUIET;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint};
 use std::mem::{size_of, zeroed};
 use std::os::fd::OwnedFd;
+
+/// Of a message that carries a descriptor besides: the pidfd of the sender, which a socket with `SO_PASSPIDFD` delivers.
+/// The libc crate has no name for it.
+const SCM_PIDFD: Option<c_int> = if cfg!(target_os = "linux") { Some(4) } else { None };
 
 const INT: c_uint = size_of::<c_int>() as c_uint;
 
@@ -94,7 +97,7 @@ fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR only return headers that lie within the memory.
         let head = unsafe { header.read() };
         let is_rights = head.cmsg_type == libc::SCM_RIGHTS;
-        if head.cmsg_level == libc::SOL_SOCKET && (is_rights || carries_descriptors(head.cmsg_type)) {
+        if head.cmsg_level == libc::SOL_SOCKET && (is_rights || Some(head.cmsg_type) == SCM_PIDFD) {
             // SAFETY: plain arithmetic.
             let before = unsafe { libc::CMSG_LEN(0) } as usize;
             #[allow(clippy::unnecessary_cast, reason = "musl counts in 32 bits")]

@@ -1,9 +1,10 @@
 //! Signal dispositions.
 
 use super::count::{Call, count};
+use super::thread::Uncancelled;
 use nix::errno::Errno;
 use std::ffi::c_int;
-use std::mem::{MaybeUninit, zeroed};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 extern "C" fn nothing(_: c_int) {}
@@ -36,15 +37,20 @@ pub(crate) fn is_pending(signal: c_int) -> bool {
     unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal) == 1 }
 }
 
-/// Takes a pending signal away, if there is one.
+/// Takes away a signal that this thread has raised for itself, if it is pending.
 pub(crate) fn take_pending(signal: c_int) {
+    if !is_pending(signal) {
+        return;
+    }
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    count(Call::Sigtimedwait);
-    // SAFETY: the set is filled before it is used, and everything lives through the calls. All-zero is no time.
+    let mut taken = 0;
+    count(Call::Sigwait);
+    let _uncancelled = Uncancelled::begin();
+    // SAFETY: the set is filled before it is used, and everything lives through the calls. It is pending for this thread,
+    // so that nobody waits.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), signal);
-        let at_once: libc::timespec = zeroed();
-        libc::sigtimedwait(set.as_ptr(), ptr::null_mut(), &at_once);
+        libc::sigwait(set.as_ptr(), &mut taken);
     }
 }

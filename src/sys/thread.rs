@@ -1,8 +1,10 @@
 //! Whether there are threads, and thread cancellation.
 
+pub(crate) use super::system::set_name;
+use super::system::thread_number;
 use nix::errno::Errno;
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,7 +15,7 @@ unsafe extern "C" {
 }
 
 /// For `pthread_setcancelstate`.
-const CANCEL_DISABLE: c_int = 1;
+const CANCEL_DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
 
 /// The thread cannot be cancelled while this lives.
 pub(crate) struct Uncancelled {
@@ -38,9 +40,9 @@ impl Drop for Uncancelled {
     #[inline]
     fn drop(&mut self) {
         if let Some(before) = self.before {
-            // SAFETY: the state is the one that was there; NULL for the old one is allowed on Linux
-            // (pthread_setcancelstate(3)).
-            unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
+            let mut disabled = 0;
+            // SAFETY: `disabled` lives through the call; the state is the one that was there.
+            unsafe { pthread_setcancelstate(before, &mut disabled) };
         }
     }
 }
@@ -98,7 +100,7 @@ thread_local! {
 pub(crate) fn number() -> u32 {
     let ask = |known: &Cell<u32>| {
         if known.get() == 0 {
-            known.set(kernel_number());
+            known.set(thread_number());
         }
         known.get()
     };
@@ -112,7 +114,7 @@ pub(crate) fn forget_number() {
 }
 
 /// Tells this thread from the others that there are; a forked child goes on with its parent's.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(owfat_portable)))]
 #[inline(always)]
 pub(crate) fn this_thread() -> usize {
     let block: usize;
@@ -124,14 +126,14 @@ pub(crate) fn this_thread() -> usize {
 }
 
 /// See above.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", not(owfat_portable))))]
 pub(crate) fn this_thread() -> usize {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::pthread_self() as usize }
 }
 
 /// The byte that is not 0 while the C library knows of one thread only. It changes while only one runs, or atomically.
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(owfat_portable)))]
 #[inline(always)]
 const fn single_threaded_byte() -> *mut c_char {
     unsafe extern "C" {
@@ -141,23 +143,11 @@ const fn single_threaded_byte() -> *mut c_char {
     (&raw const __libc_single_threaded).cast_mut()
 }
 
-/// See above: musl does not tell, so there may be any number of threads.
-#[cfg(not(target_env = "gnu"))]
+/// See above: the others do not tell, so there may be any number of threads.
+#[cfg(not(all(target_env = "gnu", not(owfat_portable))))]
 const fn single_threaded_byte() -> *mut c_char {
     static MANY: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
     MANY.as_ptr().cast()
-}
-
-/// Names the calling thread, as `top -H` shows it; at most 15 bytes.
-pub(crate) fn set_name(name: &CStr) {
-    // SAFETY: takes a string. A name is a courtesy, so its refusal is none.
-    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
-}
-
-/// The kernel's number of the calling thread; never 0.
-fn kernel_number() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
 #[cfg(test)]

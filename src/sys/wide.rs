@@ -5,19 +5,20 @@
 //! before 1.2.5 no `preadv2` and `pwritev2`.
 
 #[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
-pub(in crate::sys) use libc::{
-    fstat, ftruncate, getrlimit, off_t, posix_fadvise, pwrite, rlimit, sendfile, stat,
-};
+pub(in crate::sys) use libc::{fstat, ftruncate, getrlimit, off_t, pwrite, rlimit, stat};
 #[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
 pub(in crate::sys) use libc::{
     fstat64 as fstat, ftruncate64 as ftruncate, getrlimit64 as getrlimit, off64_t as off_t,
-    posix_fadvise64 as posix_fadvise, pwrite64 as pwrite, rlimit64 as rlimit, sendfile64 as sendfile,
-    stat64 as stat,
+    pwrite64 as pwrite, rlimit64 as rlimit, stat64 as stat,
 };
-#[cfg(not(target_env = "gnu"))]
+#[cfg(not(any(owfat_portable, all(target_env = "gnu", target_pointer_width = "32"))))]
+pub(in crate::sys) use libc::{posix_fadvise, sendfile};
+#[cfg(all(target_env = "gnu", target_pointer_width = "32", not(owfat_portable)))]
+pub(in crate::sys) use libc::{posix_fadvise64 as posix_fadvise, sendfile64 as sendfile};
+#[cfg(not(any(target_env = "gnu", owfat_portable)))]
 pub(in crate::sys) use vectors::{preadv2, pwritev2};
 
-#[cfg(not(target_env = "gnu"))]
+#[cfg(not(any(target_env = "gnu", owfat_portable)))]
 mod vectors {
     use super::off_t;
     use libc::{c_int, c_long, iovec, syscall};

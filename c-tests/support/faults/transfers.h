@@ -88,11 +88,23 @@ ssize_t writev(int fd, const struct iovec *v, int count) {
                     : FAULT_REAL(name)(fd, v, count, off, flags));                             \
   }
 
+#define FAULT_PREADV(name, offset)                                                             \
+  ssize_t name(int fd, const struct iovec *v, int count, offset off) {                         \
+    struct iovec part[FAULT_PIECES];                                                           \
+    size_t all = fault_sum(v, (size_t)count), n = all;                                         \
+    FAULT_BYTES(FAULT_PREAD, -2, n,                                                            \
+                n < all && count <= FAULT_PIECES                                               \
+                    ? FAULT_REAL(name)(fd, part, fault_cut(v, n, part), off)                   \
+                    : FAULT_REAL(name)(fd, v, count, off));                                    \
+  }
+
 FAULT_VECTORS(FAULT_WRITEV, fd, pwritev2, off_t)
 FAULT_VECTORS(FAULT_PREAD, -2, preadv2, off_t)
+FAULT_PREADV(preadv, off_t)
 #if __SIZEOF_POINTER__ < 8
 FAULT_VECTORS(FAULT_WRITEV, fd, pwritev64v2, off64_t)
 FAULT_VECTORS(FAULT_PREAD, -2, preadv64v2, off64_t)
+FAULT_PREADV(preadv64, off64_t)
 #endif
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {

@@ -1,9 +1,13 @@
 //! epoll as the queue.
 
+mod waker;
+
+use super::kernel::Taken;
+
 use crate::fd::Fd;
 use crate::interest::Interest;
-pub(super) use crate::sys::epoll::create;
-use crate::sys::epoll::{Op, ctl, wait};
+use crate::sys::epoll::{self, Op, ctl, wait};
+use crate::sys::mode::close;
 use crate::sys::poll::flags;
 use nix::errno::Errno;
 use std::ffi::c_int;
@@ -12,16 +16,19 @@ use std::mem::MaybeUninit;
 /// The event data that no descriptor has.
 const WAKER: u64 = u64::MAX;
 
-/// What [`take`] has found.
-pub(super) enum Taken {
-    Woken,
-    /// Of a descriptor, in the flags of poll(2).
-    Event(i64, u32),
-}
+pub(super) use epoll::create;
 
-/// Has `set` watch the waker, which ends no wait yet.
-pub(super) fn add_waker(set: Fd, waker: Fd) -> Result<(), Errno> {
-    ctl(set, Op::Add, waker, 0, WAKER)
+/// Has a new set watch the waker, which ends no wait yet. It is closed if that fails.
+pub(super) fn add_waker(set: Fd) -> Result<(Fd, Fd), Errno> {
+    let watched = waker::descriptor().and_then(|waker| ctl(set, Op::Add, waker, 0, WAKER).map(|()| waker));
+    match watched {
+        Ok(waker) => Ok((set, waker)),
+        Err(e) => {
+            // The caller is to hear of the first error.
+            let _ = close(set);
+            Err(e)
+        }
+    }
 }
 
 /// From now on the waker ends every wait.

@@ -1,11 +1,10 @@
 //! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), from a file.
 
-use super::wide::{self, off_t};
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
 use crate::sys::cancel;
 use crate::sys::count::{Call, count};
-use crate::sys::mode::socket_option;
+use crate::sys::wide::{self, off_t};
 use libc::{c_int, c_void, iovec};
 use nix::errno::Errno;
 use std::mem::{MaybeUninit, size_of, zeroed};
@@ -23,7 +22,7 @@ const AT_POSITION: off_t = -1;
 
 /// read(2) that does not wait, whatever the descriptor's mode.
 pub(in crate::sys) fn read_nowait(fd: Fd, t: Target) -> isize {
-    count(Call::Preadv);
+    count(Call::Preadv2);
     let v = iovec { iov_base: t.ptr().cast::<c_void>(), iov_len: t.len() };
     // SAFETY: one vector, whose memory `Target` vouches for.
     unsafe { cancel::preadv2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
@@ -37,22 +36,9 @@ pub(in crate::sys) fn write_nowait(fd: Fd, s: Source) -> isize {
     unsafe { cancel::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
 }
 
-/// pread(2) into several rooms, one after the other.
-pub(in crate::sys) fn read_scattered(file: Fd, rooms: &mut [&mut [MaybeUninit<u8>]], off: off_t) -> isize {
-    count(Call::Preadv);
-    let mut list = [const { iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; 8];
-    let mut n = 0;
-    for (v, room) in list.iter_mut().zip(rooms) {
-        *v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-        n += 1;
-    }
-    // SAFETY: the vectors name `rooms`.
-    unsafe { cancel::preadv2(file.raw(), list.as_ptr(), n, off, 0) }
-}
-
 /// pread(2) of what the page cache has.
 pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: off_t) -> isize {
-    count(Call::Preadv);
+    count(Call::Preadv2);
     let v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: one vector, which names `room`.
     unsafe { cancel::preadv2(file.raw(), &v, 1, off, NOWAIT) }
@@ -108,7 +94,7 @@ pub(crate) fn drop_held(s: Fd) -> bool {
 /// Of the others only those of IP hold anything back, and they have no option for it: what ends a held packet is a send
 /// that holds nothing back.
 fn push_held_otherwise(s: Fd) {
-    let domain = socket_option(s, libc::SO_DOMAIN);
+    let domain = socket_option(s, libc::SOL_SOCKET, libc::SO_DOMAIN);
     if domain != Some(libc::AF_INET) && domain != Some(libc::AF_INET6) {
         return;
     }
@@ -119,13 +105,16 @@ fn push_held_otherwise(s: Fd) {
 
 /// Whether the program has set the option; `None` if the socket has no such option.
 fn is_corked(s: Fd, level: c_int, option: c_int) -> Option<bool> {
+    socket_option(s, level, option).map(|corked| corked != 0)
+}
+
+fn socket_option(s: Fd, level: c_int, option: c_int) -> Option<c_int> {
     count(Call::Getsockopt);
-    let mut corked: c_int = 0;
+    let mut value: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: both results live through the call and have the sizes given.
-    let known =
-        unsafe { libc::getsockopt(s.raw(), level, option, ptr::from_mut(&mut corked).cast(), &mut len) };
-    (known == 0).then_some(corked != 0)
+    let r = unsafe { libc::getsockopt(s.raw(), level, option, ptr::from_mut(&mut value).cast(), &mut len) };
+    (r == 0).then_some(value)
 }
 
 fn uncork(s: Fd, level: c_int, option: c_int) {

@@ -1,0 +1,255 @@
+//! poll(2) as the queue, where there is no epoll: what is armed stands in a list, which is found by the number of `ctx`.
+//!
+//! One thread leads: it sleeps on all that is armed. The others sleep on a pipe alone, whose read end is `ctx`. Who changes
+//! the list, or ends to lead, writes into the pipe; whoever comes first reads that away, and leads with the list as it is
+//! then. A leader of before may sleep on: what it finds counts only if the list still says so.
+
+use super::kernel::Taken;
+use crate::backend::{Probe, Token};
+use crate::fd::Fd;
+use crate::interest::Interest;
+use crate::mode::FileKind;
+use crate::sorted::Sorted;
+use crate::sys::lock::ForkLock;
+use crate::sys::mode::{Identity, identity, is_path_only, who};
+use crate::sys::poll::NVAL;
+use crate::sys::shared::Shared;
+use crate::sys::thread::this_thread;
+use crate::sys::waker::Waker;
+use crate::time::Moment;
+use nix::errno::Errno;
+use std::ffi::c_int;
+use std::mem;
+use std::time::Duration;
+
+/// The queues of this process, by `ctx`.
+static QUEUES: ForkLock<Sorted<Fd, Shared<Queue>>> = ForkLock::new(Sorted::new());
+
+const NOBODY: usize = 0;
+
+pub(super) struct Queue {
+    waker: Waker,
+    list: ForkLock<List>,
+}
+
+struct List {
+    entries: Sorted<Fd, Entry>,
+    /// The number with which the next look begins, so that nobody starves.
+    start: Fd,
+    /// Of the last entry that was armed.
+    generation: u32,
+    /// Threads in a wait.
+    sleepers: usize,
+    /// The thread that leads, or [`NOBODY`].
+    leader: usize,
+    /// Something stands in the pipe that nobody has read yet.
+    is_rung: bool,
+}
+
+/// A descriptor that was added.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// The number may be another file's by now.
+    file: Identity,
+    generation: u32,
+    /// Until its event is taken.
+    armed: Option<Interest>,
+}
+
+/// A new queue: its `ctx`, and the number and the file of the pipe's other end. Queues whose `ctx` was closed go.
+pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
+    let mut queues = QUEUES.lock();
+    forget_closed(&mut queues);
+    let waker = Waker::open_pipe()?;
+    let (ctx, (write, file)) = (waker.fd(), waker.pipe());
+    let list = List {
+        entries: Sorted::new(),
+        start: ctx,
+        generation: 0,
+        sleepers: 0,
+        leader: NOBODY,
+        is_rung: false,
+    };
+    // Its drop closes the pipe if there is no memory.
+    let queue = Shared::new(Queue { waker, list: ForkLock::new(list) })?;
+    queues.get_or_insert_with(ctx, || queue)?;
+    Ok((ctx, write, file))
+}
+
+/// Gives back what queues have left whose `ctx` was closed.
+pub(super) fn shut_down() {
+    let mut queues = QUEUES.lock();
+    forget_closed(&mut queues);
+    if queues.len() == 0 {
+        *queues = Sorted::new();
+    }
+}
+
+/// A refusal to say so keeps it.
+fn forget_closed(queues: &mut Sorted<Fd, Shared<Queue>>) {
+    queues.retain(|_, queue| queue.waker.confirm() != Err(Errno::EBADF));
+}
+
+/// The queue of that `ctx`. `EBADF`: it was closed. `EINVAL`: it is another process's.
+pub(super) fn find(ctx: Fd) -> Result<Shared<Queue>, Errno> {
+    let found = QUEUES.lock().get_mut(ctx).map(|queue| queue.clone());
+    match found {
+        Some(queue) => queue.waker.confirm().map(|()| queue),
+        None => identity(ctx).and(Err(Errno::EINVAL)),
+    }
+}
+
+/// Ends every wait for good, once the multiplexer says that it was aborted. Takes no lock: a signal handler may do it.
+pub(super) fn wake(ctx: Fd, write: Fd, inode: u32) -> Result<(), Errno> {
+    let file = identity(ctx)?;
+    let waker = Waker::of_pipe(ctx, write, file);
+    if file.inode as u32 != inode {
+        return Err(Errno::EBADF);
+    }
+    waker.confirm().map(|()| waker.wake())
+}
+
+/// In a new child process, which makes queues of its own: these wake threads of its parent.
+pub(super) fn in_child() {
+    QUEUES.in_child(|queues, _| mem::forget(mem::replace(queues, Sorted::new())));
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.waker.close();
+    }
+}
+
+impl Queue {
+    pub(super) fn arm(&self, fd: Fd, interest: Interest) -> Result<(), Errno> {
+        self.put(fd, interest, false)
+    }
+
+    /// `ENOENT`: the file that `fd` is now was never added.
+    pub(super) fn arm_again(&self, fd: Fd, interest: Interest) -> Result<(), Errno> {
+        self.put(fd, interest, true)
+    }
+
+    /// Refuses in epoll's words.
+    fn put(&self, fd: Fd, interest: Interest, was_added: bool) -> Result<(), Errno> {
+        let (kind, file) = who(fd)?;
+        match kind {
+            _ if self.waker.has_number(fd) => return Err(Errno::EINVAL),
+            _ if is_path_only(fd) => return Err(Errno::EBADF),
+            FileKind::Regular => return Err(Errno::EPERM),
+            _ => {}
+        }
+        let mut list = self.list.lock();
+        if was_added && list.entries.get_mut(fd).is_none_or(|entry| entry.file != file) {
+            return Err(Errno::ENOENT);
+        }
+        let entry = Entry { file, generation: list.generation.wrapping_add(1), armed: Some(interest) };
+        *list.entries.get_or_insert_with(fd, || entry)? = entry;
+        list.generation = entry.generation;
+        if list.leader != NOBODY {
+            self.ring(&mut list);
+        }
+        Ok(())
+    }
+
+    /// Takes one event, waiting up to `slice` milliseconds for it, without limit if that is negative.
+    pub(super) fn take(&self, slice: c_int, is_aborted: impl Fn() -> bool) -> Result<Option<Taken>, Errno> {
+        let end = u64::try_from(slice).ok().map(|ms| Moment::now().after(Duration::from_millis(ms)));
+        let mut probe = Probe::new();
+        let _sleeper = (slice != 0).then(|| Sleeper::begin(self));
+        loop {
+            let mut list = self.list.lock();
+            let looks_at_all = slice == 0 || self.leads(&mut list, &is_aborted);
+            list.ask(&mut probe, looks_at_all)?;
+            drop(list);
+            let left = end.map(Moment::left);
+            probe.ask(Some(self.waker.fd()), left)?;
+            if is_aborted() {
+                return Ok(Some(Taken::Woken));
+            }
+            if let Some(event) = self.list.lock().take(&probe) {
+                return Ok(Some(event));
+            }
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            self.waker.confirm()?;
+        }
+    }
+
+    /// Whether this thread is to sleep on all that is armed: it comes first after a change, or nobody does so.
+    fn leads(&self, list: &mut List, is_aborted: impl Fn() -> bool) -> bool {
+        if mem::take(&mut list.is_rung) {
+            self.waker.drain();
+            list.leader = NOBODY;
+            // What an abort has written ends every wait.
+            if is_aborted() {
+                self.waker.wake();
+            }
+        }
+        if list.leader == NOBODY {
+            list.leader = this_thread();
+        }
+        list.leader == this_thread()
+    }
+
+    fn ring(&self, list: &mut List) {
+        if !mem::replace(&mut list.is_rung, true) {
+            self.waker.wake();
+        }
+    }
+}
+
+/// A thread in a wait, which it may leave by being cancelled.
+struct Sleeper<'a>(&'a Queue);
+
+impl Sleeper<'_> {
+    fn begin(queue: &Queue) -> Sleeper<'_> {
+        queue.list.lock().sleepers += 1;
+        Sleeper(queue)
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let mut list = self.0.list.lock();
+        list.sleepers -= 1;
+        if list.leader == this_thread() {
+            list.leader = NOBODY;
+            if list.sleepers > 0 {
+                self.0.ring(&mut list);
+            }
+        }
+    }
+}
+
+impl List {
+    /// Fills `probe` with all that is armed, or with nothing.
+    fn ask(&self, probe: &mut Probe, all: bool) -> Result<(), Errno> {
+        probe.begin(if all { self.entries.len() } else { 0 })?;
+        for (fd, entry) in self.entries.iter_from(self.start).filter(|_| all) {
+            if let Some(interest) = entry.armed {
+                probe.add(Token { fd, generation: entry.generation }, interest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first event among the answers, which is its entry's only one. An entry whose file was closed goes.
+    fn take(&mut self, probe: &Probe) -> Option<Taken> {
+        for (token, flags) in probe.answers() {
+            let Some(entry) = self.entries.get_mut(token.fd) else { continue };
+            if entry.generation != token.generation || entry.armed.is_none() {
+                continue;
+            }
+            if flags & NVAL != 0 || identity(token.fd) != Ok(entry.file) {
+                self.entries.remove(token.fd);
+                continue;
+            }
+            entry.armed = None;
+            self.start = Fd::from_index(token.fd.index() as u32 + 1);
+            return Some(Taken::Event(token.fd.raw().into(), flags));
+        }
+        None
+    }
+}
