@@ -62,7 +62,6 @@ static void make_room(void) {
 
 static void a_multiplexer(void) {
   nothing_to_hear();
-  t_need_epoll();
   t_pipe(d);
   CHECK_INT(iom_init(&mux), 1);
   CHECK_INT(iom_add(&mux, d[0], IOM_READ), 0);

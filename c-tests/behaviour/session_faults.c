@@ -203,6 +203,7 @@ static int is_made(enum fault_kind kind) {
   case FAULT_EPOLL_CTL:
   case FAULT_EPOLL_WAIT:
   case FAULT_EVENTFD: return strcmp(t_backend(), "epoll") == 0;
+  case FAULT_FADVISE:
   case FAULT_SENDFILE:
   case FAULT_WRITEV: return !t_portable();
   default: return 1;

@@ -59,7 +59,7 @@ struct Entry {
 /// A new queue: its `ctx`, and the number and the file of the pipe's other end. Queues whose `ctx` was closed go.
 pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
     let mut queues = QUEUES.lock();
-    forget_closed(&mut queues);
+    queues.retain(|_, queue| queue.waker.confirm() != Err(Errno::EBADF));
     let waker = Waker::open_pipe()?;
     let (ctx, (write, file)) = (waker.fd(), waker.pipe());
     let list = List {
@@ -76,18 +76,13 @@ pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
     Ok((ctx, write, file))
 }
 
-/// Gives back what queues have left whose `ctx` was closed.
+/// Gives back what queues have left that are not sure to be open.
 pub(super) fn shut_down() {
     let mut queues = QUEUES.lock();
-    forget_closed(&mut queues);
+    queues.retain(|_, queue| queue.waker.is_pipe());
     if queues.len() == 0 {
         *queues = Sorted::new();
     }
-}
-
-/// A refusal to say so keeps it.
-fn forget_closed(queues: &mut Sorted<Fd, Shared<Queue>>) {
-    queues.retain(|_, queue| queue.waker.confirm() != Err(Errno::EBADF));
 }
 
 /// The queue of that `ctx`. `EBADF`: it was closed. `EINVAL`: it is another process's.
@@ -235,18 +230,22 @@ impl List {
         Ok(())
     }
 
-    /// The first event among the answers, which is its entry's only one. An entry whose file was closed goes.
+    /// The first event among the answers, which is its entry's only one. One whose file was closed waits for none any more.
     fn take(&mut self, probe: &Probe) -> Option<Taken> {
         for (token, flags) in probe.answers() {
             let Some(entry) = self.entries.get_mut(token.fd) else { continue };
             if entry.generation != token.generation || entry.armed.is_none() {
                 continue;
             }
-            if flags & NVAL != 0 || identity(token.fd) != Ok(entry.file) {
-                self.entries.remove(token.fd);
+            let is_closed = match identity(token.fd) {
+                Ok(file) => file != entry.file,
+                // Another refusal does not tell.
+                Err(e) => e == Errno::EBADF,
+            };
+            entry.armed = None;
+            if is_closed || flags & NVAL != 0 {
                 continue;
             }
-            entry.armed = None;
             self.start = Fd::from_index(token.fd.index() as u32 + 1);
             return Some(Taken::Event(token.fd.raw().into(), flags));
         }
