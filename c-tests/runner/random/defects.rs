@@ -35,6 +35,7 @@
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
 //! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
+//! | `hinted-first` | of 0.34: a wait that tells of an end with a hint asks the kernel of no other |
 //! | `hint-lost` | loses or keeps a hint that we do not; the player asks nothing of one that outlives io_fd |
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
 //! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |

@@ -1,7 +1,7 @@
 //! Runs programs in the player, with libowfat 0.32 or with our library preloaded.
 
 use super::program::Program;
-use crate::compile;
+use crate::compile::{self, With};
 use crate::{child, place};
 use std::fs;
 use std::process::Command;
@@ -84,6 +84,9 @@ pub(crate) fn play(player: &compile::Program, programs: &[Program], on: On) -> R
     let mut command = Command::new(player.path()?);
     let stalled = STALLED_MS[usize::from(on != On::Original)];
     command.arg(&file).arg(stalled.to_string());
+    if super::reference() == With::Later {
+        command.envs(place::libowfat_034().map(|directory| ("LD_LIBRARY_PATH", directory)));
+    }
     if let On::Ours(backend) = on {
         command.env("LD_PRELOAD", place::shared_library()?).env("OWFAT_IO_BACKEND", backend);
     }

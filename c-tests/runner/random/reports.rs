@@ -3,6 +3,7 @@
 use super::defects::{Blame, Case};
 use super::play::Line;
 use super::words::{end_of, tells_events};
+use crate::compile::With;
 
 const ENDS: usize = 24;
 
@@ -271,6 +272,16 @@ impl Case<'_> {
         if self.before.iter().any(failed) {
             return Some("stale-after-error");
         }
+        if super::reference() == With::Later && self.tells_a_hinted_one() {
+            return Some("hinted-first");
+        }
         self.heeds_unregistered().then_some("unregistered-number")
+    }
+
+    /// Whether both tell of an end that was said to be writable when it was registered.
+    fn tells_a_hinted_one(&self) -> bool {
+        let hinted = |end| self.before_there.iter().any(|l| l.a == end && l.call == "fd_canwrite");
+        let mut both = self.line.said.split(' ').filter(|w| w.starts_with('w') && !self.ours.contains(w));
+        both.any(|w| hinted(end_of(w)))
     }
 }
