@@ -57,16 +57,21 @@ impl EventLoop {
         if next.is_some() || queued_first { next } else { self.next_queued(dir) }
     }
 
-    /// The event that the cursor is at, if it is news, or -1 at the end.
+    /// The next event that is ready in a direction, if it is news, or -1 at the end.
     #[inline(always)]
     fn next_in_turn(&mut self, dir: Direction) -> Option<i64> {
-        let i = self.cursors[dir.index()];
-        let Some(event) = self.events.get(i) else {
-            self.cursors[dir.index()] = self.behind_the_end();
-            return Some(-1);
-        };
-        let slot = table::near_slot(event.number().into())?;
-        self.take_at(i, event, slot, dir).then(|| event.number().into())
+        let mut i = self.cursors[dir.index()];
+        loop {
+            let Some(event) = self.events.get(i) else {
+                self.cursors[dir.index()] = self.behind_the_end();
+                return Some(-1);
+            };
+            if event.is_ready(dir) {
+                let slot = table::near_slot(event.number().into())?;
+                return self.take_at(i, event, slot, dir).then(|| event.number().into());
+            }
+            i += 1;
+        }
     }
 
     /// Where a cursor stands when the program has asked for more than there was.
@@ -91,12 +96,9 @@ impl EventLoop {
         None
     }
 
-    /// Whether the event at `i` is news; then it is reported. There are no event-loop threads, and so no leases.
+    /// Whether the event at `i`, which is ready, is news; then it is reported. There are no event-loop threads, and so no leases.
     #[inline(always)]
     fn take_at(&mut self, i: usize, event: Event, slot: &Slot, dir: Direction) -> bool {
-        if !event.is_ready(dir) {
-            return false;
-        }
         let look = self.events_look;
         let facts = Facts {
             generation: slot.generation(),
