@@ -228,12 +228,15 @@ fn awake(dir: Direction) -> Guard<'static, EventLoop> {
     state
 }
 
-/// A thread that is cancelled while it leads.
+/// A thread that is cancelled while it leads. The kernel may have reported events that got lost with it, and reports none
+/// twice: all is registered anew.
 struct Leader;
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        resign().call_leader();
+        let mut state = resign();
+        state.lose_backend();
+        state.call_leader();
     }
 }
 
