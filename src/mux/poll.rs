@@ -1,8 +1,8 @@
 //! poll(2) as the queue, where there is no epoll: what is armed stands in a list, which is found by the number of `ctx`.
 //!
-//! One thread leads: it sleeps on all that is armed. The others sleep on a pipe alone, whose read end is `ctx`. Who changes
-//! the list, or ends to lead, writes into the pipe; whoever comes first reads that away, and leads with the list as it is
-//! then. A leader of before may sleep on: what it finds counts only if the list still says so.
+//! Each thread that waits sleeps on all that is armed, and on a pipe, whose read end is `ctx`. Who changes the list writes
+//! into the pipe. Whoever comes first reads that away and leads: it sleeps on the list as it is then, and the others may
+//! sleep on with an older one. A leader that ends writes again. What a thread finds counts only if the list still says so.
 
 use super::kernel::Taken;
 use crate::backend::{Probe, Token};
@@ -43,7 +43,7 @@ struct List {
     /// The thread that leads, or [`NOBODY`].
     leader: usize,
     /// Something stands in the pipe that nobody has read yet.
-    is_rung: bool,
+    has_note: bool,
 }
 
 /// A descriptor that was added.
@@ -68,7 +68,7 @@ pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
         generation: 0,
         sleepers: 0,
         leader: NOBODY,
-        is_rung: false,
+        has_note: false,
     };
     // Its drop closes the pipe if there is no memory.
     let queue = Shared::new(Queue { waker, list: ForkLock::new(list) })?;
@@ -142,7 +142,7 @@ impl Queue {
         *list.entries.get_or_insert_with(fd, || entry)? = entry;
         list.generation = entry.generation;
         if list.leader != NOBODY {
-            self.ring(&mut list);
+            self.note_change(&mut list);
         }
         Ok(())
     }
@@ -154,8 +154,10 @@ impl Queue {
         let _sleeper = (slice != 0).then(|| Sleeper::begin(self));
         loop {
             let mut list = self.list.lock();
-            let looks_at_all = slice == 0 || self.leads(&mut list, &is_aborted);
-            list.ask(&mut probe, looks_at_all)?;
+            if slice != 0 {
+                self.catch_up(&mut list, &is_aborted);
+            }
+            list.ask(&mut probe)?;
             drop(list);
             let left = end.map(Moment::left);
             probe.ask(Some(self.waker.fd()), left)?;
@@ -172,9 +174,9 @@ impl Queue {
         }
     }
 
-    /// Whether this thread is to sleep on all that is armed: it comes first after a change, or nobody does so.
-    fn leads(&self, list: &mut List, is_aborted: impl Fn() -> bool) -> bool {
-        if mem::take(&mut list.is_rung) {
+    /// This thread is about to sleep on the list as it is: it leads if it comes first after a change.
+    fn catch_up(&self, list: &mut List, is_aborted: impl Fn() -> bool) {
+        if mem::take(&mut list.has_note) {
             self.waker.drain();
             list.leader = NOBODY;
             // What an abort has written ends every wait.
@@ -185,11 +187,10 @@ impl Queue {
         if list.leader == NOBODY {
             list.leader = this_thread();
         }
-        list.leader == this_thread()
     }
 
-    fn ring(&self, list: &mut List) {
-        if !mem::replace(&mut list.is_rung, true) {
+    fn note_change(&self, list: &mut List) {
+        if !mem::replace(&mut list.has_note, true) {
             self.waker.wake();
         }
     }
@@ -212,17 +213,17 @@ impl Drop for Sleeper<'_> {
         if list.leader == this_thread() {
             list.leader = NOBODY;
             if list.sleepers > 0 {
-                self.0.ring(&mut list);
+                self.0.note_change(&mut list);
             }
         }
     }
 }
 
 impl List {
-    /// Fills `probe` with all that is armed, or with nothing.
-    fn ask(&self, probe: &mut Probe, all: bool) -> Result<(), Errno> {
-        probe.begin(if all { self.entries.len() } else { 0 })?;
-        for (fd, entry) in self.entries.iter_from(self.start).filter(|_| all) {
+    /// Fills `probe` with all that is armed.
+    fn ask(&self, probe: &mut Probe) -> Result<(), Errno> {
+        probe.begin(self.entries.len())?;
+        for (fd, entry) in self.entries.iter_from(self.start) {
             if let Some(interest) = entry.armed {
                 probe.add(Token { fd, generation: entry.generation }, interest);
             }
