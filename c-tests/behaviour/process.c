@@ -122,6 +122,37 @@ TEST(what_a_child_opens_after_it_closed_everything_is_left_alone_at_shut_down) {
   loop_serves();
 }
 
+/* The program's sets have the library's numbers, and something ready. */
+static void own_sets_are_untouched(void) {
+  struct epoll_event ready = {.events = EPOLLIN, .data.u64 = 0x7fff00001000}, got[4];
+  int64 d[2], pair[2], next;
+  int i;
+  begin();
+  close_all();
+  t_pipe(d);
+  l_put(d[1], "x");
+  open_own();
+  for (i = 0; i < OWN; i++) CHECK_INT(epoll_ctl(own[i], EPOLL_CTL_ADD, (int)d[0], &ready), 0);
+  t_unix_pair(pair);
+  l_read_event(pair[0]);
+  l_put(pair[1], "x");
+  for (i = 0; i < 5; i++) {
+    while ((next = l_next_read(L_PATIENCE)) != pair[0]) CHECK(next != -1);
+  }
+  for (i = 0; i < OWN; i++) {
+    CHECK_INT(epoll_wait(own[i], got, 4, 0), 1);
+    CHECK(got[0].data.u64 == ready.data.u64);
+  }
+}
+
+/* promise: Descriptors of the library */
+TEST(an_epoll_set_of_the_program_under_a_number_of_the_librarys_has_nothing_but_what_the_program_put_in) {
+  open_one = an_epoll_set;
+  if (strcmp(t_backend(), "poll") == 0) SKIP("the library has no set");
+  own_sets_are_untouched();
+}
+
+/* Every number that the library may have had is a connection. */
 /* Every number that the library may have had is a connection. */
 /* promise: Descriptors of the library */
 TEST(events_come_although_connections_have_the_numbers_of_the_librarys_own_descriptors) {

@@ -2,13 +2,14 @@
 
 use super::interest::Told;
 use super::{EventLoop, Kernel};
-use crate::backend::{Backend, Events, Found, Opened, Probe, Token};
+use crate::backend::{Backend, Events, Found, Opened, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::mode::FileKind;
 use crate::slot::{Dirty, Slot};
 use crate::sys::loan::{Lent, Loan};
+use crate::sys::mode::identity;
 use crate::table;
 use crate::time::Moment;
 use crate::trace::{self, Shown};
@@ -137,6 +138,9 @@ impl EventLoop {
             } else {
                 // One that is about to sleep beside would do so on whatever has the number next.
                 kernel.backend.dismiss_followers();
+                if !kernel.backend.is_whole() {
+                    take_back(&kernel.backend);
+                }
                 // Closed before another is opened: there may be no number left but its own.
                 kernel.backend.close();
             }
@@ -223,7 +227,10 @@ impl EventLoop {
                 continue;
             }
             i += 1;
-            let Some(slot) = table::slot(event.number()) else { continue };
+            let Some(slot) = table::slot(event.number()) else {
+                self.note_foreign();
+                continue;
+            };
             if slot.generation() != event.generation() {
                 self.note_ended(slot);
                 // It is noted once.
@@ -244,6 +251,14 @@ impl EventLoop {
     pub(super) fn note_ended(&mut self, slot: &Slot) {
         if slot.ended_before(self.events_look) {
             self.removes_explicitly = true;
+            self.lose_backend();
+        }
+    }
+
+    /// An event has a number that was never registered: a set of the program's has the number of ours.
+    #[cold]
+    fn note_foreign(&mut self) {
+        if self.live_backend().is_some_and(|backend| !backend.is_whole()) {
             self.lose_backend();
         }
     }
@@ -357,6 +372,20 @@ impl EventLoop {
         self.cursors = [0; 2];
         self.has_news_from(0)
     }
+}
+
+/// The number of the backend's set may be that of a set of the program's by now, which was told of what we watch. What has
+/// another file under its number was closed with the set, and may be what the program has put in since.
+#[cold]
+fn take_back(backend: &Opened) {
+    let mut is_set = true;
+    table::for_each_registered(|number, slot| {
+        let (token, watched) = (token(number, slot), slot.watched.get());
+        if is_set && !watched.is_none() && identity(token.fd) == Ok(slot.file()) {
+            let none = Watch { interest: Interest::NONE, once: false };
+            is_set = backend.set(token, watched, none) != Err(Refusal::Lost);
+        }
+    });
 }
 
 pub(super) fn token(number: u32, slot: &Slot) -> Token {
