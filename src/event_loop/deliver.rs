@@ -60,18 +60,36 @@ impl EventLoop {
     /// The next event that is ready in a direction, if it is news, or -1 at the end.
     #[inline(always)]
     fn next_in_turn(&mut self, dir: Direction) -> Option<i64> {
-        let mut i = self.cursors[dir.index()];
-        loop {
-            let Some(event) = self.events.get(i) else {
-                self.cursors[dir.index()] = self.behind_the_end();
-                return Some(-1);
-            };
+        let i = self.cursors[dir.index()];
+        match self.events.get(i) {
+            Some(event) if event.is_ready(dir) => self.take_in_turn(i, event, dir),
+            Some(_) => self.next_ready_from(i + 1, dir),
+            None => self.end_of_found(dir),
+        }
+    }
+
+    /// A wait of a server nearly always finds events of one direction: the other's cursor passes over them all.
+    #[inline(never)]
+    fn next_ready_from(&mut self, mut i: usize, dir: Direction) -> Option<i64> {
+        while let Some(event) = self.events.get(i) {
             if event.is_ready(dir) {
-                let slot = table::near_slot(event.number().into())?;
-                return self.take_at(i, event, slot, dir).then(|| event.number().into());
+                return self.take_in_turn(i, event, dir);
             }
             i += 1;
         }
+        self.end_of_found(dir)
+    }
+
+    #[inline(always)]
+    fn take_in_turn(&mut self, i: usize, event: Event, dir: Direction) -> Option<i64> {
+        let slot = table::near_slot(event.number().into())?;
+        self.take_at(i, event, slot, dir).then(|| event.number().into())
+    }
+
+    #[inline(always)]
+    fn end_of_found(&mut self, dir: Direction) -> Option<i64> {
+        self.cursors[dir.index()] = self.behind_the_end();
+        Some(-1)
     }
 
     /// Where a cursor stands when the program has asked for more than there was.

@@ -17,6 +17,19 @@ pub(crate) const O_LARGEFILE: c_int = libc::O_LARGEFILE;
 /// What poll(2) is asked for to learn that a peer writes no more.
 pub(super) const POLL_RDHUP: u32 = libc::POLLRDHUP as u32;
 
+/// See `sys`. One question where errno is serves for both ends.
+#[inline]
+pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: it has an address as long as the thread lives.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above; nobody else uses it.
+    let before = unsafe { *errno };
+    let r = f();
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    r
+}
+
 /// A descriptor that is readable once eight bytes have been written to it, until they are read.
 pub(crate) fn event_descriptor() -> Result<OwnedFd, Errno> {
     count(Call::Eventfd);

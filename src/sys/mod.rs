@@ -61,10 +61,4 @@ pub(crate) const A_BUG: (Errno, &str) = (Errno::ENOTRECOVERABLE, "ENOTRECOVERABL
 pub(crate) const A_BUG: (Errno, &str) = (Errno::EPROCUNAVAIL, "EPROCUNAVAIL");
 
 /// Runs `f` and leaves errno as it was: servers look at it only after they have stated what they want.
-#[inline]
-pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
-    let errno = Errno::last_raw();
-    let r = f();
-    Errno::set_raw(errno);
-    r
-}
+pub(crate) use system::keep_errno;

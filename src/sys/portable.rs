@@ -35,6 +35,15 @@ pub(super) fn secure_variable(name: &CStr) -> *const c_char {
     unsafe { libc::getenv(name.as_ptr()) }
 }
 
+/// See `sys`.
+#[inline]
+pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
+    let before = Errno::last_raw();
+    let r = f();
+    Errno::set_raw(before);
+    r
+}
+
 /// pipe2(2), which not all have. Of the flags, `O_CLOEXEC` and `O_NONBLOCK`. A program that another thread executes
 /// meanwhile inherits the ends.
 pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
