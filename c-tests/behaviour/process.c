@@ -25,6 +25,7 @@ static int an_eventfd(void) {
 
 static int an_epoll_set(void) {
   int fd = epoll_create1(0);
+  if (fd == -1 && errno == ENOSYS) fd = epoll_create(1);
   return fd == -1 && errno == ENOSYS ? a_file() : fd;
 }
 
