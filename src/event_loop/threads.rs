@@ -141,8 +141,9 @@ pub(crate) fn start(n: u32) -> Result<(), Errno> {
     }
     // None of them gets beyond the lock before all are there.
     if let Err(e) = (0..n).try_for_each(|_| group.add_one()) {
-        drop(state);
+        // Under the lock: a thread looks whether it is dismissed before it takes the count that it sleeps on.
         group.dismiss();
+        drop(state);
         group.join();
         return Err(e);
     }
