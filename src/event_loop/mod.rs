@@ -35,6 +35,7 @@ mod looking;
 pub(crate) mod model;
 pub(crate) mod news;
 mod register;
+mod renew;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -98,7 +99,7 @@ pub(crate) struct EventLoop {
 /// The way to the kernel.
 struct Kernel {
     backend: Opened,
-    /// What the thread that looks has in hand.
+    /// What the thread that looks needs without the lock.
     parts: Loan<LookParts>,
 }
 

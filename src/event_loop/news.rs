@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_has_in_hand_is_no_news_for_another() {
+    fn what_is_leased_is_no_news_for_another_thread() {
         assert!(!is(Facts { leased: true, ..NEWS }, LOOK));
     }
 }

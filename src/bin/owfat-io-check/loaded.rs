@@ -130,13 +130,13 @@ fn expanded(path: &[u8], of: &Elf) -> PathBuf {
 }
 
 fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let (mut done, mut rest) = (Vec::new(), text);
-    while let Some(at) = rest.windows(from.len()).position(|w| w == from) {
-        done.extend_from_slice(&rest[..at]);
+    let (mut done, mut remaining) = (Vec::new(), text);
+    while let Some(at) = remaining.windows(from.len()).position(|w| w == from) {
+        done.extend_from_slice(&remaining[..at]);
         done.extend_from_slice(to);
-        rest = &rest[at + from.len()..];
+        remaining = &remaining[at + from.len()..];
     }
-    done.extend_from_slice(rest);
+    done.extend_from_slice(remaining);
     done
 }
 
