@@ -313,6 +313,13 @@ static void lowered(void (*p)(void), void (*s)(void)) {
   }
 }
 
+static void lowered_to_what_is_open(void (*prepares)(void), void (*serves)(void)) {
+  prepare = prepares;
+  serve = serves;
+  spare = -1;
+  f_run(with_a_lowered_limit);
+}
+
 TEST(requests_are_answered_with_few_numbers_free) { few_free(connections, echo); }
 TEST(requests_are_answered_after_the_limit_was_lowered) { lowered(connections, echo); }
 TEST(files_and_filters_work_with_few_numbers_free) { few_free(connections_and_a_file, send_batches); }
@@ -322,10 +329,7 @@ TEST(threads_are_woken_with_few_numbers_free) { few_free(connections_and_the_sta
 TEST(threads_are_woken_after_the_limit_was_lowered) { lowered(connections_and_the_state, wake_the_sleeper); }
 TEST(a_child_serves_with_few_numbers_free) { few_free(connections, in_a_child); }
 TEST(a_child_serves_after_the_limit_was_lowered_to_what_is_open) {
-  prepare = connections;
-  serve = in_a_child;
-  spare = -1;
-  f_run(with_a_lowered_limit);
+  lowered_to_what_is_open(connections, in_a_child);
 }
 TEST(a_child_of_a_child_serves_with_few_numbers_free) { few_free(connections, in_a_child_of_a_child); }
 TEST(a_child_serves_beside_a_sleeping_thread_of_its_parent_with_few_numbers_free) {
@@ -334,9 +338,6 @@ TEST(a_child_serves_beside_a_sleeping_thread_of_its_parent_with_few_numbers_free
 TEST(threads_of_a_child_are_woken_with_few_numbers_free) { few_free(connections_and_the_state, threads_in_a_child); }
 TEST(a_copy_of_a_closed_descriptor_hides_nobody_with_few_numbers_free) { few_free(a_copy_to_be, close_the_original); }
 TEST(a_copy_of_a_closed_descriptor_hides_nobody_after_the_limit_was_lowered_to_what_is_open) {
-  prepare = a_copy_to_be;
-  serve = close_the_original;
-  spare = -1;
-  f_run(with_a_lowered_limit);
+  lowered_to_what_is_open(a_copy_to_be, close_the_original);
 }
 TEST(the_loop_ends_and_begins_anew_with_few_numbers_free) { few_free(connections, begin_anew); }

@@ -57,26 +57,12 @@ static void sleepers_hear(void) {
   }
 }
 
-/* Descriptors of the event loop's kind in this process. */
-static int of_the_loop(void) {
-  int i, n = 0;
-  for (i = 0; i < 200; i++) {
-    char path[64], name[64];
-    ssize_t k;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", i);
-    if ((k = readlink(path, name, sizeof name - 1)) < 0) continue;
-    name[k] = 0;
-    n += strstr(name, "[event") != NULL;
-  }
-  return n;
-}
-
 static void close_all_and(void (*go_on)(void)) {
   close_all();
   go_on();
   l_check_asleep();
   io_finishandshutdown();
-  CHECK_INT(of_the_loop(), 0);
+  CHECK_INT(f_of_the_loop(), 0);
 }
 
 static void close_all_and_serve(void) { close_all_and(loop_serves); }

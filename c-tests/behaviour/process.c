@@ -346,26 +346,12 @@ TEST(a_signal_handler_that_interrupts_the_library_may_fork) {
   loop_serves();
 }
 
-/* Descriptors of the event loop's kind in this process. */
-static int of_the_loop(void) {
-  int i, n = 0;
-  for (i = 0; i < LAST; i++) {
-    char path[64], name[64];
-    ssize_t k;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", i);
-    if ((k = readlink(path, name, sizeof name - 1)) < 0) continue;
-    name[k] = 0;
-    n += strstr(name, "[event") != NULL;
-  }
-  return n;
-}
-
 static int generations = 4, of_the_first;
 
 static void next_generation(void) {
   struct th_sleeper s;
   loop_serves();
-  CHECK_INT(of_the_loop(), of_the_first);
+  CHECK_INT(f_of_the_loop(), of_the_first);
   if (--generations == 0) return;
   l_idle();
   th_put_to_sleep(&s, TH_LIMIT);
@@ -375,7 +361,7 @@ static void next_generation(void) {
 
 TEST(children_of_children_whose_threads_wait_have_one_loop_each) {
   loop_serves();
-  of_the_first = of_the_loop();
+  of_the_first = f_of_the_loop();
   f_run(next_generation);
 }
 

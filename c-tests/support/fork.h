@@ -49,4 +49,18 @@ T_HELPER int f_open_descriptors(void) {
   closedir(dir);
   return n;
 }
+/* Descriptors of the event loop's kind in this process. */
+T_HELPER int f_of_the_loop(void) {
+  int i, n = 0;
+  for (i = 0; i < 200; i++) {
+    char path[64], name[64];
+    ssize_t k;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", i);
+    if ((k = readlink(path, name, sizeof name - 1)) < 0) continue;
+    name[k] = 0;
+    n += strstr(name, "[event") != NULL;
+  }
+  return n;
+}
+
 #endif
