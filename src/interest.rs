@@ -10,6 +10,8 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    pub(crate) const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
+
     /// Position in arrays that hold something for each direction.
     pub(crate) fn index(self) -> usize {
         self as usize

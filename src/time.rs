@@ -1,4 +1,4 @@
-//! Wall-clock deadlines and the length of a wait.
+//! Wall-clock deadlines and lengths of time.
 //!
 //! Programs hand over TAI64NA labels of the wall clock. Inside, a deadline is one signed 64-bit number of
 //! nanoseconds since 1970: it spans 292 years to either side, saturates beyond, and compares in one
@@ -7,11 +7,37 @@
 use crate::ctypes::Taia;
 use crate::sys::clock;
 use nix::errno::Errno;
-use std::time::Duration;
 
 /// The TAI64 label of 1970-01-01 00:00:00 UTC as libowfat counts (2^62 + 10).
 const UNIX_EPOCH_LABEL: u64 = 4_611_686_018_427_387_914;
 const NANOS_PER_SEC: i64 = 1_000_000_000;
+
+/// A length of time, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Span(u64);
+
+impl Span {
+    pub(crate) const ZERO: Span = Span(0);
+    /// Longer than every other.
+    pub(crate) const FOREVER: Span = Span(u64::MAX);
+
+    pub(crate) const fn nanos(ns: u64) -> Span {
+        Span(ns)
+    }
+
+    pub(crate) const fn millis(ms: u64) -> Span {
+        Span(ms.saturating_mul(1_000_000))
+    }
+
+    /// Whole milliseconds for `poll` and `epoll_wait`: rounded up, because a wait that ends before its deadline makes
+    /// the caller spin; -1 for no limit. What does not fit is cut to the largest value.
+    pub(crate) fn to_ms(self) -> i32 {
+        if self == Span::FOREVER {
+            return -1;
+        }
+        i32::try_from(self.0.div_ceil(1_000_000)).unwrap_or(i32::MAX)
+    }
+}
 
 /// A moment of the wall clock, in nanoseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -52,14 +78,13 @@ impl Deadline {
     }
 
     /// The moment `d` later.
-    pub(crate) fn after(self, d: Duration) -> Deadline {
-        Deadline(later(self.0, d))
+    pub(crate) fn after(self, d: Span) -> Deadline {
+        Deadline(self.0.saturating_add_unsigned(d.0))
     }
 
     /// Time from `now` to the deadline; zero when it has passed.
-    pub(crate) fn since(self, now: Deadline) -> Duration {
-        let ns = i128::from(self.0) - i128::from(now.0);
-        Duration::from_nanos(u64::try_from(ns.max(0)).unwrap_or(u64::MAX))
+    pub(crate) fn since(self, now: Deadline) -> Span {
+        Span(self.0.saturating_sub(now.0).max(0) as u64)
     }
 
     /// Milliseconds from `now` to the deadline; negative when it has passed.
@@ -94,8 +119,8 @@ impl Moment {
     }
 
     /// The moment `d` later; one that is too far to count never comes.
-    pub(crate) fn after(self, d: Duration) -> Moment {
-        Moment(later(self.0, d))
+    pub(crate) fn after(self, d: Span) -> Moment {
+        Moment(self.0.saturating_add_unsigned(d.0))
     }
 
     /// Nanoseconds from the moment to now.
@@ -104,21 +129,8 @@ impl Moment {
     }
 
     /// Time from now to the moment; zero when it has passed.
-    pub(crate) fn left(self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(Moment::now().0).max(0) as u64)
-    }
-}
-
-fn later(ns: i64, d: Duration) -> i64 {
-    i64::try_from(d.as_nanos()).map_or(i64::MAX, |d| ns.saturating_add(d))
-}
-
-/// Whole milliseconds for `poll` and `epoll_wait`: rounded up, because a wait that ends before its deadline
-/// makes the caller spin; `None` (no limit) becomes -1, and what does not fit is cut to the largest value.
-pub(crate) fn timeout_ms(d: Option<Duration>) -> i32 {
-    match d {
-        None => -1,
-        Some(d) => i32::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX),
+    pub(crate) fn left(self) -> Span {
+        Span(self.0.saturating_sub(Moment::now().0).max(0) as u64)
     }
 }
 
@@ -143,16 +155,18 @@ mod tests {
 
     #[test]
     fn timeouts_round_up_and_never_wrap() {
-        assert_eq!(timeout_ms(None), -1);
-        assert_eq!(timeout_ms(Some(Duration::ZERO)), 0);
-        assert_eq!(timeout_ms(Some(Duration::from_nanos(1))), 1);
-        assert_eq!(timeout_ms(Some(Duration::from_micros(50_999))), 51);
-        assert_eq!(timeout_ms(Some(Duration::from_secs(4_294_968))), i32::MAX);
+        assert_eq!(Span::FOREVER.to_ms(), -1);
+        assert_eq!(Span::ZERO.to_ms(), 0);
+        assert_eq!(Span::nanos(1).to_ms(), 1);
+        assert_eq!(Span::nanos(50_999_000).to_ms(), 51);
+        assert_eq!(Span::millis(4_294_968_000).to_ms(), i32::MAX);
+        assert_eq!(Span::nanos(u64::MAX - 1).to_ms(), i32::MAX);
     }
 
     #[test]
     fn distance_saturates() {
-        assert_eq!(Deadline(5).since(Deadline(9)), Duration::ZERO);
-        assert_eq!(Deadline(i64::MAX).since(Deadline(i64::MIN)), Duration::from_nanos(u64::MAX));
+        assert_eq!(Deadline(5).since(Deadline(9)), Span::ZERO);
+        assert_eq!(Deadline(i64::MAX).since(Deadline(i64::MIN)), Span::nanos(i64::MAX as u64));
+        assert_eq!(Deadline(5).after(Span::FOREVER), Deadline::NEVER);
     }
 }

@@ -11,9 +11,8 @@
 use crate::grow::{Grow, take_out};
 use crate::slot::Slot;
 use crate::table::slot;
-use crate::time::Deadline;
+use crate::time::{Deadline, Span};
 use nix::errno::Errno;
-use std::time::Duration;
 
 const ARITY: usize = 4;
 
@@ -49,17 +48,6 @@ impl Place {
 struct Key {
     at: Deadline,
     number: u32,
-}
-
-/// What a wait has to know of the deadlines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Due {
-    /// No deadline lies ahead.
-    Nothing,
-    /// At least one has passed that had not been noticed.
-    Now,
-    /// The nearest is this far ahead.
-    In(Duration),
 }
 
 /// All deadlines of the registered descriptors.
@@ -151,21 +139,21 @@ impl Timer {
     /// [`Timer::advance`] to the present, exact for the next `horizon`; reads the clock only if a deadline
     /// lies ahead.
     #[inline]
-    pub(crate) fn look(&mut self, horizon: Duration) -> Due {
+    pub(crate) fn look(&mut self, horizon: Span) -> Span {
         if std::mem::take(&mut self.passed_over) && !self.expired.is_empty() {
-            return Due::Now;
+            return Span::ZERO;
         }
         // What is left in the heap may be keys of deadlines that were taken away.
         if self.set == self.expired.len() {
-            return Due::Nothing;
+            return Span::FOREVER;
         }
         let now = Deadline::now();
         self.advance(now, now.after(horizon))
     }
 
-    /// Moves what has passed by `now` to the expired, and says how far ahead the rest is. What lies beyond
-    /// `horizon` may be said to be nearer than it is, but not within it.
-    pub(crate) fn advance(&mut self, now: Deadline, horizon: Deadline) -> Due {
+    /// Moves what has passed by `now` to the expired, and says how far ahead the next deadline is: not at all if one has
+    /// passed that had not been noticed. What lies beyond `horizon` may be said to be nearer than it is, but not within it.
+    pub(crate) fn advance(&mut self, now: Deadline, horizon: Deadline) -> Span {
         let mut passed = false;
         while let Some(first) = self.heap.first_mut().filter(|key| key.at < horizon) {
             let number = first.number;
@@ -187,10 +175,10 @@ impl Timer {
             }
         }
         match self.heap.first() {
-            _ if passed => Due::Now,
-            None => Due::Nothing,
+            _ if passed => Span::ZERO,
+            None => Span::FOREVER,
             // The clock must be past the deadline, not on it.
-            Some(key) => Due::In(key.at.since(now) + Duration::from_nanos(1)),
+            Some(key) => key.at.after(Span::nanos(1)).since(now),
         }
     }
 

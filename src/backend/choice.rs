@@ -14,9 +14,9 @@ use crate::sys::shared::Shared;
 use crate::sys::waker::Waker;
 use crate::sys::{env, label};
 use crate::text::Text;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
 
@@ -62,13 +62,7 @@ impl Backend for AnyBackend {
     }
 
     #[inline]
-    fn wait(
-        &self,
-        events: &mut Events,
-        probe: &mut Probe,
-        room: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Errno> {
+    fn wait(&self, events: &mut Events, probe: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno> {
         each!(self, b => b.wait(events, probe, room, timeout))
     }
 

@@ -8,10 +8,9 @@ use crate::sys::mode::{is_open, is_path_only};
 use crate::sys::own;
 use crate::sys::poll::flags;
 use crate::sys::waker::Waker;
-use crate::time::timeout_ms;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
 
@@ -98,18 +97,12 @@ impl Backend for Epoll {
     }
 
     #[inline]
-    fn wait(
-        &self,
-        events: &mut Events,
-        _: &mut Probe,
-        room: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Errno> {
-        append(self.set, &mut events.list, room, timeout_ms(timeout))
+    fn wait(&self, events: &mut Events, _: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno> {
+        append(self.set, &mut events.list, room, timeout.to_ms())
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno> {
-        probe.ask(Some(self.set), Some(Duration::ZERO))
+        probe.ask(Some(self.set), Span::ZERO)
     }
 
     fn waker(&self) -> Option<&Waker> {

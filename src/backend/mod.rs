@@ -38,8 +38,8 @@ use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::sys::sync::yield_now;
 use crate::sys::waker::Waker;
+use crate::time::Span;
 use nix::errno::Errno;
-use std::time::Duration;
 
 /// How often the processor is left to threads that are to leave.
 const MOST_YIELDS: u32 = 10_000;
@@ -78,16 +78,10 @@ pub(crate) trait Backend: Send + Sync {
     /// The caller is about to close the descriptor, of which no copy is known to remain.
     fn closing(&self, token: Token);
 
-    /// Adds to `events`, until there are `room`, waiting up to `timeout` (`None`: without limit) for the first. `EINTR`
+    /// Adds to `events`, until there are `room`, waiting up to `timeout` for the first. `EINTR`
     /// when a signal handler ran; `EBADF` or `EINVAL` when the backend's own descriptor is lost.
     /// `probe` is memory for it.
-    fn wait(
-        &self,
-        events: &mut Events,
-        probe: &mut Probe,
-        room: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Errno>;
+    fn wait(&self, events: &mut Events, probe: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno>;
 
     /// Asks about descriptors that are not watched, without waiting, and whether [`Backend::wait`] might find something.
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno>;
@@ -116,7 +110,7 @@ pub(crate) trait Backend: Send + Sync {
     }
 
     /// Sleeps until [`Backend::wake`] is called, without taking its event.
-    fn wait_beside(&self, timeout: Option<Duration>) -> Result<(), Errno> {
+    fn wait_beside(&self, timeout: Span) -> Result<(), Errno> {
         self.waker().map_or(Ok(()), |waker| waker.wait(timeout))
     }
 

@@ -7,9 +7,9 @@ use crate::sorted::Sorted;
 use crate::sys::lock::ForkLock;
 use crate::sys::poll::NVAL;
 use crate::sys::waker::Waker;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 pub(crate) struct Poll {
     watched: ForkLock<Watched>,
@@ -135,15 +135,9 @@ impl Backend for Poll {
         let _ = self.set(token, Interest::NONE, ENDED);
     }
 
-    fn wait(
-        &self,
-        events: &mut Events,
-        probe: &mut Probe,
-        room: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Errno> {
+    fn wait(&self, events: &mut Events, probe: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno> {
         // Who only looks may do so beside the one that sleeps.
-        let sleeps = timeout != Some(Duration::ZERO);
+        let sleeps = timeout != Span::ZERO;
         let mut w = self.watched.lock();
         w.ask(probe)?;
         w.is_asleep |= sleeps;
@@ -162,7 +156,7 @@ impl Backend for Poll {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno> {
-        probe.ask(None, Some(Duration::ZERO)).map(|found| Found { first: true, ..found })
+        probe.ask(None, Span::ZERO).map(|found| Found { first: true, ..found })
     }
 
     fn waker(&self) -> Option<&Waker> {
@@ -209,7 +203,7 @@ mod tests {
     fn reported(p: &Poll, room: usize) -> Vec<u32> {
         let mut events = Events::NONE;
         events.make_room(room).unwrap();
-        p.wait(&mut events, &mut Probe::new(), room, Some(Duration::ZERO)).unwrap();
+        p.wait(&mut events, &mut Probe::new(), room, Span::ZERO).unwrap();
         let mut numbers: Vec<u32> = (0..events.len()).map(|i| events.get(i).unwrap().number()).collect();
         numbers.sort_unstable();
         numbers

@@ -5,10 +5,9 @@ use crate::fd::Fd;
 use crate::grow::Grow;
 use crate::interest::Interest;
 use crate::sys::poll::{NVAL, flags, poll};
-use crate::time::timeout_ms;
+use crate::time::Span;
 use libc::pollfd;
 use nix::errno::Errno;
-use std::time::Duration;
 
 /// Descriptors to ask about, with their tokens.
 ///
@@ -39,10 +38,14 @@ impl Probe {
         Probe { questions: Vec::new(), generations: Vec::new() }
     }
 
-    /// Empties it and makes room for `n` descriptors.
-    pub(crate) fn begin(&mut self, n: usize) -> Result<(), Errno> {
+    pub(crate) fn clear(&mut self) {
         self.questions.clear();
         self.generations.clear();
+    }
+
+    /// Empties it and makes room for `n` descriptors.
+    pub(crate) fn begin(&mut self, n: usize) -> Result<(), Errno> {
+        self.clear();
         self.questions.try_reserve(n + 1).map_err(|_| Errno::ENOMEM)?;
         self.generations.try_reserve(n).map_err(|_| Errno::ENOMEM)?;
         self.questions.put(NO_QUESTION);
@@ -61,11 +64,11 @@ impl Probe {
     }
 
     /// Asks, also about `first`, and waits up to `timeout` for an answer.
-    pub(crate) fn ask(&mut self, first: Option<Fd>, timeout: Option<Duration>) -> Result<Found, Errno> {
+    pub(crate) fn ask(&mut self, first: Option<Fd>, timeout: Span) -> Result<Found, Errno> {
         if let (Some(question), Some(fd)) = (self.questions.first_mut(), first) {
             *question = pollfd { fd: fd.raw(), events: flags(Interest::READ) as i16, revents: 0 };
         }
-        let answers = poll(&mut self.questions, timeout_ms(timeout))?;
+        let answers = poll(&mut self.questions, timeout.to_ms())?;
         let first = self.questions.first().is_some_and(|p| p.revents != 0);
         Ok(Found { ready: answers - usize::from(first), first })
     }
@@ -121,7 +124,7 @@ mod tests {
             probe.begin(2).unwrap();
             probe.add(token(&b, 7), Interest::READ);
             probe.add(token(&c, 9), Interest::READ);
-            let found = probe.ask(Some(token(&c, 0).fd), Some(Duration::ZERO)).unwrap();
+            let found = probe.ask(Some(token(&c, 0).fd), Span::ZERO).unwrap();
             probe.report(events);
             found
         };

@@ -5,10 +5,10 @@ use crate::fd::Fd;
 use crate::interest::Interest;
 use crate::sys::poll::{HUP, flags};
 use crate::sys::waker::Waker;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 #[derive(Default)]
 pub(crate) struct Script {
@@ -31,7 +31,7 @@ pub(crate) struct Script {
     /// The room of the last wait.
     pub(crate) room: usize,
     /// The sleep of the last wait that found nothing; `None` in it is "without limit".
-    pub(crate) slept: Option<Option<Duration>>,
+    pub(crate) slept: Option<Span>,
 }
 
 impl Script {
@@ -105,20 +105,14 @@ impl Backend for Scripted {
         self.script().watched.remove(&token.fd);
     }
 
-    fn wait(
-        &self,
-        events: &mut Events,
-        _: &mut Probe,
-        room: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Errno> {
+    fn wait(&self, events: &mut Events, _: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno> {
         let mut s = self.script();
         s.waits += 1;
         s.room = room;
         let mut found = s.take_turns(room);
         found.extend(s.stale.iter().map(|&token| Event::new(token, flags(Interest::READ))));
         found.iter().for_each(|&e| events.push(e));
-        if found.is_empty() && timeout != Some(Duration::ZERO) {
+        if found.is_empty() && timeout != Span::ZERO {
             s.slept = Some(timeout);
             // Nothing will ever happen in a script, so a signal ends the sleep.
             return Err(Errno::EINTR);

@@ -136,10 +136,17 @@ impl EventLoop {
         true
     }
 
-    /// The slot of an event that is news in a direction in which it is ready.
-    pub(super) fn news(&self, event: Event, dir: Direction) -> Option<&'static Slot> {
-        let slot = table::slot(event.number())?;
-        is_news(event.generation(), dir, facts(slot, dir), self.events_look).then_some(slot)
+    /// The directions in which an event is news.
+    #[inline(always)]
+    pub(super) fn news(&self, event: Event) -> Interest {
+        let mut news = Interest::NONE;
+        let Some(slot) = table::slot(event.number()) else { return news };
+        for dir in Direction::BOTH {
+            if event.is_ready(dir) && is_news(event.generation(), dir, facts(slot, dir), self.events_look) {
+                news |= dir.into();
+            }
+        }
+        news
     }
 
     /// Whether one of the events from `i` on is news.
@@ -147,10 +154,8 @@ impl EventLoop {
     pub(super) fn has_news_from(&mut self, mut i: usize) -> bool {
         while let Some(event) = self.events.get(i) {
             i += 1;
-            for dir in [Direction::Read, Direction::Write] {
-                if event.is_ready(dir) && self.news(event, dir).is_some() {
-                    return true;
-                }
+            if !self.news(event).is_none() {
+                return true;
             }
             self.has_unwanted = true;
         }
@@ -160,11 +165,11 @@ impl EventLoop {
     /// The directions in which `number` would be reported without another look.
     pub(super) fn pending(&self, number: u32) -> Interest {
         let mut pending = Interest::NONE;
-        for dir in [Direction::Read, Direction::Write] {
+        for dir in Direction::BOTH {
             let mut i = self.cursors[dir.index()];
             while let Some(event) = self.events.get(i) {
                 i += 1;
-                if event.number() == number && event.is_ready(dir) && self.news(event, dir).is_some() {
+                if event.number() == number && self.news(event).has(dir) {
                     pending |= dir.into();
                 }
             }

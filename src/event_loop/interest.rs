@@ -13,8 +13,6 @@ use crate::time::Deadline;
 use crate::timer;
 use nix::errno::Errno;
 
-const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
-
 /// What became of telling the backend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Told {
@@ -68,7 +66,7 @@ pub(crate) fn eagain(d: i64, dir: Direction) {
 /// `io_eagain`: for the directions that are wanted.
 pub(crate) fn eagain_wanted(d: i64) {
     let mut state = state();
-    for dir in BOTH {
+    for dir in Direction::BOTH {
         if registered(d).is_some_and(|slot| slot.want.get().has(dir)) {
             state.eagain(d, dir);
         }

@@ -10,10 +10,9 @@ use crate::mode::FileKind;
 use crate::slot::{Dirty, Slot};
 use crate::sys::loan::{Lent, Loan};
 use crate::table;
-use crate::time::Moment;
+use crate::time::{Moment, Span};
 use crate::trace::{self, Shown};
 use nix::errno::Errno;
-use std::time::Duration;
 
 /// The room of the first look.
 pub(super) const FIRST_ROOM: usize = 256;
@@ -60,7 +59,7 @@ impl Look {
 
     /// Takes what the backend has, sleeping up to `timeout` if there is nothing.
     #[inline]
-    pub(super) fn collect(&mut self, room: usize, timeout: Option<Duration>) -> Result<(), Errno> {
+    pub(super) fn collect(&mut self, room: usize, timeout: Span) -> Result<(), Errno> {
         let parts = &mut *self.parts;
         parts.backend.wait(&mut parts.events, &mut parts.scratch, room, timeout)
     }
@@ -148,10 +147,14 @@ impl EventLoop {
 
     /// Before a look: tells the backend of what the last one brought and nobody wants, so that it does not wake the
     /// process again. The one place that narrows.
+    #[inline(always)]
     pub(super) fn narrow(&mut self) {
-        if !self.has_unwanted && self.consumed().is_some_and(|n| n >= self.events.len()) {
-            return;
+        if self.has_unwanted || self.consumed().is_none_or(|n| n < self.events.len()) {
+            self.narrow_unwanted();
         }
+    }
+
+    fn narrow_unwanted(&mut self) {
         self.has_unwanted = false;
         if self.threads.are_running() {
             self.keep_what_stands();
@@ -213,7 +216,11 @@ impl EventLoop {
 
     /// How many of the events the program has gone through with each cursor that it used; `None`: it used neither.
     fn consumed(&self) -> Option<usize> {
-        self.cursors.into_iter().filter(|&cursor| cursor > 0).min()
+        match self.cursors {
+            [0, 0] => None,
+            [0, n] | [n, 0] => Some(n),
+            [read, write] => Some(read.min(write)),
+        }
     }
 
     /// A look takes as many events as the program consumes, so that its cost follows what is taken and not what is ready.
@@ -230,14 +237,15 @@ impl EventLoop {
     }
 
     /// Goes through the dirty list: has the backend watch what was probed before, and fills the probe with what is new.
-    pub(super) fn flush_dirty(&mut self, look: &mut Look) -> Result<(), Errno> {
+    pub(super) fn flush_dirty(&mut self, look: &mut Look) {
         let n = self.dirty.len();
         let parts = &mut *look.parts;
+        parts.probe.clear();
+        if n == 0 {
+            return;
+        }
         // Without memory for a probe, the backend has to watch it all.
         let probing = n <= MOST_PROBED && parts.probe.begin(n).is_ok();
-        if !probing {
-            parts.probe.begin(0)?;
-        }
         // A single new reader is nearly always a connection whose request is still to come.
         let single = n == 1;
         self.update_dirty(|it, number, slot, missing| {
@@ -252,7 +260,6 @@ impl EventLoop {
             }
             state
         });
-        Ok(())
     }
 
     /// What was probed in vain is watched before the look sleeps. Says whether all of it is.

@@ -27,24 +27,21 @@ use crate::sys::mem::boxed;
 use crate::sys::poll::poll;
 use crate::sys::thread::{Thread, set_name};
 use crate::table;
-use crate::time::timeout_ms;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const NAME: &CStr = c"owfat-io";
 
 /// Between two looks that fail for want of memory.
-const RETRY: Duration = Duration::from_millis(10);
+const RETRY: Span = Span::millis(10);
 
 /// To wake every thread.
 const ALL: u32 = i32::MAX as u32;
-
-const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
 
 /// What library threads sleep on while there is nothing to look for.
 static LEADERS: EventCount = EventCount::new();
@@ -196,7 +193,7 @@ fn lead(mut state: Guard<'static, EventLoop>, limit: Limit) -> Guard<'static, Ev
     let leader = Leader;
     if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
         // Nothing to look at: it only takes its time.
-        let _ = poll(&mut [], timeout_ms(Some(RETRY)));
+        let _ = poll(&mut [], RETRY.to_ms());
     }
     mem::forget(leader);
     resign()
@@ -253,7 +250,9 @@ impl Drop for Sleeper {
 impl EventLoop {
     /// Whether a thread of the program waits for an event of which there is none.
     fn is_asked_for_events(&self) -> bool {
-        BOTH.into_iter().any(|dir| self.threads.waiting[dir.index()] > 0 && self.events_for(dir) == 0)
+        Direction::BOTH
+            .into_iter()
+            .any(|dir| self.threads.waiting[dir.index()] > 0 && self.events_for(dir) == 0)
     }
 
     /// How many events wait for a consumer.
@@ -261,7 +260,7 @@ impl EventLoop {
         let (mut n, mut i) = (0, 0);
         while let Some(event) = self.events.get(i) {
             i += 1;
-            n += u32::from(event.is_ready(dir) && self.news(event, dir).is_some());
+            n += u32::from(self.news(event).has(dir));
         }
         let is_free = |slot: &Slot| super::deliver::queued(slot).has(dir) && !slot.leased.get();
         let queued = self.queued.iter().filter(|&&number| table::slot(number).is_some_and(is_free)).count();
@@ -277,7 +276,7 @@ impl EventLoop {
 
     /// Wakes as many of the threads that wait for an event as there are events.
     pub(super) fn tell_consumers(&self) {
-        for dir in BOTH {
+        for dir in Direction::BOTH {
             let waiting = self.threads.waiting[dir.index()];
             if waiting > 0 {
                 let few = self.events_for(dir).min(waiting);
@@ -294,7 +293,7 @@ impl EventLoop {
         let slot = table::slot(number)?;
         slot.leased.set(true);
         slot.watched.set(Interest::NONE);
-        for dir in BOTH {
+        for dir in Direction::BOTH {
             slot.used[dir.index()].set(table::look());
         }
         let _ = LEASE.try_with(|lease| lease.set(Some((number, slot.generation()))));
@@ -305,10 +304,11 @@ impl EventLoop {
     fn take(&mut self, dir: Direction) -> Option<u32> {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
-            let news = if event.is_ready(dir) { self.news(event, dir) } else { None };
-            if let Some(slot) = news {
+            if self.news(event).has(dir) {
                 self.events.take_out(i);
-                report(slot, dir, table::look());
+                if let Some(slot) = table::slot(event.number()) {
+                    report(slot, dir, table::look());
+                }
                 return Some(event.number());
             }
             if self.stands(event) {
@@ -323,10 +323,7 @@ impl EventLoop {
 
     /// Whether an event is news in some direction. What woke a thread stands until the next look begins.
     fn stands(&self, event: Event) -> bool {
-        if event.is_wake() {
-            return true;
-        }
-        BOTH.into_iter().any(|dir| event.is_ready(dir) && self.news(event, dir).is_some())
+        event.is_wake() || !self.news(event).is_none()
     }
 
     /// An event that was not taken is over: what is wanted of its descriptor is watched again.

@@ -4,19 +4,17 @@ use super::looking::Look;
 use super::{EventLoop, STATE, lock};
 use crate::backend::{Backend, Opened};
 use crate::sys::lock::{ForkLock, Guard};
-use crate::time::{Deadline, Moment};
-use crate::timer::Due;
+use crate::time::{Deadline, Moment, Span};
 use crate::trace;
 use nix::errno::Errno;
-use std::time::Duration;
 
 /// While a wall-clock deadline lies ahead, the clock is looked at this often: it can be set. Not a round
 /// number, because a signal that comes during the look does not end the wait, and programs set their alarms
 /// in whole seconds from the moment the wait began.
-const CLOCK_CHECK: Duration = Duration::from_millis(937);
+const CLOCK_CHECK: Span = Span::millis(937);
 
 /// While a descriptor cannot be watched for want of room, it is probed this often.
-const PROBE_AGAIN: Duration = Duration::from_millis(50);
+const PROBE_AGAIN: Span = Span::millis(50);
 
 /// A wait call that loses so many backends gives up: a sandbox refuses them all.
 const MOST_LOSSES: u32 = 3;
@@ -38,21 +36,21 @@ impl Limit {
     pub(crate) fn after_ms(ms: u64) -> Limit {
         match ms {
             0 => Limit::Now,
-            _ => Limit::Monotonic(Moment::now().after(Duration::from_millis(ms))),
+            _ => Limit::Monotonic(Moment::now().after(Span::millis(ms))),
         }
     }
 
-    fn left(self) -> Option<Duration> {
+    fn left(self) -> Span {
         match self {
-            Limit::Now => Some(Duration::ZERO),
-            Limit::Never => None,
-            Limit::WallClock(d) => Some(d.since(Deadline::now())),
-            Limit::Monotonic(t) => Some(t.left()),
+            Limit::Now => Span::ZERO,
+            Limit::Never => Span::FOREVER,
+            Limit::WallClock(d) => d.since(Deadline::now()),
+            Limit::Monotonic(t) => t.left(),
         }
     }
 
     fn is_over(self) -> bool {
-        self.left() == Some(Duration::ZERO)
+        self.left() == Span::ZERO
     }
 }
 
@@ -78,7 +76,7 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
     loop {
         // What is there to wait for?
         let due = state.timer.look(CLOCK_CHECK);
-        turn.has_expired |= due == Due::Now;
+        turn.has_expired |= due == Span::ZERO;
         if !state.has_business(&turn) {
             return Ok(turn.reported);
         }
@@ -106,14 +104,14 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
         // Tell the backend what has changed.
         state.narrow();
         state.choose_room();
-        let prepared = state.flush_dirty(&mut look).and_then(|()| state.begin_look(&mut look));
+        state.flush_dirty(&mut look);
         if state.is_stale && turn.may_lose_another() {
             continue;
         }
-        prepared?;
+        state.begin_look(&mut look)?;
 
         // Probe what it does not watch, then sleep in it.
-        let timeout = if turn.is_last(&state) { Some(Duration::ZERO) } else { shortest(limit, due) };
+        let timeout = if turn.is_last(&state) { Span::ZERO } else { shortest(limit, due) };
         let room = state.room;
         let result = ask_the_kernel(it, state, &mut look, room, timeout);
 
@@ -175,18 +173,18 @@ fn ask_the_kernel<'a>(
     state: Guard<'a, EventLoop>,
     look: &mut Look,
     room: usize,
-    mut timeout: Option<Duration>,
+    mut timeout: Span,
 ) -> Result<(), Errno> {
     drop(state);
     let mut collects = true;
     if look.has_probes() {
         let found = look.probe()?;
         if found.ready > 0 {
-            (timeout, collects) = (Some(Duration::ZERO), found.first);
+            (timeout, collects) = (Span::ZERO, found.first);
         } else {
             let mut state = lock(it);
             if state.owns(look) && !state.watch_probed() {
-                timeout = [timeout, Some(PROBE_AGAIN)].into_iter().flatten().min();
+                timeout = timeout.min(PROBE_AGAIN);
             }
         }
     }
@@ -244,17 +242,17 @@ fn wait_beside<'a>(
     backend.count_follower(true);
     let backend = Counted(backend);
     drop(state);
-    let result = backend.0.wait_beside(shortest(limit, Due::Nothing));
+    let result = backend.0.wait_beside(shortest(limit, Span::FOREVER));
     // Without the lock: who replaces the backend waits for that.
     drop(backend);
     result?;
     Ok(lock(it))
 }
 
-/// The earliest end of a sleep.
+/// How long a sleep may last when the next deadline is `due`.
 #[inline]
-fn shortest(limit: Limit, due: Due) -> Option<Duration> {
-    let until_due = if let Due::In(d) = due { Some(d) } else { None };
-    let watches_clock = until_due.is_some() || matches!(limit, Limit::WallClock(_));
-    [limit.left(), until_due, watches_clock.then_some(CLOCK_CHECK)].into_iter().flatten().min()
+fn shortest(limit: Limit, due: Span) -> Span {
+    let watches_clock = due != Span::FOREVER || matches!(limit, Limit::WallClock(_));
+    let longest = if watches_clock { CLOCK_CHECK } else { Span::FOREVER };
+    limit.left().min(due).min(longest)
 }

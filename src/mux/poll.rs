@@ -16,11 +16,10 @@ use crate::sys::poll::NVAL;
 use crate::sys::shared::Shared;
 use crate::sys::thread::this_thread;
 use crate::sys::waker::Waker;
-use crate::time::Moment;
+use crate::time::{Moment, Span};
 use nix::errno::Errno;
 use std::ffi::c_int;
 use std::mem;
-use std::time::Duration;
 
 /// The queues of this process, by `ctx`.
 static QUEUES: ForkLock<Sorted<Fd, Shared<Queue>>> = ForkLock::new(Sorted::new());
@@ -149,7 +148,7 @@ impl Queue {
 
     /// Takes one event, waiting up to `slice` milliseconds for it, without limit if that is negative.
     pub(super) fn take(&self, slice: c_int, is_aborted: impl Fn() -> bool) -> Result<Option<Taken>, Errno> {
-        let end = u64::try_from(slice).ok().map(|ms| Moment::now().after(Duration::from_millis(ms)));
+        let end = u64::try_from(slice).ok().map(|ms| Moment::now().after(Span::millis(ms)));
         let mut probe = Probe::new();
         let _sleeper = (slice != 0).then(|| Sleeper::begin(self));
         loop {
@@ -159,7 +158,7 @@ impl Queue {
             }
             list.ask(&mut probe)?;
             drop(list);
-            let left = end.map(Moment::left);
+            let left = end.map_or(Span::FOREVER, Moment::left);
             probe.ask(Some(self.waker.fd()), left)?;
             if is_aborted() {
                 return Ok(Some(Taken::Woken));
@@ -167,7 +166,7 @@ impl Queue {
             if let Some(event) = self.list.lock().take(&probe) {
                 return Ok(Some(event));
             }
-            if left == Some(Duration::ZERO) {
+            if left == Span::ZERO {
                 return Ok(None);
             }
             self.waker.confirm()?;

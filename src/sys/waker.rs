@@ -6,12 +6,11 @@ use super::pair;
 use super::poll::{flags, poll};
 use crate::fd::Fd;
 use crate::interest::Interest;
-use crate::time::timeout_ms;
+use crate::time::Span;
 use libc::pollfd;
 use nix::errno::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 /// Numbers of its own, and no owned descriptors: the program may close them and have the numbers for itself. Whoever uses
 /// them has confirmed them before.
@@ -95,9 +94,9 @@ impl Waker {
     }
 
     /// Sleeps until it is woken, and leaves it so for the others.
-    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Errno> {
+    pub(crate) fn wait(&self, timeout: Span) -> Result<(), Errno> {
         let mut one = [pollfd { fd: self.read.raw(), events: flags(Interest::READ) as i16, revents: 0 }];
-        poll(&mut one, timeout_ms(timeout)).map(drop)
+        poll(&mut one, timeout.to_ms()).map(drop)
     }
 
     pub(crate) fn has_followers(&self) -> bool {
@@ -131,7 +130,7 @@ mod tests {
         w.wake();
         w.wake();
         assert!(is_readable(&w));
-        assert_eq!(w.wait(None), Ok(()), "who waits beside does not take the event");
+        assert_eq!(w.wait(Span::FOREVER), Ok(()), "who waits beside does not take the event");
         assert!(is_readable(&w));
         w.drain();
         assert!(!is_readable(&w) && !w.has_followers());

@@ -21,7 +21,7 @@ fn of(number: u32) -> &'static Slot {
 }
 
 /// To the moment, exact for all that lies ahead.
-fn advance(timer: &mut Timer, now: Deadline) -> Due {
+fn advance(timer: &mut Timer, now: Deadline) -> Span {
     timer.advance(now, Deadline::NEVER)
 }
 
@@ -59,11 +59,11 @@ fn an_expired_deadline_wakes_once() {
     let mut timer = timer_of(2);
     timer.set(0, at(10)).unwrap();
     timer.set(1, at(30)).unwrap();
-    assert_eq!(advance(&mut timer, at(10)), Due::In(Duration::from_nanos(1)), "on it is not past it");
-    assert_eq!(advance(&mut timer, at(11)), Due::Now);
-    assert_eq!(advance(&mut timer, at(11)), Due::In(Duration::from_nanos(20)));
-    assert_eq!(advance(&mut timer, at(31)), Due::Now);
-    assert_eq!(advance(&mut timer, at(32)), Due::Nothing);
+    assert_eq!(advance(&mut timer, at(10)), Span::nanos(1), "on it is not past it");
+    assert_eq!(advance(&mut timer, at(11)), Span::ZERO);
+    assert_eq!(advance(&mut timer, at(11)), Span::nanos(20));
+    assert_eq!(advance(&mut timer, at(31)), Span::ZERO);
+    assert_eq!(advance(&mut timer, at(32)), Span::FOREVER);
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn a_deadline_that_was_taken_away_wakes_nobody() {
     timer.set(0, at(10)).unwrap();
     timer.clear(of(0));
     assert!(timer.is_empty());
-    assert_eq!(timer.look(Duration::from_secs(1)), Due::Nothing);
+    assert_eq!(timer.look(Span::millis(1000)), Span::FOREVER);
     timer.set(1, at(20)).unwrap();
-    assert_eq!(advance(&mut timer, at(15)), Due::In(Duration::from_nanos(6)));
+    assert_eq!(advance(&mut timer, at(15)), Span::nanos(6));
     assert_eq!(timer.heap.len(), 1, "the key was given up when it came near");
 }
 
@@ -137,9 +137,10 @@ proptest! {
                 }
                 _ => { timer.set(n, at(when)).unwrap(); model.insert(n, when); }
             }
-            if let Due::In(d) = advance(&mut timer, at(now)) {
+            let ahead = advance(&mut timer, at(now));
+            if ahead != Span::ZERO {
                 let nearest = model.values().filter(|&&d| d >= now).min().copied();
-                prop_assert_eq!(Some(d.as_nanos() as i64), nearest.map(|x| x - now + 1));
+                prop_assert_eq!(ahead, nearest.map_or(Span::FOREVER, |x| Span::nanos((x - now + 1) as u64)));
             }
         }
     }

@@ -36,13 +36,12 @@ use crate::sys::lock::ForkLock;
 use crate::sys::thread::{Uncancelled, forget_number};
 use crate::sys::{count, env, fork};
 use crate::text::Text;
-use crate::time::Moment;
+use crate::time::{Moment, Span};
 use nix::errno::Errno;
 use sink::Sink;
 use stats::Stats;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::time::Duration;
 
 const TRACED: u8 = 1;
 const COUNTED: u8 = 2;
@@ -108,18 +107,17 @@ pub(crate) fn at_exit() {
     });
 }
 
-/// A look at the kernel begins that may take so long (`None`: without limit). Says what [`look_ends`] gets, and how long
+/// A look at the kernel begins that may take so long. Says what [`look_ends`] gets, and how long
 /// it may take so that the counters are written in time. Whoever reads the files during a sleep finds all that was
 /// before.
 #[cold]
-pub(crate) fn look_begins(timeout: Option<Duration>) -> (Moment, Option<Duration>) {
-    let sleeps = timeout != Some(Duration::ZERO);
+pub(crate) fn look_begins(timeout: Span) -> (Moment, Span) {
+    let sleeps = timeout != Span::ZERO;
     quietly(|| {
         if is_traced() {
-            let ms = timeout.map_or(-1, |d| i64::from(crate::time::timeout_ms(Some(d))));
             let mut sink = SINK.lock();
             if sleeps {
-                sink.add(|| lines::with("sleep", Shown::Nothing, &[("ms", ms)]));
+                sink.add(|| lines::with("sleep", Shown::Nothing, &[("ms", timeout.to_ms().into())]));
                 sink.write_out();
             }
         }
@@ -127,8 +125,8 @@ pub(crate) fn look_begins(timeout: Option<Duration>) -> (Moment, Option<Duration
             STATS.lock().write_if_due();
         }
     });
-    let due = if is_counted() { stats::due() } else { None };
-    (Moment::now(), [timeout, due].into_iter().flatten().min())
+    let due = if is_counted() { stats::due() } else { Span::FOREVER };
+    (Moment::now(), timeout.min(due))
 }
 
 /// The look is over, with so many events.

@@ -8,12 +8,11 @@ use super::{COUNTED, complain, end, is_counted, process};
 use crate::sys::count;
 use crate::sys::logfile::{LogFile, size_limit};
 use crate::text::{self, Text};
-use crate::time::Moment;
+use crate::time::{Moment, Span};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 /// Between two writings of the file.
-const PACE: Duration = Duration::from_secs(1);
+const PACE: Span = Span::millis(1000);
 
 const BACKENDS: [&str; 2] = ["epoll", "poll"];
 
@@ -74,7 +73,7 @@ impl Stats {
     }
 
     pub(super) fn write_if_due(&mut self) {
-        if NEWS.load(Relaxed) && self.next.is_none_or(|next| next.left().is_zero()) {
+        if NEWS.load(Relaxed) && self.next.is_none_or(|next| next.left() == Span::ZERO) {
             self.write_out();
             self.next = Some(Moment::now().after(PACE));
         }
@@ -125,8 +124,8 @@ impl Stats {
 }
 
 /// How long a sleep may last so that the file is written in time.
-pub(super) fn due() -> Option<Duration> {
-    NEWS.load(Relaxed).then_some(PACE)
+pub(super) fn due() -> Span {
+    if NEWS.load(Relaxed) { PACE } else { Span::FOREVER }
 }
 
 pub(super) fn look(backend: &str, begun: Moment, found: usize) {

@@ -17,8 +17,6 @@ use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
 use crate::slot::Hint;
 
-pub(super) const BOTH: [Direction; 2] = [Direction::Read, Direction::Write];
-
 /// One step of a program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {

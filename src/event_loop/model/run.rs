@@ -1,7 +1,7 @@
 //! Runs a program on the loop and on the model, side by side.
 
 use super::super::{Limit, used};
-use super::{BOTH, Op, PLACES, Place, Rig, World};
+use super::{Op, PLACES, Place, Rig, World};
 use crate::backend::Opened;
 use crate::fd::Fd;
 use crate::interest::{Direction, Interest};
@@ -78,7 +78,9 @@ impl Run<'_> {
                 self.places[p].dont_want(dir);
             }
             Op::DontWantAnything => {
-                (0..PLACES).for_each(|p| BOTH.into_iter().for_each(|dir| self.step(Op::DontWant(p, dir))));
+                (0..PLACES).for_each(|p| {
+                    Direction::BOTH.into_iter().for_each(|dir| self.step(Op::DontWant(p, dir)))
+                });
             }
             Op::Eagain(p, dir) => {
                 self.rig.state().eagain(self.d(p), dir);
@@ -186,7 +188,7 @@ impl Run<'_> {
     /// The directions in which each place was reported.
     fn drain(&mut self) -> [Interest; PLACES] {
         let mut reported = [Interest::NONE; PLACES];
-        for dir in BOTH {
+        for dir in Direction::BOTH {
             while let Some(p) = self.pop(dir) {
                 reported[p] |= dir.into();
             }

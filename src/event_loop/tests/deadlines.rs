@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::time::Deadline;
-use std::time::Duration;
 
 fn past() -> Deadline {
     Deadline::from_nanos(1)
 }
 
-fn from_now(d: Duration) -> Deadline {
+fn from_now(d: Span) -> Deadline {
     Deadline::now().after(d)
 }
 
@@ -23,28 +22,28 @@ fn expired(rig: &Rig) -> Vec<u32> {
 #[test]
 fn a_deadline_bounds_the_sleep() {
     let (rig, kernel) = watching_rig(2);
-    set(&rig, 0, from_now(Duration::from_millis(500)));
-    set(&rig, 1, from_now(Duration::from_millis(200)));
+    set(&rig, 0, from_now(Span::millis(500)));
+    set(&rig, 1, from_now(Span::millis(200)));
     assert!(sleeps(&rig));
-    let slept = kernel.script().slept.flatten().unwrap();
-    assert!(slept <= Duration::from_millis(201), "{slept:?}");
+    let slept = kernel.script().slept.unwrap();
+    assert!(slept <= Span::millis(201), "{slept:?}");
     set(&rig, 1, Deadline::NEVER);
     assert!(sleeps(&rig));
-    let slept = kernel.script().slept.flatten().unwrap();
-    assert!(slept <= Duration::from_millis(501), "{slept:?}");
+    let slept = kernel.script().slept.unwrap();
+    assert!(slept <= Span::millis(501), "{slept:?}");
     set(&rig, 0, Deadline::NEVER);
     assert!(sleeps(&rig));
-    assert_eq!(kernel.script().slept, Some(None), "nothing bounds it any more");
+    assert_eq!(kernel.script().slept, Some(Span::FOREVER), "nothing bounds it any more");
 }
 
 /// The wall clock can be set while the loop sleeps.
 #[test]
 fn a_sleep_towards_a_far_deadline_looks_at_the_clock_every_second() {
     let (rig, kernel) = watching_rig(1);
-    set(&rig, 0, from_now(Duration::from_secs(100_000)));
+    set(&rig, 0, from_now(Span::millis(1000 * 100_000)));
     assert!(sleeps(&rig));
-    let slept = kernel.script().slept.flatten().unwrap();
-    assert!(slept <= Duration::from_secs(1), "{slept:?}");
+    let slept = kernel.script().slept.unwrap();
+    assert!(slept <= Span::millis(1000), "{slept:?}");
 }
 
 #[test]
@@ -66,7 +65,7 @@ fn a_passed_deadline_ends_one_wait_and_is_named_by_every_sweep() {
 fn a_deadline_counts_without_interest() {
     let (rig, _kernel) = rig(1);
     rig.dont_want(fd(0), Read);
-    set(&rig, 0, from_now(Duration::from_secs(1000)));
+    set(&rig, 0, from_now(Span::millis(1000 * 1000)));
     assert!(sleeps(&rig));
     set(&rig, 0, past());
     assert!(!sleeps(&rig));
@@ -111,6 +110,6 @@ fn a_limit_ends_a_wait_that_finds_nothing() {
     assert_eq!(rig.wait(Limit::after_ms(0)), Ok(0));
     assert_eq!(rig.wait(Limit::WallClock(past())), Ok(0));
     assert!(rig.wait(Limit::after_ms(300)).is_err());
-    let slept = kernel.script().slept.flatten().unwrap();
-    assert!(slept <= Duration::from_millis(300), "{slept:?}");
+    let slept = kernel.script().slept.unwrap();
+    assert!(slept <= Span::millis(300), "{slept:?}");
 }

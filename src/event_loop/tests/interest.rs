@@ -3,7 +3,6 @@
 use super::super::{EventLoop, used};
 use super::*;
 use crate::slot::Dirty;
-use std::time::Duration;
 
 fn state_of(n: u32) -> Dirty {
     slot(n).dirty.get()
@@ -184,8 +183,8 @@ fn what_cannot_be_watched_is_probed_by_every_look() {
     assert_eq!(state_of(0), Dirty::Refused);
     set_ready(&kernel, 0, Interest::NONE);
     assert!(sleeps(&rig));
-    let slept = kernel.script().slept.flatten().unwrap();
-    assert!(slept < Duration::from_millis(200), "it is asked about again soon: {slept:?}");
+    let slept = kernel.script().slept.unwrap();
+    assert!(slept < Span::millis(200), "it is asked about again soon: {slept:?}");
 }
 
 #[test]

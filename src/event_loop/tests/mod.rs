@@ -15,6 +15,7 @@ use crate::interest::Interest;
 use crate::slot::Slot;
 use crate::sys::mode::Identity;
 use crate::table;
+use crate::time::Span;
 use nix::errno::Errno;
 use std::sync::Arc;
 
