@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 /// Runs of a time, each followed by one of every other loop, so that a machine that slows down slows all.
 const ROUNDS: usize = 7;
-/// Of these shorter runs: their differences are smaller than what a machine does meanwhile.
-const RATIO_ROUNDS_OF_BATCHES: usize = 15;
+/// Where differences are smaller than what a machine does meanwhile, and than what it makes of a run how client and
+/// server fall into step.
+const MANY_ROUNDS: usize = 15;
 
 /// A measured cell of the table.
 #[derive(Clone, Copy)]
@@ -41,7 +42,7 @@ pub(crate) fn rows(figure: &Figure, asked: &[Loop]) -> Result<Vec<Row>, String> 
             Ok(vec![row(figure, cells, allowed(figure, &[])?.map(Limit::AtLeast))])
         }
         How::Paired { arguments, key } => {
-            let runs = alternating(figure, &loops, arguments, key, ROUNDS)?;
+            let runs = alternating(figure, &loops, arguments, key, MANY_ROUNDS)?;
             let paired = paired(&runs);
             let times = row(figure, summaries(runs), None);
             let mut parts = row(figure, paired, allowed(figure, &[])?.map(Limit::AtMost));
@@ -110,7 +111,7 @@ fn alternating(
 fn ratios(figure: &Figure, loops: &[Loop], arguments: &str, key: &str) -> Result<Vec<(Loop, Cell)>, String> {
     let rounds = match figure.program.interface {
         Interface::Loop | Interface::Pool | Interface::Server => ROUNDS,
-        Interface::Batch => RATIO_ROUNDS_OF_BATCHES,
+        Interface::Batch => MANY_ROUNDS,
     };
     let mut all = vec![Loop::Epoll];
     all.extend(loops.iter().filter(|&&l| l != Loop::Epoll));
