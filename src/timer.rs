@@ -90,20 +90,24 @@ impl Timer {
             self.clear(slot);
             return Ok(false);
         }
-        let Place::Heap(i) = slot.place.get() else { return self.add(number, slot, at) };
+        // A wait without a deadline has no end, whatever keys are left in the heap.
+        let was_none_ahead = self.is_none_ahead();
+        let Place::Heap(i) = slot.place.get() else {
+            self.add(number, slot, at)?;
+            return Ok(was_none_ahead || slot.place.get() == Place::Heap(0));
+        };
         self.set += usize::from(slot.deadline.get() == Deadline::NEVER);
         slot.deadline.set(at);
-        match self.heap.get_mut(i as usize) {
-            Some(key) if at < key.at => {
-                key.at = at;
-                self.sift_up(i as usize);
-                Ok(slot.place.get() == Place::Heap(0))
-            }
-            _ => Ok(false),
+        let key = self.heap.get_mut(i as usize).filter(|key| at < key.at);
+        let is_nearer = key.is_some();
+        if let Some(key) = key {
+            key.at = at;
+            self.sift_up(i as usize);
         }
+        Ok(was_none_ahead || is_nearer && slot.place.get() == Place::Heap(0))
     }
 
-    fn add(&mut self, number: u32, slot: &Slot, at: Deadline) -> Result<bool, Errno> {
+    fn add(&mut self, number: u32, slot: &Slot, at: Deadline) -> Result<(), Errno> {
         // To expire needs no memory then.
         self.expired.try_reserve(self.set + 1).map_err(|_| Errno::ENOMEM)?;
         self.heap.try_push(Key { at, number })?;
@@ -113,7 +117,7 @@ impl Timer {
         self.set += usize::from(slot.deadline.get() == Deadline::NEVER);
         slot.deadline.set(at);
         self.sift_up(self.heap.len() - 1);
-        Ok(slot.place.get() == Place::Heap(0))
+        Ok(())
     }
 
     /// Takes the deadline of a slot away. Its key stays in the heap, where it says nothing.
@@ -136,18 +140,22 @@ impl Timer {
         self.set == 0
     }
 
+    /// What is left in the heap may be keys of deadlines that were taken away.
+    fn is_none_ahead(&self) -> bool {
+        self.set == self.expired.len()
+    }
+
     /// [`Timer::advance`] to the present, exact for the next `horizon`; reads the clock only if a deadline
     /// lies ahead.
     #[inline]
-    pub(crate) fn look(&mut self, horizon: Span) -> Span {
+    pub(crate) fn look(&mut self, now: impl FnOnce() -> Deadline, horizon: Span) -> Span {
         if std::mem::take(&mut self.passed_over) && !self.expired.is_empty() {
             return Span::ZERO;
         }
-        // What is left in the heap may be keys of deadlines that were taken away.
-        if self.set == self.expired.len() {
+        if self.is_none_ahead() {
             return Span::FOREVER;
         }
-        let now = Deadline::now();
+        let now = now();
         self.advance(now, now.after(horizon))
     }
 

@@ -106,6 +106,19 @@ TEST(the_first_deadline_set_by_another_thread_reaches_a_sleeper) {
   CHECK_INT(io_timeouted(), -1);
 }
 
+/* The deadline that was taken away lay nearer than the one that is set then. */
+TEST(a_deadline_set_in_place_of_one_that_was_taken_away_reaches_a_sleeper) {
+  struct th_sleeper s;
+  int64 idle = l_idle();
+  io_timeout(idle, l_in_ms(5));
+  io_timeout(idle, l_never());
+  th_put_to_sleep(&s, TH_LIMIT);
+  io_timeout(idle, l_in_ms(100));
+  th_check_returns_at_once(&s);
+  CHECK_INT(io_timeouted(), idle);
+  CHECK_INT(io_timeouted(), -1);
+}
+
 /* promise: A sleeper takes changes into account */
 TEST(an_earlier_deadline_set_by_another_thread_reaches_a_sleeper) {
   struct th_sleeper s;

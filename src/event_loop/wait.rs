@@ -75,7 +75,7 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
     let mut looking: Option<Look> = None;
     loop {
         // What is there to wait for?
-        let due = state.timer.look(CLOCK_CHECK);
+        let due = state.timer.look(Deadline::now, CLOCK_CHECK);
         turn.has_expired |= due == Span::ZERO;
         if !state.has_business(&turn) {
             return Ok(turn.reported);

@@ -89,7 +89,7 @@ fn a_deadline_that_was_taken_away_wakes_nobody() {
     timer.set(0, at(10)).unwrap();
     timer.clear(of(0));
     assert!(timer.is_empty());
-    assert_eq!(timer.look(Span::millis(1000)), Span::FOREVER);
+    assert_eq!(timer.look(Deadline::now, Span::millis(1000)), Span::FOREVER);
     timer.set(1, at(20)).unwrap();
     assert_eq!(advance(&mut timer, at(15)), Span::nanos(6));
     assert_eq!(timer.heap.len(), 1, "the key was given up when it came near");
@@ -119,13 +119,28 @@ fn pushing_back_moves_nothing_and_grows_nothing() {
     assert_eq!(timer.heap.len(), 100);
 }
 
+/// A wait that began with `look` sleeps as long as that said, unless the setting of a deadline says that it may have to
+/// end earlier.
+#[test]
+fn a_deadline_in_place_of_a_nearer_one_that_was_taken_away_ends_waits_earlier() {
+    let mut timer = timer_of(2);
+    timer.set(0, at(5)).unwrap();
+    timer.clear(of(0));
+    assert_eq!(timer.look(|| at(1), Span::nanos(100)), Span::FOREVER);
+    assert_eq!(timer.set(1, at(50)), Ok(true), "behind a key that says nothing");
+    timer.clear(of(1));
+    assert_eq!(timer.set(0, at(50)), Ok(true), "by its own key");
+}
+
 proptest! {
     /// Against a plain map: what a sweep names is what has passed, and a wait is never told too late.
     #[test]
-    fn equals_a_scan_of_everything(ops in prop::collection::vec((0u32..12, 0i64..60, 0u8..4), 1..200)) {
+    fn equals_a_scan_of_everything(ops in prop::collection::vec((0u32..12, 0i64..60, 0u8..6), 1..200)) {
         let mut timer = timer_of(12);
         let mut model = std::collections::BTreeMap::new();
         let mut now = 0;
+        let horizon = Span::nanos(10);
+        let mut asleep_until = at(0);
         for (n, when, op) in ops {
             match op {
                 0 => { timer.clear(of(n)); model.remove(&n); }
@@ -135,12 +150,29 @@ proptest! {
                         model.iter().filter(|&(_, &d)| d < now).map(|(&n, _)| n).collect();
                     prop_assert_eq!(sweep(&mut timer, now), expected);
                 }
-                _ => { timer.set(n, at(when)).unwrap(); model.insert(n, when); }
-            }
-            let ahead = advance(&mut timer, at(now));
-            if ahead != Span::ZERO {
-                let nearest = model.values().filter(|&&d| d >= now).min().copied();
-                prop_assert_eq!(ahead, nearest.map_or(Span::FOREVER, |x| Span::nanos((x - now + 1) as u64)));
+                2 => {
+                    let ahead = advance(&mut timer, at(now));
+                    if ahead != Span::ZERO {
+                        let nearest = model.values().filter(|&&d| d >= now).min().copied();
+                        let exact = nearest.map_or(Span::FOREVER, |x| Span::nanos((x - now + 1) as u64));
+                        prop_assert_eq!(ahead, exact);
+                    }
+                }
+                3 => {
+                    // A wait looks at the clock again if a deadline lies ahead.
+                    let ahead = timer.look(|| at(now), horizon);
+                    let asleep = if ahead == Span::FOREVER { ahead } else { ahead.min(horizon) };
+                    asleep_until = at(now).after(asleep);
+                }
+                _ => {
+                    let ends_earlier = timer.set(n, at(when)).unwrap();
+                    let is_asleep = at(now) < asleep_until;
+                    prop_assert!(ends_earlier || !is_asleep || asleep_until <= at(when + 1));
+                    if ends_earlier {
+                        asleep_until = at(now);
+                    }
+                    model.insert(n, when);
+                }
             }
         }
     }
