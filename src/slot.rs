@@ -46,6 +46,16 @@ pub(crate) struct Slot {
 
 const _: () = assert!(size_of::<Slot>() == 64);
 
+/// So many looks may begin while the events of an earlier one are still being taken: each thread that waits begins one.
+pub(crate) const LOOKS_AT_ONCE: u32 = 64;
+
+/// Whether something that was done when the current look was `then` was done in `look` or since. Never "before it" by the
+/// order of the numbers: they come round, and what was done long ago would lie in the future.
+#[inline(always)]
+pub(crate) fn is_since(then: u32, look: u32) -> bool {
+    then.wrapping_sub(look) < LOOKS_AT_ONCE
+}
+
 /// The program's word that a descriptor can be written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hint {
@@ -174,7 +184,7 @@ impl Slot {
     /// Whether an event of another generation shows that the kernel watches what was closed: it was so before the
     /// event's `look`.
     pub(crate) fn ended_before(&self, look: u32) -> bool {
-        self.ended.get() != look
+        !is_since(self.ended.get(), look)
     }
 
     /// Wanted directions that the backend does not watch.

@@ -1,6 +1,7 @@
 //! What makes an event worth reporting.
 
 use crate::interest::{Direction, Interest};
+use crate::slot::is_since;
 
 /// What is known of a descriptor when an event of it is judged, in one direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,22 +14,19 @@ pub(crate) struct Facts {
     pub(crate) leased: bool,
 }
 
-/// So many looks may begin while the events of an earlier one are still being taken: each thread that waits begins one.
-const LOOKS_AT_ONCE: u32 = 64;
-
 /// Whether an event that was found in `look`, of the registration `generation`, is news in `dir`, in which it is ready: the
 /// registration is the same, the direction is wanted, no thread has leased the descriptor, and the direction was not used
 /// in that look or since. Only news is reported.
 #[inline(always)]
 pub(crate) fn is_news(generation: u32, dir: Direction, facts: Facts, look: u32) -> bool {
-    // Never "last used before it": numbers of looks come round, and what was not used for long would never be news again.
-    let was_used = facts.used.wrapping_sub(look) < LOOKS_AT_ONCE;
+    let was_used = is_since(facts.used, look);
     facts.generation == generation && facts.want.has(dir) && !was_used && !facts.leased
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slot::LOOKS_AT_ONCE;
 
     const NEWS: Facts = Facts { generation: 3, want: Interest::READ, used: 8, leased: false };
     const LOOK: u32 = 9;

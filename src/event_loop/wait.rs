@@ -183,7 +183,9 @@ fn ask_the_kernel<'a>(
             (timeout, collects) = (Span::ZERO, found.first);
         } else {
             let mut state = lock(it);
-            if state.owns(look) && !state.watch_probed() {
+            // Nothing is to be had from a backend that was replaced meanwhile.
+            collects = state.owns(look);
+            if collects && !state.watch_probed() {
                 timeout = timeout.min(PROBE_AGAIN);
             }
         }

@@ -57,6 +57,18 @@ fn an_event_of_a_registration_that_ended_after_the_look_says_nothing() {
     assert!(!state.removes_explicitly && !state.is_stale);
 }
 
+#[test]
+fn an_event_of_a_registration_that_ended_after_another_thread_began_to_look_says_nothing() {
+    let (rig, kernel) = watching_rig(2);
+    set_ready(&kernel, 0, Interest::READ);
+    rig.wait(Limit::Never).unwrap();
+    table::begin_look();
+    close(&rig, 0);
+    let mut state = rig.state();
+    state.narrow();
+    assert!(!state.removes_explicitly && !state.is_stale);
+}
+
 /// One number of ours, which the kernel watches, and a copy of the file under another.
 fn copied() -> (Rig, [OwnedFd; 2], OwnedFd) {
     let rig = Rig::new(open_named("epoll").unwrap());
