@@ -16,8 +16,8 @@ extern "C" {
 #define ARRAY_NOEXCEPT
 #endif
 
-/* Zeros are an empty array. p is NULL and allocated negative in an array that has failed: it stays so, and
-   takes nothing, until array_reset. */
+/* An array of zeros is empty. An array that has failed has p NULL and allocated negative; it takes nothing more until
+   array_reset. */
 typedef struct {
   char *p;            /* malloc memory */
   int64 allocated;    /* its bytes */
@@ -25,9 +25,10 @@ typedef struct {
   size_t headroom;    /* not used: 0 in a new array, and left alone */
 } array;
 
-/* Member pos, counted from 0, of membersize bytes. array_allocate makes it if need be, together with those
-   before it; new bytes are 0. NULL, and an unchanged array, if it cannot. Addresses hold until the array is
-   changed. */
+/* The address of member pos, counted from 0, of membersize bytes each. It is valid until the array is changed.
+   array_allocate adds the member and all before it if they do not exist; new bytes are 0. If it cannot, it returns NULL
+   and does not change the array. array_get returns NULL for a member that does not exist. array_start is the address of
+   the first byte, or NULL. */
 void *array_allocate(array *x, uint64 membersize, int64 pos) ARRAY_NOEXCEPT;
 void *array_get(const array *const x, uint64 membersize, int64 pos) ARRAY_NOEXCEPT;
 void *array_start(const array *const x) ARRAY_NOEXCEPT;
@@ -41,18 +42,18 @@ int64 array_bytes(const array *const x) ARRAY_NOEXCEPT;
 /* 1 if both hold the same bytes, else 0. */
 int array_equal(const array *const x, const array *const y) ARRAY_NOEXCEPT;
 
-/* Cut to len members at most; empty; drop members from the front, from the end. The memory is kept. */
+/* Cut to at most len members; empty; remove members from the front; from the end. They keep the memory. */
 void array_truncate(array *x, uint64 membersize, int64 len) ARRAY_NOEXCEPT;
 void array_trunc(array *x) ARRAY_NOEXCEPT;
 void array_shift(array *x, uint64 membersize, uint64 members) ARRAY_NOEXCEPT;
 void array_chop(array *x, uint64 membersize, uint64 members) ARRAY_NOEXCEPT;
 
-/* Free the memory, and be empty; or be failed. */
+/* Free the memory. The array is then empty; or failed. */
 void array_reset(array *x) ARRAY_NOEXCEPT;
 void array_fail(array *x) ARRAY_NOEXCEPT;
 
-/* Append the bytes of an array, bytes, a string without or with its zero byte, a zero byte, bytes pos to
-   stop-1 of an array. Where memory is short, the source is not there or has no such range, the array fails. */
+/* Append the bytes of an array; len bytes; a string without its zero byte; with it; a zero byte; bytes pos to stop-1 of
+   an array. The array fails if there is no memory, or if the source is NULL, has failed or has no such bytes. */
 void array_cat(array *to, const array *const from) ARRAY_NOEXCEPT;
 void array_catb(array *to, const char *from, uint64 len) ARRAY_NOEXCEPT;
 void array_cats(array *to, const char *from) ARRAY_NOEXCEPT;

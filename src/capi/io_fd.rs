@@ -1,4 +1,4 @@
-//! Registration, mode, cookie, close: what a program does with a descriptor besides waiting for it.
+//! Registration, mode, cookie, close, and shutting the loop down.
 
 use super::guard::{cancellable, guard_state};
 use super::ret::one_or_zero;
@@ -18,33 +18,38 @@ const BLOCK: c_int = 2;
 /// `io_fd_flags`: the descriptor is in non-blocking mode.
 const NONBLOCK: c_int = 4;
 
-/// Registers descriptor `d` with the event loop, whatever its mode, which is never changed. Nothing is wanted
-/// of it then; it has no cookie and no deadline. Calling it again keeps all three; but if the number was closed
-/// by close(2) and now stands for another file, that file starts clean.
+/// Registers descriptor `d` with the event loop, in whichever mode it is; the mode is not changed. A new
+/// registration has no interest, no cookie and no deadline.
 ///
-/// Returns 1, or 0 with errno: EBADF (not open, negative, past INT_MAX), ENOMEM, EMFILE or ENFILE (no
-/// descriptor left for the event loop itself). Any thread may call it.
+/// If `d` is registered already, all three stay. If it was closed by close(2) since then and is another file
+/// now, the registration starts anew.
+///
+/// Returns 1, or 0 with errno: EBADF (`d` is negative, above INT_MAX, not open, or cannot be watched, as with
+/// O_PATH), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop itself). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd(d: i64) -> c_int {
     trace_call::flag("io_fd", d, guard_state(0, || register(d, Flags::default())))
 }
 
-/// Like `io_fd`, for a descriptor that is known to be writable, as a new connection is: the next
-/// `io_wantwrite` makes `io_canwrite` return it without a wait. The hint serves once, and a write that
-/// found no room voids it.
+/// Registers `d` as `io_fd` does, and notes that it can be written to now, as a new connection can. The next
+/// `io_wantwrite` then makes `io_canwrite` return it without a wait call. This hint serves once. A write that
+/// finds no room cancels it.
 ///
-/// Returns and errno as `io_fd`. Any thread may call it.
+/// Returns 1, or 0 with the errno of `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
     let r = guard_state(0, || register(d, Flags { can_write: true, mode: None }));
     trace_call::flag("io_fd_canwrite", d, r)
 }
 
-/// Like `io_fd`, with what the caller knows already. `flags` is a sum of IO_FD_CANWRITE (as
-/// `io_fd_canwrite`) and IO_FD_BLOCK or IO_FD_NONBLOCK: the mode is believed and no system call is made, so
-/// that a number that is not open is not noticed. With both, IO_FD_NONBLOCK counts; other bits are ignored.
+/// Registers `d` as `io_fd` does, using what the caller knows about it. `flags` is the bitwise OR of
+/// IO_FD_CANWRITE (see `io_fd_canwrite`) and one of IO_FD_BLOCK and IO_FD_NONBLOCK, which state the mode `d`
+/// is in.
 ///
-/// Returns and errno as `io_fd`. Any thread may call it.
+/// If the mode is stated, the library makes no system call to learn it, and so does not notice that `d` is
+/// not open. If both modes are stated, IO_FD_NONBLOCK counts. Other bits are ignored.
+///
+/// Returns 1, or 0 with the errno of `io_fd`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
     let r = guard_state(0, || {
@@ -62,8 +67,8 @@ fn register(d: i64, flags: Flags) -> c_int {
     one_or_zero(Fd::new(d).and_then(|fd| event_loop::register(fd, flags)))
 }
 
-/// Attaches `cookie`, any value, to a registered descriptor. The library hands it back and does nothing
-/// else with it. Without effect on a descriptor that is not registered. Any thread may call it.
+/// Attaches the pointer `cookie` to registered descriptor `d`. The library only hands it back. Does nothing
+/// if `d` is not registered. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
     guard_state((), || {
@@ -71,25 +76,25 @@ pub extern "C" fn io_setcookie(d: i64, cookie: *mut c_void) {
     });
 }
 
-/// Returns what `io_setcookie` attached: NULL before that, after `io_close`, and for a descriptor that is
-/// not registered. Any thread may call it.
+/// Returns the pointer that `io_setcookie` attached to `d`. Returns NULL if none was attached, after
+/// `io_close`, and if `d` is not registered. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_getcookie(d: i64) -> *mut c_void {
     guard_state(std::ptr::null_mut(), || std::ptr::with_exposed_provenance_mut(event_loop::cookie(d)))
 }
 
-/// Puts the open file behind `d`, registered or not, in non-blocking mode. The mode belongs to the open
-/// file and so to its duplicates and to forked processes as well (fcntl(2), O_NONBLOCK).
+/// Sets non-blocking mode (O_NONBLOCK) on `d`, registered or not. The mode belongs to the open file.
+/// Duplicates of `d` and processes that inherited it share it (fcntl(2)).
 ///
-/// An error shows in errno only: EBADF. Any thread may call it.
+/// Returns nothing. If it fails, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_nonblock(d: i64) {
     set_mode(d, Mode::Nonblocking);
 }
 
-/// Puts the open file behind `d`, registered or not, in blocking mode; see `io_nonblock`.
+/// Sets blocking mode on `d`, registered or not; see `io_nonblock`.
 ///
-/// An error shows in errno only: EBADF. Any thread may call it.
+/// Returns nothing. If it fails, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_block(d: i64) {
     set_mode(d, Mode::Blocking);
@@ -118,33 +123,37 @@ fn trace_mode(d: i64, mode: Mode, failed: Option<Errno>) {
     trace::call(Some(d), what, if failed.is_some() { -1 } else { 0 }, failed.is_some(), &[]);
 }
 
-/// Closes `d`, registered or not. Its cookie, deadline and wants are gone and no event of it will be
-/// reported, even one that the last wait had found; the number is free when the function returns.
+/// Closes `d`, registered or not, and ends its registration: interest, cookie and deadline are gone. Reports
+/// that the last wait call found for it are dropped. The number is free when the function returns.
 ///
-/// An error shows in errno only: EBADF (not open; closing twice is harmless), EIO. Any thread may call it.
+/// Returns nothing. If it fails, errno is EBADF (`d` is not open; closing twice is harmless) or EIO. Any
+/// thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_close(d: i64) {
-    // Before the number can be another file's.
+    // Traced first: once it is closed, the number may be another file's.
     trace_call::silent("io_close", d, &[]);
     if let Some(e) = cancellable(|| Fd::new(d).and_then(event_loop::close).err()) {
         close_failed(d, e);
     }
 }
 
-/// Frees everything that the event loop holds, its own descriptor included. The program's descriptors stay
-/// open and are no longer registered; `io_fd` begins anew. Threads inside a wait call return from it.
-/// Harmless at any time, and twice.
+/// Frees everything that the event loop holds, and closes the loop's own descriptor. The program's
+/// descriptors stay open, but are no longer registered. Threads that sleep in a wait call return from it. The
+/// next `io_fd` starts a new loop.
+///
+/// Returns nothing and never fails. It may be called at any time, before `io_fd` and twice. Any thread may
+/// call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_finishandshutdown() {
     guard_state((), event_loop::shutdown);
     trace_call::without_fd("io_finishandshutdown", 0, &[]);
 }
 
-/// Describes the state of a registered descriptor for a person, as a string of at most `bufsize` bytes with
-/// its terminating zero. The wording may change.
+/// Writes the state of registered descriptor `s`, as text for a person, to `buf`. `bufsize` is the room in
+/// bytes, with the terminating zero; 200 is enough. The wording may change between versions.
 ///
-/// Returns the length without the zero, or 0: not registered, `buf` is NULL, or `bufsize` is too small (200
-/// is enough). Any thread may call it.
+/// Returns the length without the zero. Returns 0 if `s` is not registered, `buf` is NULL or `bufsize` is too
+/// small. Any thread may call it.
 ///
 /// # Safety
 /// `buf` is NULL or points to `bufsize` bytes that may be written.

@@ -1,4 +1,4 @@
-//! Where descriptors come from: files, pipes, socket pairs, other processes.
+//! Opening files, pipes and socket pairs, and passing descriptors between processes.
 
 use super::guard::cancellable;
 use super::ret::{one_or_zero, or_minus_one};
@@ -16,11 +16,12 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::ffi::{c_char, c_int};
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
-/// Opens the file `path` for reading and stores its descriptor in `*d`. A directory can be opened, too.
-/// The descriptor is in blocking mode, is inherited over exec, and is not registered (see io_fd).
+/// Opens the file `path` for reading and stores its descriptor in `*d`. A directory can be opened as well.
+/// The descriptor is in blocking mode, is inherited over exec, and is not registered; `io_fd` does that.
 ///
-/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
-/// Any thread may call it. Opening a FIFO waits for its other end, and a signal then ends it with EINTR.
+/// Returns 1. Returns 0 with the errno of open(2), or EFAULT if an argument is NULL; `*d` is unchanged then.
+/// Opening a FIFO waits for its other end, and a signal handler ends that wait with EINTR. Any thread may
+/// call it.
 ///
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
@@ -30,10 +31,11 @@ pub unsafe extern "C-unwind" fn io_readfile(d: *mut i64, path: *const c_char) ->
     unsafe { open_file("io_readfile", d, path, Access::Read) }
 }
 
-/// Opens the file `path` for writing, emptied if it exists and made with mode 0600 less the umask if not,
-/// and stores its descriptor in `*d`. For the rest, see io_readfile.
+/// Opens the file `path` for writing and stores its descriptor in `*d`. An existing file is emptied; a new
+/// one gets mode 0600 less the umask. The rest is as with `io_readfile`.
 ///
-/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+/// Returns 1. Returns 0 with the errno of open(2), or EFAULT if an argument is NULL; `*d` is unchanged then.
+/// Any thread may call it.
 ///
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
@@ -43,10 +45,11 @@ pub unsafe extern "C-unwind" fn io_createfile(d: *mut i64, path: *const c_char) 
     unsafe { open_file("io_createfile", d, path, Access::Create) }
 }
 
-/// Opens the file `path`, which must exist, for reading and writing, and stores its descriptor in `*d`.
-/// For the rest, see io_readfile.
+/// Opens the existing file `path` for reading and writing and stores its descriptor in `*d`. The rest is as
+/// with `io_readfile`.
 ///
-/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+/// Returns 1. Returns 0 with the errno of open(2), or EFAULT if an argument is NULL; `*d` is unchanged then.
+/// Any thread may call it.
 ///
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
@@ -56,10 +59,11 @@ pub unsafe extern "C-unwind" fn io_readwritefile(d: *mut i64, path: *const c_cha
     unsafe { open_file("io_readwritefile", d, path, Access::ReadWrite) }
 }
 
-/// Opens the file `path` for writing, each write going to its end, and stores its descriptor in `*d`. A
-/// file that does not exist is made with mode 0600 less the umask. For the rest, see io_readfile.
+/// Opens the file `path` for appending and stores its descriptor in `*d`: each write goes to the end of the
+/// file. A new file gets mode 0600 less the umask. The rest is as with `io_readfile`.
 ///
-/// Returns 1, or 0 with the errno of open(2), or EFAULT for a NULL argument; then `*d` is unchanged.
+/// Returns 1. Returns 0 with the errno of open(2), or EFAULT if an argument is NULL; `*d` is unchanged then.
+/// Any thread may call it.
 ///
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
@@ -69,11 +73,11 @@ pub unsafe extern "C-unwind" fn io_appendfile(d: *mut i64, path: *const c_char) 
     unsafe { open_file("io_appendfile", d, path, Access::Append) }
 }
 
-/// Makes a pipe: what is written to `d[1]` is read from `d[0]`. Both ends are in blocking mode, inherited
-/// over exec and registered as by io_fd, `d[1]` as by io_fd_canwrite.
+/// Makes a pipe: `d[0]` reads what is written to `d[1]`. Both ends are in blocking mode and inherited over
+/// exec. They are registered, `d[0]` as by `io_fd`, `d[1]` as by `io_fd_canwrite`.
 ///
-/// Returns 1, or 0 with errno: EFAULT (d is NULL), EMFILE, ENFILE, ENOMEM; then `d` is unchanged and nothing
-/// stays open. Any thread may call it.
+/// Returns 1. Returns 0 with errno EFAULT (`d` is NULL), EMFILE, ENFILE or ENOMEM; `d` is unchanged then, and
+/// nothing stays open. Any thread may call it.
 ///
 /// # Safety
 /// `d` is NULL or points to two `int64` that may be written to.
@@ -83,11 +87,11 @@ pub unsafe extern "C-unwind" fn io_pipe(d: *mut i64) -> c_int {
     unsafe { open_both("io_pipe", d, open::pipe, [false, true]) }
 }
 
-/// Makes two connected Unix stream sockets: what is written to one is read from the other. Both are in
-/// blocking mode, inherited over exec and registered as by io_fd_canwrite.
+/// Makes two connected Unix stream sockets: each reads what is written to the other. Both are in blocking
+/// mode, inherited over exec, and registered as by `io_fd_canwrite`.
 ///
-/// Returns 1, or 0 with errno: EFAULT (d is NULL), EMFILE, ENFILE, ENOMEM; then `d` is unchanged and nothing
-/// stays open. Any thread may call it.
+/// Returns 1. Returns 0 with errno EFAULT (`d` is NULL), EMFILE, ENFILE or ENOMEM; `d` is unchanged then, and
+/// nothing stays open. Any thread may call it.
 ///
 /// # Safety
 /// `d` is NULL or points to two `int64` that may be written to.
@@ -97,13 +101,13 @@ pub unsafe extern "C-unwind" fn io_socketpair(d: *mut i64) -> c_int {
     unsafe { open_both("io_socketpair", d, open::socketpair, [true, true]) }
 }
 
-/// Sends a duplicate of descriptor `fd` over the Unix socket `sock`, together with one byte of data; the
-/// peer takes it with io_receivefd. `fd` stays open here. A `sock` of another family is for the kernel to
-/// judge: a TCP socket takes the byte and drops the descriptor.
+/// Sends a duplicate of descriptor `fd` over the Unix socket `sock`, with one byte of data. The peer receives
+/// both with `io_receivefd`. `fd` stays open here. If `sock` is no Unix socket the kernel decides: a TCP
+/// socket sends the byte and drops the descriptor.
 ///
-/// Returns 0, or -1 with errno: EBADF, ENOTSOCK, EPIPE or ECONNRESET (the peer has closed; no signal is
-/// raised), ENOTCONN, EAGAIN (a non-blocking sock is full), EINTR (a signal, before anything was sent),
-/// ETOOMANYREFS (too many descriptors are under way), ENOMEM. Any thread may call it.
+/// Returns 0, or -1 with errno: EBADF, ENOTSOCK, ENOTCONN, EPIPE or ECONNRESET (the peer has closed; no
+/// signal is raised), EAGAIN (`sock` is non-blocking and full), EINTR (a signal handler ran before anything
+/// was sent), ETOOMANYREFS (too many descriptors are in flight), ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_passfd(sock: i64, fd: i64) -> c_int {
     let r = cancellable(|| {
@@ -118,29 +122,30 @@ pub extern "C-unwind" fn io_passfd(sock: i64, fd: i64) -> c_int {
     trace_call::count("io_passfd", sock, r, &[("passed", fd)]) as c_int
 }
 
-/// Receives a descriptor that the peer of the Unix socket `sock` has sent with io_passfd. Exactly one byte
-/// of data is taken. The descriptor has the mode it was sent with, is inherited over exec and is not
-/// registered. Of several descriptors in one message the first is returned and the others are closed.
+/// Receives a descriptor that the peer of the Unix socket `sock` sent with `io_passfd`, and takes exactly one
+/// byte of data. The descriptor has the mode it was sent with, is inherited over exec, and is not registered.
+/// If one message has several descriptors, the first is returned and the others are closed.
 ///
-/// Returns the descriptor, or -1 with errno: EAGAIN (nothing came yet; sock is non-blocking), EPROTO (the
-/// byte had no descriptor with it, or the peer has closed), EMFILE (this process may not have one more;
-/// the byte and the descriptor are lost), EINTR (a signal, before anything came), EBADF, ENOTSOCK,
-/// ECONNRESET, ENOMEM. Any thread may call it.
+/// Returns the descriptor, or -1 with errno: EAGAIN (`sock` is non-blocking and empty), EPROTO (the byte came
+/// without a descriptor, or the peer has closed), EMFILE (no descriptor left; the byte and the sent
+/// descriptor are lost), EINTR (a signal handler ran before anything came), EBADF, ENOTSOCK, ECONNRESET,
+/// ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_receivefd(sock: i64) -> i64 {
     let r = cancellable(|| or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(received)));
     trace_call::count("io_receivefd", sock, r, &[])
 }
 
-/// A descriptor that came from elsewhere, where it may live on.
+/// A received descriptor. The sender may still have it open.
 fn received(fd: OwnedFd) -> i64 {
     let fd = fresh(fd);
     event_loop::mark_shared(fd);
     fd.raw().into()
 }
 
-/// Makes exec close descriptor `d`, which need not be registered. Its other flags stay as they are.
-/// Returns nothing; if `d` is not open, errno is EBADF. Any thread may call it.
+/// Sets the close-on-exec flag of descriptor `d`, registered or not. Its other flags stay.
+///
+/// Returns nothing. If it fails, errno is EBADF. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_closeonexec(d: i64) {
     let r = cancellable(|| or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
@@ -170,7 +175,7 @@ fn opened(what: &'static str, d: i64, details: &[trace_call::Detail]) {
 /// # Safety
 /// `d` is NULL or may be written to; `path` is NULL or a C string.
 unsafe fn open_number(d: *mut i64, path: *const c_char, access: Access) -> Result<i64, Errno> {
-    // Before the file is made or emptied.
+    // Checked before open(2) creates or empties the file.
     if d.is_null() {
         return Err(Errno::EFAULT);
     }
@@ -203,7 +208,7 @@ unsafe fn open_both(
     r
 }
 
-/// Opens two ends, registers them and hands them to the caller, or leaves nothing behind.
+/// Opens two ends, registers them and stores them in `d`; if that fails, closes both.
 ///
 /// # Safety
 /// `d` is NULL or points to two numbers that may be written to.
@@ -221,7 +226,7 @@ unsafe fn open_pair(
         event_loop::register(ends[0], flags[0]).and_then(|()| event_loop::register(ends[1], flags[1]));
     if let Err(e) = registered {
         for end in ends {
-            // It was just opened, and the caller is to hear of the first error.
+            // The caller gets the error of the registration, not of this.
             let _ = event_loop::close(end);
         }
         return Err(e);
@@ -232,7 +237,7 @@ unsafe fn open_pair(
     Ok([a, b])
 }
 
-/// The number of a descriptor that is handed to the program. What was registered under it is gone.
+/// The number of a new descriptor. The kernel has just given it out, so an old registration under it is void.
 fn fresh(end: OwnedFd) -> Fd {
     let fd = Fd::from_index(end.into_raw_fd() as u32);
     event_loop::forget(fd);

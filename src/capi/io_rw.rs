@@ -23,13 +23,15 @@ fn fast_path(d: i64, len: i64) -> Option<&'static Slot> {
     }
 }
 
-/// Reads up to `len` bytes into `buf` without waiting, also if `d` is in blocking mode, and without touching
-/// that mode, a signal or a timer.
+/// Reads up to `len` bytes into `buf`. It never waits, even if `d` is in blocking mode, and it changes
+/// neither the mode nor any signal or timer. `d` may be registered or not.
 ///
-/// Returns the number of bytes; 0 at end of file or if `len` is 0; -1 with errno EAGAIN if there is nothing
-/// to read now; -3 with errno: EBADF, EINVAL (`len` is negative), EFAULT (`buf` cannot be written),
-/// ECONNRESET and what else read(2) reports. A result shorter than `len` withdraws a read event that has not
-/// been taken. Any thread may call it, also for a descriptor that another one waits for.
+/// Returns the number of bytes, or 0 at end of file and if `len` is 0. Returns -1 with errno EAGAIN if there
+/// is nothing to read now. Returns -3 for all other errors, with errno: EBADF, EINVAL (`len` is negative),
+/// EFAULT (`buf` cannot be written), ECONNRESET, or another one of read(2).
+///
+/// A result shorter than `len` withdraws a pending read report of `d`. Any thread may call it, even while
+/// another one waits for `d`.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
@@ -47,8 +49,8 @@ pub unsafe extern "C-unwind" fn io_tryread(d: i64, buf: *mut c_char, len: i64) -
     if n >= 0 { n } else { unsafe { read_failed(&call) } }
 }
 
-/// The usual way has failed. The arguments come by reference: they wait on the stack for a call that is rare, and need no
-/// registers to be saved in every other.
+/// The fast path has failed. The arguments come by reference, so that the calls that do not fail need not save registers
+/// for them.
 ///
 /// # Safety
 /// As for `io_tryread`.
@@ -74,14 +76,18 @@ unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
     trace_call::count("io_tryread", d, r, &[("len", len)])
 }
 
-/// Writes up to `len` bytes from `buf` without waiting, also if `d` is in blocking mode. The first write
-/// call of the process gives SIGPIPE an empty handler if it has none, so that a closed peer is an error and
-/// not the end of the process.
+/// Writes up to `len` bytes from `buf`. It never waits, even if `d` is in blocking mode. `d` may be
+/// registered or not.
 ///
-/// Returns the number of bytes, which can be less than `len`; 0 if `len` is 0; -1 with errno EAGAIN if there
-/// is no room now; -3 with errno: EBADF, EINVAL (`len` is negative), EFAULT, EPIPE, ECONNRESET and what else
-/// write(2) reports. A result shorter than `len` withdraws a write event that has not been taken. Any thread
-/// may call it, also for a descriptor that another one waits for.
+/// Returns the number of bytes, which may be less than `len`, or 0 if `len` is 0. Returns -1 with errno
+/// EAGAIN if there is no room now. Returns -3 for all other errors, with errno: EBADF, EINVAL (`len` is
+/// negative), EFAULT, EPIPE (the peer has closed), ECONNRESET, or another one of write(2).
+///
+/// A closed peer does not kill the process: if SIGPIPE has its default action, the first write call of the
+/// process replaces it with an empty handler.
+///
+/// A result shorter than `len` withdraws a pending write report of `d`. Any thread may call it, even while
+/// another one waits for `d`.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
@@ -99,7 +105,7 @@ pub unsafe extern "C-unwind" fn io_trywrite(d: i64, buf: *const c_char, len: i64
     if n == call.2 { n } else { unsafe { write_short(&call, n) } }
 }
 
-/// The usual way has failed, or moved `n` bytes and no more. Arguments as for [`read_failed`].
+/// The fast path has failed, or moved only `n` bytes. Arguments as for [`read_failed`].
 ///
 /// # Safety
 /// As for `io_trywrite`.
@@ -126,10 +132,11 @@ unsafe fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
     trace_call::count("io_trywrite", d, r, &[("len", len)])
 }
 
-/// Reads up to `len` bytes into `buf`, waiting for the first, also if `d` is in non-blocking mode.
+/// Reads up to `len` bytes into `buf` and waits for the first one, even if `d` is in non-blocking mode. There
+/// is no time limit.
 ///
-/// Returns the number of bytes; 0 at end of file or if `len` is 0; -3 with errno: EINTR (a signal handler
-/// ran) and those of `io_tryread`. Any thread may call it.
+/// Returns the number of bytes, or 0 at end of file and if `len` is 0. Returns -3 with errno EINTR (a signal
+/// handler ran) or one of `io_tryread`. Any thread may call it.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
@@ -146,11 +153,11 @@ pub unsafe extern "C-unwind" fn io_waitread(d: i64, buf: *mut c_char, len: i64) 
     trace_call::count("io_waitread", d, r, &[("len", len)])
 }
 
-/// Writes up to `len` bytes from `buf`, waiting until the descriptor takes some, also if `d` is in
-/// non-blocking mode. It may take less than `len`. SIGPIPE as in `io_trywrite`.
+/// Writes up to `len` bytes from `buf` and waits until `d` takes some, even if `d` is in non-blocking mode.
+/// There is no time limit. A closed peer is an error, as with `io_trywrite`.
 ///
-/// Returns the number of bytes; 0 if `len` is 0; -3 with errno: EINTR (a signal handler ran) and those of
-/// `io_trywrite`. Any thread may call it.
+/// Returns the number of bytes, which may be less than `len`, or 0 if `len` is 0. Returns -3 with errno EINTR
+/// (a signal handler ran) or one of `io_trywrite`. Any thread may call it.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
@@ -167,8 +174,10 @@ pub unsafe extern "C-unwind" fn io_waitwrite(d: i64, buf: *const c_char, len: i6
     trace_call::count("io_waitwrite", d, r, &[("len", len)])
 }
 
-/// Like `io_tryread`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
-/// passed. Data that is there wins over the deadline.
+/// Reads as `io_tryread` does, and checks the deadline that `io_timeout` set for `d`.
+///
+/// Returns what `io_tryread` returns. If that is -1 and the deadline has passed, returns -2 with errno
+/// ETIMEDOUT. If there is data, it is returned even after the deadline. Any thread may call it.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
@@ -185,8 +194,10 @@ pub unsafe extern "C-unwind" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len:
     trace_call::count("io_tryreadtimeout", d, r, &[("len", len)])
 }
 
-/// Like `io_trywrite`, but instead of -1 returns -2 with errno ETIMEDOUT if `d` has a deadline and it has
-/// passed.
+/// Writes as `io_trywrite` does, and checks the deadline that `io_timeout` set for `d`.
+///
+/// Returns what `io_trywrite` returns. If that is -1 and the deadline has passed, returns -2 with errno
+/// ETIMEDOUT. Any thread may call it.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
@@ -203,7 +214,7 @@ pub unsafe extern "C-unwind" fn io_trywritetimeout(d: i64, buf: *const c_char, l
     trace_call::count("io_trywritetimeout", d, r, &[("len", len)])
 }
 
-/// A refused length withdraws the event, as every failed transfer does.
+/// A refused length withdraws the report, as every failed transfer does.
 fn checked<T>(fd: Fd, dir: Direction, buffer: Result<T, Errno>) -> Result<T, Errno> {
     buffer.inspect_err(|_| event_loop::used(fd, dir, false))
 }

@@ -12,12 +12,12 @@ use crate::outcome::{Outcome, Stop};
 use crate::xfer::{file, sendfile, sigpipe};
 
 fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
-    // As 0.32 has it, whatever the descriptors are.
+    // 0.32 answers 0 before it looks at the descriptors.
     if n == 0 {
         return Ok(0);
     }
     let s = Fd::new(s)?;
-    // A number that is none fails like one that is not open.
+    // An impossible number fails like one that is not open: `s` loses its report.
     let r = Fd::new(fd).map_err(Stop::from).and_then(|fd| sendfile::send(s, fd, off, n));
     event_loop::used(s, Direction::Write, r == Ok(sendfile::part(n)));
     r
@@ -27,28 +27,31 @@ fn piece(fd: i64, off: u64, n: u64) -> [trace_call::Detail<'static>; 3] {
     [("file", fd), ("off", off as i64), ("len", n as i64)]
 }
 
-/// Sends up to `n` bytes of the file `fd` from position `off` to `s` (a socket, pipe or file, registered or
-/// not). The file's own position does not move. Blocks if `s` is in blocking mode.
+/// Sends up to `n` bytes of the file `fd`, from position `off`, to `s`: a socket, pipe or file, registered or
+/// not. The position of `fd` does not move. Waits for room if `s` is in blocking mode.
 ///
-/// Returns the number of bytes sent, which may be less than `n`; 0: `n` is 0 or the file ends at or before
-/// `off`; -1 with `EAGAIN`: `s` takes nothing now; -3 with errno for errors: `EBADF`, `EINVAL` (a directory, an
-/// impossible position), `ESPIPE` (a pipe has no positions), `EPIPE` and others. Never raises SIGPIPE. May be
-/// called in any thread.
+/// Returns the number of bytes, which may be less than `n`, or 0 if `n` is 0 and if the file ends at or
+/// before `off`. Returns -1 with errno EAGAIN if `s` has no room now. Returns -3 for all other errors, with
+/// errno: EBADF, EINVAL (`fd` is a directory, or the position is impossible), ESPIPE (`fd` is a pipe), EPIPE
+/// (the peer has closed; no signal is raised), or another one of sendfile(2). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
     let r = cancellable(|| ret::moved(send(s, fd, off, n)));
     trace_call::count("io_sendfile", s, r, &piece(fd, off, n))
 }
 
-/// Offers `bytes` bytes of the file `fd` from position `off` to `cb`, together with `s`, which is only
-/// passed on. Each piece offered ends at a multiple of 16 KiB or earlier, and can be read until `cb` returns or closes `s`
-/// or `fd`. Stops when `cb` takes less than it is offered; the next call for the same `s`, `fd` and position offers the
-/// untaken bytes at the same address. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`, which passes through
-/// unchanged; the next call then begins as this one did.
+/// Passes up to `bytes` bytes of the file `fd`, from position `off`, to the function `cb`, piece by piece.
+/// `s` is only handed to `cb`. A piece ends at a multiple of 16 KiB in the file, or earlier. `cb` may read it
+/// until `cb` returns, or closes `s` or `fd`.
 ///
-/// Returns the number of bytes taken; 0: `bytes` is 0 or `cb` said end of file; -1 with `EAGAIN`: `cb` said so;
-/// -3 with errno for errors: those of `cb`, `EIO` (the file ends at or before `off`), `EBADF`, `ESPIPE` (a pipe
-/// has no positions), `EFAULT` (`cb` is NULL), `ENOMEM`. May be called in any thread.
+/// The function stops when `cb` takes less than it was offered. The next call with the same `s`, `fd` and
+/// position offers the rest at the same address, as TLS libraries require. `cb` may leave by a C++ exception,
+/// `pthread_exit` or `longjmp`. The next call then starts where this one did.
+///
+/// Returns the number of bytes taken, or 0 if `bytes` is 0 and if `cb` returned 0. Returns -1 with errno
+/// EAGAIN if `cb` returned that. Returns -3 for all other errors, with errno: that of `cb`, EIO (the file
+/// ends at or before `off`), EBADF, ESPIPE (`fd` is a pipe), EFAULT (`cb` is NULL), ENOMEM. Any thread may
+/// call it.
 ///
 /// # Safety
 /// `cb` is NULL or can be called with memory that it may read.
@@ -69,8 +72,8 @@ pub unsafe extern "C-unwind" fn io_mmapwritefile(
     guard_state(r, || trace_call::count("io_mmapwritefile", s, r, &piece(fd, off, bytes)))
 }
 
-/// Keeps SIGPIPE from killing the process: if its disposition is the default one, gives it a handler that does
-/// nothing. Only the first call does anything; the library's own functions call it before they need it.
+/// Keeps SIGPIPE from killing the process: replaces the default action by an empty handler. Only the first call does
+/// anything. The library's functions call it before they write.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_sigpipe() {
     guard_state((), sigpipe::arrange);

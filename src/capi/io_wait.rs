@@ -8,60 +8,70 @@ use crate::event_loop::{self, Limit};
 use crate::time::Deadline;
 use std::ffi::{c_int, c_uint};
 
-/// The result of `io_waituntil2`, left in the return register by functions that the headers declare void, as
-/// libowfat leaves it: its manual promises it for `io_check`, and old callers may look.
+/// The result of `io_waituntil2`. The headers declare these functions void, but libowfat leaves the number in the return
+/// register, and its manual promises it for `io_check`. Old callers may use it.
 pub type Silent = i64;
 
-/// Waits until a registered descriptor can be read or written as the program wants, a deadline passes, or a
-/// signal handler has run, whatever SA_RESTART says. Returns at once if an event has not been taken yet, or
-/// if nothing is wanted and no deadline is set. `io_canread`, `io_canwrite` and `io_timeouted` then tell what
-/// there is; it may be nothing. No event is lost by not taking it: what is still so is found again.
+/// Waits until a descriptor is ready in a direction that the program has stated interest in, until the
+/// deadline of a registered descriptor passes, or until a signal handler has run (with SA_RESTART, too).
+/// Afterwards `io_canread`, `io_canwrite` and `io_timeouted` report what happened, which may be nothing.
 ///
-/// Any thread may call it, also several at once.
+/// Returns at once if a report of the last wait call has not been taken yet, or if there is neither interest
+/// nor a deadline. A report that is not taken is not lost: the next wait call finds it again if the
+/// descriptor is still ready.
+///
+/// Any thread may call it, and several may wait at once.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_wait() -> Silent {
     wait("io_wait", Limit::Never)
 }
 
-/// Like `io_wait`, until the moment `t` of the wall clock at the latest; never earlier for rounding, and up
-/// to a millisecond later. A moment that has passed makes it look without waiting.
+/// Waits as `io_wait` does, but only until `t`, an absolute time of the wall clock as `taia_now` gives it.
+/// Rounding never makes it return before `t`, and it returns at most a millisecond after `t`. If `t` has
+/// passed, it looks without waiting. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_waituntil(t: Taia) {
     wait("io_waituntil", Limit::WallClock(Deadline::moment(t)));
 }
 
-/// Like `io_wait`, for up to `milliseconds`. 0 looks without waiting; a negative number is no limit.
+/// Waits as `io_wait` does, for at most `milliseconds`. 0 looks without waiting; a negative number means no
+/// limit.
 ///
-/// Returns the number of events that the kernel reported (0: the time has passed, or there is nothing to
-/// wait for; more than 0 does not mean that one of them is wanted), or -1 with errno: EINTR (a signal handler
-/// ran), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop of a forked process).
+/// Returns the number of events that the kernel reported, not all of which the program need have an interest
+/// in. Returns 0 if the time is over, and if there is nothing to wait for. Returns -1 with errno: EINTR (a
+/// signal handler ran), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop of a forked process).
+/// Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_waituntil2(milliseconds: i64) -> i64 {
     wait("io_waituntil2", u64::try_from(milliseconds).map_or(Limit::Never, Limit::after_ms))
 }
 
-/// Looks for events without waiting; else as `io_wait`.
+/// Looks for ready descriptors as `io_wait` does, without waiting. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_check() -> Silent {
     wait("io_check", Limit::Now)
 }
 
-/// Has `threads` threads of the library wait for events from now on, one of them at a time, in place of the
-/// program. libowfat has declared this function for years and defined it nowhere; the definition is this library's.
+/// Starts `threads` threads of the library, which wait for events from now on in place of the program's.
+/// (libowfat declares this function and never defined it; its meaning is this library's.)
 ///
-/// The program's threads, as many as it likes, take the events with `io_canread` and `io_canwrite`, which then
-/// wait until there is one. Each event goes to one thread. The descriptor stays with that thread until it asks
-/// for its next event, whichever of the two functions it calls: meanwhile no other thread is told of it, whatever
-/// is ready or wanted. Afterwards it is reported again if it is still ready and wanted. So a handler works
-/// undisturbed, and nothing is lost if it leaves data unread. A thread that ends, or works on elsewhere, leaves it
-/// to nobody: let it call `io_dontwantread` or `io_close` first.
+/// The program's threads, as many as it likes, call `io_canread` and `io_canwrite`, which then wait until
+/// there is a report. Each report goes to one thread, which then holds a lease on the descriptor: no other
+/// thread is told of that descriptor until the holder asks for its next report, with either function. If the
+/// descriptor is still ready then and there is interest in it, it is reported again. So no two handlers work
+/// on one descriptor, and unread data is not lost. A thread that ends, or goes on to other work, keeps its
+/// lease; let it call `io_dontwantread` or `io_close` first.
 ///
-/// The wait calls return at once, with 0. Deadlines are asked for with `io_timeouted`, which passes over what a
-/// thread has in hand. `io_finishandshutdown` ends the threads; the program's own that wait then get -1, as does
-/// every later call. A forked child has none of the threads, and waits with `io_wait`.
+/// The wait calls return 0 at once. `io_timeouted` works as before, and passes over descriptors with a lease.
+/// `io_finishandshutdown` ends the threads; then `io_canread` and `io_canwrite` return -1 in every thread
+/// that waits in them or calls them later. A child of fork(2) has none of the threads and waits with
+/// `io_wait`.
 ///
-/// Signals are blocked in the library's threads, which `top -H` shows as `owfat-io`. A second call adds threads.
-/// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; then none was added.
+/// All signals are blocked in these threads. Their name is `owfat-io`. Calling the function again adds
+/// threads.
+///
+/// Returns 0, or -1 with errno EAGAIN (no more threads), ENOMEM, EMFILE or ENFILE; no thread was started
+/// then. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
     let r = guard_state(-1, || or_minus_one(event_loop::start_event_loop_threads(threads).map(|()| 0)));

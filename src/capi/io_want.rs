@@ -1,4 +1,4 @@
-//! Interest and delivery: what the program waits for and what came of it.
+//! Interest, reports and deadlines.
 
 use super::guard::{cancellable, guard_state};
 use super::trace_call;
@@ -8,86 +8,100 @@ use crate::time::Deadline;
 use crate::trace;
 use std::ffi::c_int;
 
-/// States that the program wants to know when `d` can be read: data, end of file, a new connection to
-/// accept, an error or a hang-up. It stays so until `io_dontwantread` or `io_close`: as long as there is
-/// something, each wait call finds it again. Stating it twice changes nothing.
+/// States interest in reading `d`. As long as `d` is readable (data, end of file, a connection to accept, an
+/// error or a hang-up), each wait call finds it and `io_canread` reports it. The interest stands until
+/// `io_dontwantread` or `io_close`. Stating it twice changes nothing.
 ///
-/// Without effect on a descriptor that is not registered. Keeps errno. Any thread may call it; a thread that
-/// sleeps in a wait call takes the change into account at once.
+/// Does nothing if `d` is not registered. Keeps errno. Any thread may call it, and a thread that sleeps in a
+/// wait call takes the change into account at once.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_wantread(d: i64) {
     want(d, Direction::Read, "io_wantread");
 }
 
-/// States that the program wants to know when `d` can be written to, or when a connect has finished; else
-/// as `io_wantread`. After `io_fd_canwrite` the first call makes it reported without a wait.
+/// States interest in writing to `d`. As long as `d` is writable (room for data, a connect that has finished
+/// or failed, an error or a hang-up), each wait call finds it and `io_canwrite` reports it. After
+/// `io_fd_canwrite` the first call makes `io_canwrite` return `d` without a wait call. The rest is as with
+/// `io_wantread`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_wantwrite(d: i64) {
     want(d, Direction::Write, "io_wantwrite");
 }
 
-/// Ends `io_wantread`, at once: an event that the last wait call found is withdrawn. Keeps errno. Any thread
-/// may call it.
+/// Withdraws the interest that `io_wantread` stated, and a read report that has not been taken. Keeps errno.
+/// Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_dontwantread(d: i64) {
     dont_want(d, Direction::Read, "io_dontwantread");
 }
 
-/// Ends `io_wantwrite`, at once; see `io_dontwantread`.
+/// Withdraws the interest that `io_wantwrite` stated, and a write report that has not been taken. Keeps
+/// errno. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_dontwantwrite(d: i64) {
     dont_want(d, Direction::Write, "io_dontwantwrite");
 }
 
-/// Tells that a read, write or accept outside the library answered EAGAIN: withdraws the event in each wanted
-/// direction. `io_eagain_read` and `io_eagain_write` say which one. Keeps errno. Any thread may call it.
+/// Tells the loop that a system call on `d`, made outside the library, returned EAGAIN. Withdraws pending
+/// reports in each direction that there is interest in; `io_eagain_read` and `io_eagain_write` are exact.
+/// Keeps errno. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain(d: i64) {
     guard_state((), || event_loop::eagain_wanted(d));
     trace_call::silent("io_eagain", d, &[]);
 }
 
-/// Tells that a read or accept outside the library answered EAGAIN: withdraws a read event that has not been
-/// taken. The next wait call reports the descriptor again if the kernel says so. It is never necessary:
-/// events are verified by each wait call. Keeps errno. Any thread may call it.
+/// Tells the loop that a read or accept on `d`, made outside the library, returned EAGAIN. Withdraws a read
+/// report that has not been taken; the next wait call asks the kernel again. The call is optional, because
+/// each wait call does that anyway. Keeps errno. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_read(d: i64) {
     guard_state((), || event_loop::eagain(d, Direction::Read));
     trace_call::silent("io_eagain_read", d, &[]);
 }
 
-/// The same for a write, or a connect that is under way. It voids the hint of `io_fd_canwrite`.
+/// Tells the loop that a write or connect on `d`, made outside the library, returned EAGAIN. Withdraws a
+/// write report that has not been taken, and the hint of `io_fd_canwrite`. The rest is as with
+/// `io_eagain_read`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_write(d: i64) {
     guard_state((), || event_loop::eagain(d, Direction::Write));
     trace_call::silent("io_eagain_write", d, &[]);
 }
 
-/// Returns the next descriptor that the last wait call found readable and that is still wanted, in the order
-/// of arrival, or -1 when there is none left. Each is returned once for a wait call; the number is at most
-/// INT_MAX. Makes no system call. Any thread may call it; each event goes to one caller.
+/// Returns the next descriptor that the last wait call found readable, if there is still interest in reading
+/// it, or -1 if there is none left. Descriptors come in the order in which the kernel found them ready. Each
+/// comes once for a wait call. The number is at most INT_MAX.
+///
+/// It makes no system call and does not wait; after `io_starteventloopthread` it waits for a report. Any
+/// thread may call it, and each report goes to one caller.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_canread() -> i64 {
     next::<false>("io_canread")
 }
 
-/// Returns the next writable descriptor; else as `io_canread`.
+/// Returns the next descriptor that the last wait call found writable, if there is still interest in writing
+/// to it, or -1 if there is none left. The rest is as with `io_canread`. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_canwrite() -> i64 {
     next::<true>("io_canwrite")
 }
 
-/// Makes `io_canread` return `d` once, as if a wait call had found it readable, wanted or not; for data that
-/// the program holds in a buffer of its own. `io_close` and `io_eagain_read` take it back.
+/// Makes `io_canread` return `d` once, ready or not, with interest or without. It is for data that the
+/// program has read already and holds in a buffer of its own. `io_close` and `io_eagain_read` take it back.
 ///
-/// Returns 1, or 0 if `d` is not registered, or for want of memory (errno ENOMEM). Any thread may call it; a sleeping
-/// wait call returns.
+/// Returns 1, or 0 if `d` is not registered, or with errno ENOMEM. Any thread may call it, and a thread that
+/// sleeps in a wait call returns from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforread(d: i64) -> c_int {
     trace_call::flag("io_queueforread", d, queue_for(d, Direction::Read))
 }
 
-/// Makes `io_canwrite` return `d` once; else as `io_queueforread`, with `io_eagain_write`.
+/// Makes `io_canwrite` return `d` once, ready or not, with interest or without. `io_close` and
+/// `io_eagain_write` take it back.
+///
+/// Returns 1, or 0 if `d` is not registered, or with errno ENOMEM. Any thread may call it, and a thread that
+/// sleeps in a wait call returns from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforwrite(d: i64) -> c_int {
     trace_call::flag("io_queueforwrite", d, queue_for(d, Direction::Write))
@@ -97,10 +111,12 @@ fn queue_for(d: i64, dir: Direction) -> c_int {
     guard_state(0, || c_int::from(event_loop::queue_for(d, dir)))
 }
 
-/// Returns the next registered descriptor whose deadline has passed, or -1 at the end of the sweep. A sweep
-/// names each descriptor that had expired at its first call once, wanted or not, but for those with an event
-/// that has not been taken. The call after -1 begins the next sweep, which names again what was neither
-/// closed nor given another deadline. Costs as much as there are expired descriptors. Any thread may call it.
+/// Returns the next registered descriptor whose deadline has passed, with interest or without, or -1 at the
+/// end of the sweep. A sweep returns each descriptor that had expired when it began once. It passes over
+/// descriptors with a report that has not been taken. The call after -1 begins the next sweep, which returns
+/// again each expired descriptor that was neither closed nor given another deadline.
+///
+/// The cost is proportional to the number of expired descriptors. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_timeouted() -> i64 {
     let d = guard_state(-1, || event_loop::expired().map_or(-1, i64::from));
@@ -116,11 +132,12 @@ pub extern "C" fn io_timedout(d: i64) -> c_int {
     guard_state(0, || c_int::from(event_loop::is_expired(d)))
 }
 
-/// Sets the deadline of a registered descriptor to the moment `t` of the wall clock; seconds of 0 take it
-/// away. A wait call returns when it passes, once for each time it is set. Pushing a deadline back is O(1).
+/// Sets the deadline of registered descriptor `d` to `t`, an absolute time of the wall clock; `taia_now` and
+/// `taia_addsec` make one. A `t` with 0 seconds removes the deadline. When it passes, a wait call returns,
+/// once for each time it is set. Moving a deadline back takes constant time.
 ///
-/// Without effect on a descriptor that is not registered. errno changes only for want of memory (ENOMEM,
-/// the deadline is not set). Any thread may call it.
+/// Does nothing if `d` is not registered. If it fails, errno is ENOMEM and the deadline is not set. Any
+/// thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
     let at = Deadline::from_label(t);
@@ -129,7 +146,7 @@ pub extern "C-unwind" fn io_timeout(d: i64, t: crate::ctypes::Taia) {
     }
 }
 
-// Nothing is traced on a fast path.
+// A fast path is taken only while nothing is traced.
 
 #[inline(always)]
 fn want(d: i64, dir: Direction, what: &'static str) {
@@ -182,7 +199,7 @@ fn next_of_any(write: bool, what: &'static str) -> i64 {
     d
 }
 
-/// How far away it is; nothing if it is taken away.
+/// Traces how many milliseconds are left, or no number if the deadline is removed.
 #[cold]
 fn trace_deadline(d: i64, at: Deadline) {
     match at {

@@ -13,7 +13,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
-/// Room is got in advance for this many entries at most, however many the program hints at.
+/// Room is allocated in advance for at most this many entries, whatever the program's hint.
 const HINT_MAX: u32 = 1024;
 
 /// # Safety
@@ -26,14 +26,14 @@ unsafe fn init(b: *mut IoBatch, autofree: bool, hint: u32) -> Result<(), Errno> 
     batch.init(autofree, hint.min(HINT_MAX))
 }
 
-/// Callers built for 0.32 pass an `int`, so the upper half of the register is not theirs.
+/// Callers built for 0.32 pass an `int`, so only the lower half of the register is the hint.
 fn make(hint: usize, autofree: bool) -> *mut IoBatch {
     let hint = u32::try_from(hint as i32).unwrap_or(0);
     match block::batch(size_of::<WideBatch>()) {
         Ok(block) => {
             let b = block.as_ptr().cast();
-            // SAFETY: the block has the size of the wider structure. Without room in advance the batch works
-            // as well, so that is no error here.
+            // SAFETY: the block has the size of the wider structure. The only failure is that no room could be
+            // allocated in advance, and the batch works without.
             let _ = unsafe { init(b, autofree, hint) };
             b
         }
@@ -52,7 +52,7 @@ pub(super) unsafe extern "C-unwind" fn close_file(e: *mut IobEntry) {
         (*e).fd
     };
     cancellable(|| {
-        // A number that was never open fails at the sends; there is nobody to tell here.
+        // A clean-up function cannot report an error. A bad number was reported when it was sent.
         let _ = Fd::new(fd).and_then(event_loop::close);
     });
 }
@@ -106,37 +106,39 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
 
 #[inline(never)]
 fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
-    // An empty piece of an owned file is closed at once and never becomes known.
+    // An empty piece of an owned file is closed at once, so it is not registered.
     if let (Ok(fd), true) = (Fd::new(e.fd), e.n > 0) {
         guard_state((), || event_loop::register_file(fd));
     }
     add_slowly(batch, e)
 }
 
-/// Makes a batch; `iob_free` releases it.
+/// Allocates an empty batch; `iob_free` releases it. `hint_entries` is the number of entries expected. It
+/// saves time, and any value is allowed.
 ///
-/// `hint_entries`: entries expected, only to save time; a senseless number does no harm.
-/// Returns the batch, or NULL with errno `ENOMEM`. Like all `iob_` functions it may be called in any thread,
-/// but only one thread at a time may use a given batch.
+/// A batch need not come from here: an `io_batch` of zeros is an empty batch.
 ///
-/// A batch need not come from here: 64 zero bytes are an empty batch.
+/// Returns the batch, or NULL with errno ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn iob_new(hint_entries: usize) -> *mut IoBatch {
     guard_state(ptr::null_mut(), || make(hint_entries, false))
 }
 
-/// As `iob_new`; the batch lets go of each entry (frees, unmaps, closes) as soon as it is completely sent,
-/// not when all are. After `iob_reset` it is a batch like any other. (libowfat 0.34)
+/// Allocates a batch as `iob_new` does, which releases each entry (frees, unmaps, closes it) as soon as it is
+/// sent. Other batches release their entries when all are sent. `iob_reset` makes it a batch like the others.
+/// (libowfat 0.34)
+///
+/// Returns the batch, or NULL with errno ENOMEM. Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn iob_new_autofree(hint_entries: usize) -> *mut IoBatch {
     guard_state(ptr::null_mut(), || make(hint_entries, true))
 }
 
-/// Makes `*b` an empty batch, whatever was there before.
+/// Makes `*b` an empty batch. What it held before does not matter. It must have all 72 bytes of this header's
+/// structure. `hint_entries` is as for `iob_new`. (libowfat 0.34)
 ///
-/// The structure must have the 72 bytes of this header; the `autofree` member is written. `hint_entries` as
-/// for `iob_new`. Returns 0, or -1 with errno `ENOMEM` (the batch is empty and usable all the same) or
-/// `EFAULT` (`b` is NULL). (libowfat 0.34)
+/// Returns 0, or -1 with errno: ENOMEM (the batch is empty and can be used all the same), EFAULT (`b` is
+/// NULL). Any thread may call it.
 ///
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.
@@ -146,8 +148,11 @@ pub unsafe extern "C-unwind" fn iob_init(b: *mut IoBatch, hint_entries: usize) -
     guard_state(-1, || unsafe { init_result(b, false, hint_entries) })
 }
 
-/// As `iob_init`; the batch lets go of each entry as soon as it is completely sent. After `iob_reset` it is
-/// a batch like any other. (libowfat 0.34)
+/// Makes `*b` an empty batch as `iob_init` does, which releases each entry as soon as it is sent, until
+/// `iob_reset`. (libowfat 0.34)
+///
+/// Returns 0, or -1 with errno: ENOMEM (the batch is empty and can be used all the same), EFAULT (`b` is
+/// NULL). Any thread may call it.
 ///
 /// # Safety
 /// `b` is NULL or points to 72 writable bytes.
@@ -165,12 +170,11 @@ unsafe fn init_result(b: *mut IoBatch, autofree: bool, hint: usize) -> c_int {
     ret::or_minus_one(unsafe { init(b, autofree, hint) }.map(|()| 0)) as c_int
 }
 
-/// Queues `n` bytes at `buf`, which the program keeps alive and unchanged until they are sent or the batch is
-/// reset.
+/// Queues the `n` bytes at `buf` without copying them. The program keeps them alive and unchanged until they
+/// are sent or the batch is reset. 0 bytes are a success that queues nothing.
 ///
-/// `n` = 0 queues nothing and is a success. Returns 1, or 0 with errno `ENOMEM`, `EOVERFLOW` (more than
-/// 2^64-1 bytes in the batch) or `EFAULT` (`b` is NULL); a failure changes nothing. A bad `buf` shows when it
-/// is sent.
+/// Returns 1, or 0 with errno: ENOMEM, EOVERFLOW (more than 2^64-1 bytes in the batch), EFAULT (`b` is NULL).
+/// A failure changes nothing. A bad `buf` is noticed when it is sent. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` as said.
@@ -180,8 +184,10 @@ pub unsafe extern "C-unwind" fn iob_addbuf(b: *mut IoBatch, buf: *const c_void, 
     unsafe { add_buffer(b, buf, n, None) }
 }
 
-/// As `iob_addbuf` for `malloc` memory that now belongs to the batch: it is passed to `free` when everything
-/// is sent or the batch is reset, and at once if the function fails or `n` is 0.
+/// Queues the `n` bytes at `buf`, which come from malloc(3) and belong to the batch from now on. The batch
+/// frees them when everything is sent or it is reset; at once if the function fails or `n` is 0.
+///
+/// Returns 1, or 0 with the errno of `iob_addbuf`. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` can be passed to `free`.
@@ -191,8 +197,10 @@ pub unsafe extern "C-unwind" fn iob_addbuf_free(b: *mut IoBatch, buf: *const c_v
     unsafe { add_buffer(b, buf, n, Some(item::free_buffer)) }
 }
 
-/// As `iob_addbuf` for a mapping of `n` bytes that now belongs to the batch: it is unmapped when everything is
-/// sent or the batch is reset, and at once if the function fails.
+/// Queues the `n` bytes at `buf`, which come from mmap(2) and belong to the batch from now on. The batch
+/// unmaps them when everything is sent or it is reset; at once if the function fails.
+///
+/// Returns 1, or 0 with the errno of `iob_addbuf`. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `munmap(buf, n)` is allowed.
@@ -202,7 +210,10 @@ pub unsafe extern "C-unwind" fn iob_addbuf_munmap(b: *mut IoBatch, buf: *const c
     unsafe { add_buffer(b, buf, n, Some(item::unmap_buffer)) }
 }
 
-/// `iob_addbuf` of a string, without its terminating NUL. NULL is refused with `EFAULT`.
+/// Queues the string `s` without its terminating zero, as `iob_addbuf` does.
+///
+/// Returns 1, or 0 with the errno of `iob_addbuf`, or EFAULT if `s` is NULL. One thread at a time may use a
+/// batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `s` is NULL or a string.
@@ -212,7 +223,10 @@ pub unsafe extern "C-unwind" fn iob_adds(b: *mut IoBatch, s: *const c_char) -> c
     unsafe { add_string(b, s, None) }
 }
 
-/// `iob_addbuf_free` of a string, without its terminating NUL. NULL is refused with `EFAULT`.
+/// Queues the string `s` without its terminating zero, as `iob_addbuf_free` does.
+///
+/// Returns 1, or 0 with the errno of `iob_addbuf`, or EFAULT if `s` is NULL. One thread at a time may use a
+/// batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `s` is NULL or a string that can be passed to `free`.
@@ -222,11 +236,11 @@ pub unsafe extern "C-unwind" fn iob_adds_free(b: *mut IoBatch, s: *const c_char)
     unsafe { add_string(b, s, Some(item::free_buffer)) }
 }
 
-/// Queues a buffer with a clean-up function of the program's own, which is called once with the entry's
-/// address when the batch lets go of it (NULL: none).
+/// Queues the `n` bytes at `buf` with a clean-up function of the program. The batch calls it once, with the
+/// address of the entry, when it releases the entry. NULL means none.
 ///
-/// If the function returns 0, or `n` is 0, the entry was not queued and the clean-up function is not called;
-/// otherwise as `iob_addbuf`.
+/// Returns 1, or 0 with the errno of `iob_addbuf`. If it fails, or if `n` is 0, nothing is queued and
+/// `cleanup` is not called.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `buf` and the clean-up function belong together.
@@ -248,10 +262,11 @@ pub unsafe extern "C-unwind" fn iob_addbuf_internal(
 }
 
 /// Queues `n` bytes of the file `fd` from position `off`. The program keeps `fd` open until they are sent or
-/// the batch is reset; the file's own position does not matter.
+/// the batch is reset. The position of `fd` does not matter and does not move. 0 bytes are a success that
+/// queues nothing.
 ///
-/// Neither `fd` nor the size of the file is checked here: a bad descriptor, or a file that ends before
-/// `off` + `n` (errno `EIO`), shows when it is sent. `n` = 0 queues nothing. Returns and errno as `iob_addbuf`.
+/// Returns 1, or 0 with the errno of `iob_addbuf`. A bad `fd`, or a file that ends before `off` + `n`, is
+/// noticed when it is sent. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -261,10 +276,11 @@ pub unsafe extern "C-unwind" fn iob_addfile(b: *mut IoBatch, fd: i64, off: u64, 
     unsafe { add_file(b, fd, off, n, drop_window) }
 }
 
-/// As `iob_addfile` for a descriptor that now belongs to the batch: it is closed as by `io_close` when
-/// everything is sent or the batch is reset, and at once if the function fails or `n` is 0.
+/// Queues `n` bytes of the file `fd` from position `off`. `fd` belongs to the batch from now on. The batch
+/// closes it, as `io_close` does, when everything is sent or it is reset; at once if the function fails or
+/// `n` is 0. If you queue several pieces of one `fd`, use this function for the last one only.
 ///
-/// Of several pieces of one file only the last may be queued with this function.
+/// Returns 1, or 0 with the errno of `iob_addbuf`. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -274,10 +290,12 @@ pub unsafe extern "C-unwind" fn iob_addfile_close(b: *mut IoBatch, fd: i64, off:
     unsafe { add_file(b, fd, off, n, close_file) }
 }
 
-/// Lets go of everything that is queued, in the order in which it was added, and leaves an empty batch that
-/// can be filled again. Inside a filter function of this batch it ends the call of `iob_write`, as said there. What a
-/// clean-up function adds to the batch meanwhile is queued in it. If a clean-up function leaves by an exception,
-/// `pthread_exit` or `longjmp`, the next reset goes on behind it. NULL: nothing.
+/// Releases every entry, in the order in which they were added, and leaves an empty batch that can be filled
+/// again. What a clean-up function adds to the batch meanwhile stays queued. If a clean-up function leaves by
+/// an exception, `pthread_exit` or `longjmp`, the next reset goes on with the entry after it. A filter may
+/// reset its own batch; see `iob_write`.
+///
+/// Returns nothing and never fails; does nothing if `b` is NULL. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -290,8 +308,10 @@ pub unsafe extern "C-unwind" fn iob_reset(b: *mut IoBatch) {
     }
 }
 
-/// `iob_reset`, then `free`, for batches that came from `iob_new` or `iob_new_autofree`. What clean-up functions add
-/// meanwhile is let go of, too. NULL: nothing.
+/// Releases every entry as `iob_reset` does, and frees the batch, which came from `iob_new` or
+/// `iob_new_autofree`. What a clean-up function adds meanwhile is released as well.
+///
+/// Returns nothing and never fails; does nothing if `b` is NULL. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or came from `iob_new` or `iob_new_autofree`, and is not used afterwards.
@@ -305,8 +325,10 @@ pub unsafe extern "C-unwind" fn iob_free(b: *mut IoBatch) {
     }
 }
 
-/// Asks the kernel to read ahead the next `bytes` bytes of queued file content. Only a hint: it never fails,
-/// waits for the disk or changes the batch. NULL: nothing.
+/// Asks the kernel to read ahead the next `bytes` bytes of files in the batch. This is only a hint: it does
+/// not wait for the disk and does not change the batch.
+///
+/// Returns nothing and never fails; does nothing if `b` is NULL. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -318,7 +340,8 @@ pub unsafe extern "C-unwind" fn iob_prefetch(b: *mut IoBatch, bytes: u64) {
     });
 }
 
-/// The bytes that are queued and not yet sent; 0 for NULL.
+/// Returns the number of bytes that are queued and not sent yet, or 0 if `b` is NULL. One thread at a time
+/// may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.

@@ -20,16 +20,18 @@ fn send(s: i64, batch: Result<Batch, Errno>) -> Outcome<u64> {
     event_loop::send(Fd::new(s)?, batch)
 }
 
-/// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file, registered with `io_fd` or not.
+/// Sends what is queued in `b` to `s`: a socket, pipe, terminal or file, registered or not. It goes on until
+/// everything is sent or `s` has no more room. If `s` is in blocking mode, it waits until everything is sent.
+/// When nothing is left, the batch is reset: its entries are released, and the next call returns 0.
 ///
-/// Goes on over all entries until everything is sent or `s` takes no more. On a descriptor in blocking mode
-/// that means until everything is sent. When nothing is left the batch is reset: memory is freed, owned files
-/// are closed, and the next call returns 0.
+/// Returns the number of bytes sent, or 0 if nothing was queued. Returns -1 with errno EAGAIN if `s` has no
+/// room now; call again after `io_canwrite` returned `s`. Returns -3 for all other errors, with errno: EBADF
+/// (`s` or a queued file is not open), EIO (a file is shorter than what was queued of it; everything before
+/// the gap is sent), EPIPE (the peer has closed; no signal is raised), EMSGSIZE (the batch is too long for a
+/// datagram; nothing is sent), EFAULT (`b` is NULL, or a queued buffer is bad), or another one of write(2).
 ///
-/// Returns the number of bytes sent; 0: nothing was queued; -1 with `EAGAIN`: `s` takes nothing now, call again
-/// after `io_canwrite`; -3 with errno for errors, among them `EBADF` (`s` or a queued file is not open),
-/// `EIO` (a file is shorter than was queued; everything before the gap is sent), `EMSGSIZE` (a datagram is too long;
-/// no part of it is sent), `EFAULT` (`b` is NULL, or a queued buffer is bad). After an error the batch still has what was not sent, for `iob_reset`.
+/// After an error the batch still holds what was not sent; `iob_reset` releases it. An error after some bytes
+/// is returned by the next call. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -39,7 +41,7 @@ pub unsafe extern "C-unwind" fn iob_send(s: i64, b: *mut IoBatch) -> i64 {
     unsafe { watched("iob_send", s, b, || send(s, Batch::new(b))) }
 }
 
-/// Sends with `f`, and tells who watches.
+/// Sends with `f`, and traces it.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch.
@@ -82,24 +84,25 @@ unsafe fn write_filtered(
     filter::write(batch, close_file, &mut filter)
 }
 
-/// Sends what is queued in `b` through `cb`, which is given `s`, an address and a number of bytes and answers
-/// like `write`: bytes taken, 0 for end of file, -1 with errno. `s` is only passed on.
+/// Passes what is queued in `b` to the function `cb`, the filter, which sends it: over TLS, for example. `cb`
+/// gets `s`, an address and a number of bytes, and returns how many bytes it took, 0 for end of file, or -1
+/// with errno. `s` is only handed to `cb`.
 ///
-/// `cb` is called until everything is taken or it takes less than it is offered, never with 0 bytes. A buffer is
-/// offered whole, a file in pieces of at most 16 KiB; what was not taken is offered again at the same address, as
-/// TLS libraries require. When nothing is left the batch is reset.
+/// `cb` is called until everything is taken or it takes less than it was offered. It is never called with 0
+/// bytes. A buffer is offered whole, a file in pieces of at most 16 KiB. What `cb` did not take is offered
+/// again at the same address, as TLS libraries require. When nothing is left, the batch is reset.
 ///
-/// `cb` may call any function of the library, on `b` too, except `iob_free` on it; the structure itself must
-/// outlive the call. What `cb` adds to `b` is offered in the same call. If `cb` resets or sends `b`, the call ends
-/// with its answer, and `b` stays as `cb` left it: what it queued after that is not counted as taken. What `cb` was
-/// given is not to be looked at after such a reset. `cb` may leave by a C++ exception, `pthread_exit` or `longjmp`: that
-/// passes through unchanged, and `b` is as if `cb` had not been called. `cb` may close `s`;
-/// a queued file that is not open any more is `EBADF`. If `cb` writes by other means than this library's (as TLS
-/// libraries do), a closed peer is a SIGPIPE that the program must ignore.
+/// `cb` may call every function of the library, for `b` too, except `iob_free` of `b`. It may close `s`. What
+/// it adds to `b` is offered in the same call. If it resets or sends `b`, the call ends with its answer, and
+/// `b` stays as `cb` left it; what it queued after that is not counted as taken. It must not read what it was
+/// offered after such a reset. It may leave by a C++ exception, `pthread_exit` or `longjmp`; `b` is then as
+/// if it had not been called. If it writes by other means than this library, as TLS libraries do, the program
+/// must ignore SIGPIPE.
 ///
-/// Returns the number of bytes taken; 0: nothing was queued, or `cb` said end of file; -1 with `EAGAIN`: `cb`
-/// said so; -3 with errno for other errors, as in `iob_send`. `EFAULT` also if `cb` is NULL. An error after some
-/// bytes shows in the next call.
+/// Returns the number of bytes taken, or 0 if nothing was queued or `cb` returned 0. Returns -1 with errno
+/// EAGAIN if `cb` returned that. Returns -3 for all other errors, with errno: that of `cb`, EFAULT (`b` or
+/// `cb` is NULL), or for files as with `iob_send`. An error after some bytes is returned by the next call.
+/// One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; `cb` is NULL or can be called as said.
@@ -109,9 +112,11 @@ pub unsafe extern "C-unwind" fn iob_write(s: i64, b: *mut IoBatch, cb: WriteCall
     unsafe { watched("iob_write", s, b, || write_filtered(s, b, cb, None)) }
 }
 
-/// As `iob_write`, but a queued file piece is handed to `sfcb` whole, with `s`, its descriptor, its position,
-/// the number of bytes and `cb`. The answer counts as one of `cb`. With a NULL `sfcb` it is `iob_write`.
-/// (libowfat 0.33)
+/// Filters the batch as `iob_write` does, but passes pieces of files to the function `sfcb`, whole: `s`, the
+/// file's descriptor, the position, the number of bytes and `cb`. `sfcb` returns what `cb` would. If `sfcb`
+/// is NULL, this is `iob_write`. (libowfat 0.33)
+///
+/// Returns and errno as with `iob_write`. One thread at a time may use a batch.
 ///
 /// # Safety
 /// `b` is NULL or a valid batch; the functions are NULL or can be called as said.

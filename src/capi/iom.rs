@@ -10,14 +10,14 @@ use crate::trace;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_uint, c_ulong};
 
-/// Makes `c`, whose content does not matter, an empty multiplexer from which several threads can take
-/// events. It uses one close-on-exec descriptor, `c->ctx`; closing that, when no thread uses `c` any more,
-/// ends the multiplexer. The process that initialised it is the one to use it: a child of fork(2) shares
-/// the kernel's half with its parent and should initialise its own.
+/// Makes `*c` an empty multiplexer, from which several threads can take events. What it held before does not
+/// matter. The multiplexer uses one close-on-exec descriptor, `c->ctx`. To end it, close that descriptor when
+/// no thread uses `c` any more. Only the process that called this may use `c`; a child of fork(2) should
+/// initialise its own.
 ///
-/// Returns 1, or 0 with errno: EFAULT (c is NULL), EMFILE, ENFILE, ENOMEM, ENOSPC (this user's epoll watches are used
-/// up). Where the system refuses epoll, poll(2) stands in, with one descriptor more. (The manual of libowfat says 0 and
-/// -1; its library has always returned these.)
+/// Returns 1, or 0 with errno: EFAULT (`c` is NULL), EMFILE, ENFILE, ENOMEM, ENOSPC (the user's limit of
+/// epoll watches is reached). (The manual of libowfat says 0 and -1; its library returns 1 and 0.) If the
+/// system refuses epoll, the multiplexer uses poll(2) and one descriptor more.
 ///
 /// # Safety
 /// `c` is NULL or points to memory for an `iomux_t` that no other thread uses during the call.
@@ -33,18 +33,19 @@ pub unsafe extern "C-unwind" fn iom_init(c: *mut IoMux) -> c_int {
     r
 }
 
-/// Asks for the next event on descriptor `s`. It is reported once, to one thread; afterwards iom_add or
-/// iom_requeue is called for the next one. Adding a descriptor that still waits for its event replaces `events`.
-/// Closing the last duplicate of a descriptor withdraws it, also if its event has come and was not taken.
-/// Whoever is told of the event has the descriptor to itself until it is armed again. Before you close one that
-/// is armed, make sure that no other thread is just being told of it.
+/// Asks for one event on descriptor `s`. It is reported once, to one thread, which then has the descriptor to
+/// itself. Call `iom_add` or `iom_requeue` again to get the next one. If `s` still waits for its event,
+/// `events` replaces what was asked for.
 ///
-/// `events`: the sum of IOM_READ and IOM_WRITE. With neither, only errors and hang-ups are reported, which
-/// always are; other bits are ignored.
+/// `events` is the bitwise OR of IOM_READ and IOM_WRITE; other bits are ignored. Errors and hang-ups are
+/// always reported, also if it is 0.
 ///
-/// Returns 0, or -1 with errno: EFAULT (c is NULL), EINVAL (c was not initialised, or s is c->ctx), EBADF (s
-/// or c->ctx is not open), EPERM (a file or directory, which cannot be waited for), ENOMEM, ENOSPC.
-/// Any thread may call it, also while others are in iom_wait.
+/// Closing the last duplicate of a descriptor removes it, with an event that has not been taken. Before you
+/// close one, make sure that no other thread is just being told of it.
+///
+/// Returns 0, or -1 with errno: EFAULT (`c` is NULL), EINVAL (`c` was not initialised, or `s` is `c->ctx`),
+/// EBADF (`s` or `c->ctx` is not open), EPERM (`s` is a file or directory), ENOMEM, ENOSPC. Any thread may
+/// call it, even while others are in `iom_wait`.
 ///
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`.
@@ -58,13 +59,13 @@ pub unsafe extern "C-unwind" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -
     trace_call::count("iom_add", s, r, &[("events", events.into())]) as c_int
 }
 
-/// Asks for one more event on descriptor `s`, which iom_add was given before: its event was taken, or it still
-/// waits for it, and then `events` replaces what was asked for. All else is as with iom_add, but that a descriptor
-/// which is new is an error: so is one whose number was closed and belongs to another file now.
+/// Asks for one more event on descriptor `s`, which was given to `iom_add` before. It works like `iom_add`,
+/// but a descriptor that was not added is an error. So is one that was closed and whose number is another
+/// file's now. (libowfat 0.34)
 ///
-/// Returns 0, or -1 with errno: ENOENT (s was not added), EFAULT (c is NULL), EINVAL (c was not initialised, or s
-/// is c->ctx), EBADF (s or c->ctx is not open), EPERM (a file or directory), ENOMEM.
-/// Any thread may call it, also while others are in iom_wait. (libowfat 0.34)
+/// Returns 0, or -1 with errno: ENOENT (`s` was not added), EFAULT (`c` is NULL), EINVAL (`c` was not
+/// initialised, or `s` is `c->ctx`), EBADF (`s` or `c->ctx` is not open), EPERM (`s` is a file or directory),
+/// ENOMEM. Any thread may call it, even while others are in `iom_wait`.
 ///
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`.
@@ -78,16 +79,17 @@ pub unsafe extern "C-unwind" fn iom_requeue(c: *mut IoMux, s: i64, events: c_uin
     trace_call::count("iom_requeue", s, r, &[("events", events.into())]) as c_int
 }
 
-/// Waits for one event, up to `timeout` milliseconds; 0 only looks, (unsigned long)-1 waits without limit.
-/// The wait never ends early for want of an event. Each event goes to exactly one of the waiting threads, and
-/// wakes no other. While other threads take events, a thread that finds none lets the rest of the machine run
-/// once, as sched_yield(2) does, before it sleeps.
+/// Waits for one event, for at most `timeout` milliseconds. 0 looks without waiting; (unsigned long)-1 means
+/// no limit. Each event goes to exactly one of the waiting threads and wakes no other. A thread that finds no
+/// event, while others take theirs, yields the processor once (sched_yield(2)) before it sleeps.
 ///
-/// Returns 1 with the descriptor in `*s` and the sum of IOM_READ, IOM_WRITE and IOM_ERROR in `*revents`:
-/// an error sets all three and a hang-up the first two, asked for or not. 0: the time has passed. -2:
-/// iom_abort was called. -1 with errno: EINTR (a signal handler ran while it slept), EFAULT (a NULL argument), EINVAL (c was
-/// not initialised), EBADF (c->ctx is not open). `*s` and `*revents` are set only with 1.
-/// Any number of threads may call it at once. It is a cancellation point (pthreads(7)).
+/// Returns 1 with the descriptor in `*s`, and in `*revents` the bitwise OR of IOM_READ, IOM_WRITE and
+/// IOM_ERROR: an error sets all three, a hang-up IOM_READ and IOM_WRITE, asked for or not. Returns 0 if the
+/// time is over and -2 after `iom_abort`. Returns -1 with errno: EINTR (a signal handler ran while it slept),
+/// EFAULT (an argument is NULL), EINVAL (`c` was not initialised), EBADF (`c->ctx` is not open). `*s` and
+/// `*revents` change only if it returns 1.
+///
+/// Any thread may call it, and several may wait at once. It is a cancellation point (pthreads(7)).
 ///
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`; `s` and `revents` are NULL or may be written to.
@@ -124,12 +126,11 @@ pub unsafe extern "C-unwind" fn iom_wait(
     }
 }
 
-/// Makes iom_wait return -2 at once in every thread that is in it or calls it later, until `c` is
-/// initialised again. Events that were not taken stay untold.
+/// Makes `iom_wait` return -2 in every thread that is in it or calls it later, until `c` is initialised
+/// again. Events that were not taken are not reported any more.
 ///
-/// Returns 0, or -1 with errno: EFAULT (c is NULL), EINVAL (c was not initialised), EBADF (c->ctx is not
-/// open). It needs neither memory nor a descriptor, and may be called from any thread and from a signal
-/// handler.
+/// Returns 0, or -1 with errno: EFAULT (`c` is NULL), EINVAL (`c` was not initialised), EBADF (`c->ctx` is
+/// not open). It needs neither memory nor a descriptor. Any thread may call it, and so may a signal handler.
 ///
 /// # Safety
 /// `c` is NULL or points to an `iomux_t`.

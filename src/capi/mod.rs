@@ -1,4 +1,4 @@
-//! The C border: the only `no_mangle` functions of the library, one file a concern.
+//! The C border: all `no_mangle` functions of the library, one file for each subject.
 //!
 //! Every function has the same shape: check the arguments (`args`), call one Rust function under the panic
 //! guard (`guard`), and turn its `Result` into the documented integer and errno (`ret`). The doc comments

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_alignment_and_both_orders() {
+    fn numbers_are_written_at_any_alignment_and_in_both_byte_orders() {
         let mut buf = [0; 9];
         // SAFETY: the buffer has room for 8 bytes from its second one on.
         unsafe {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_harmless() {
+    fn null_is_read_as_0_and_not_written_to() {
         let mut n = 7;
         // SAFETY: NULL is allowed.
         unsafe {

@@ -24,7 +24,7 @@ pub(crate) fn or_minus_one(r: Result<i64, Errno>) -> i64 {
     })
 }
 
-/// Bytes moved, -1 with `EAGAIN` for "not ready", -3 with errno for errors: all that transfers.
+/// Bytes moved, -1 with `EAGAIN` for "not ready", -3 with errno for errors: all transfers.
 pub(crate) fn moved<N: TryInto<i64>>(r: Outcome<N>) -> i64 {
     match r {
         Ok(n) => n.try_into().unwrap_or(i64::MAX),
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_errno() {
+    fn each_kind_of_result_has_its_number_and_errno() {
         assert_eq!(one_or_zero(Ok(())), 1);
         assert_eq!((one_or_zero(Err(Errno::EMFILE)), Errno::last()), (0, Errno::EMFILE));
         assert_eq!(or_minus_one(Ok(5)), 5);

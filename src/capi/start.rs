@@ -7,7 +7,7 @@ use crate::trace;
 
 /// Called by the dynamic linker, and in static programs by the start-up code.
 #[used]
-// SAFETY: a list of functions that C calls with arguments, which these pass over.
+// SAFETY: C calls the functions of this list with arguments, which these ignore.
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
 static START: extern "C" fn() = start;
@@ -23,7 +23,7 @@ extern "C" fn start() {
     guard_state((), || {
         env::begin();
         standard_error::begin();
-        // For want of memory a child would share its parent's loop; nothing can be done about that here.
+        // Fails only without memory. A child then shares its parent's loop; nothing can be done about that here.
         let _ = event_loop::watch_forks();
         trace::begin();
     });

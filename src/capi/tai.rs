@@ -333,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_are_sums(u in label(), v in label()) {
+        fn labels_add_subtract_and_compare_as_numbers(u in label(), v in label()) {
             let all = (1u128 << 64) * 10u128.pow(18);
             prop_assert_eq!(number(add(u, v)), (number(u) + number(v)) % all);
             prop_assert_eq!(number(sub(u, v)), (number(u) + all - number(v)) % all);

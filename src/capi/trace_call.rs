@@ -1,13 +1,13 @@
-//! What a trace and the counters are told of each call, when it is over. Each hook returns the call's result, and costs one
-//! test when nobody traces.
+//! Records each call, after it is done, in the trace and the counters. Each function here returns the call's result, and
+//! costs one test when tracing is off.
 
 use crate::trace::{self, Shown};
 use std::ffi::c_int;
 
-/// A value of the line, with its name.
+/// A named value in a line of the trace.
 pub(super) type Detail<'a> = (&'a str, i64);
 
-/// 0 is failure: `io_fd`, `io_pipe`, `iom_init`.
+/// For functions that return 0 on failure: `io_fd`, `io_pipe`, `iom_init`.
 #[inline(always)]
 pub(super) fn flag(what: &'static str, d: i64, r: c_int) -> c_int {
     flag_of(what, d, r, &[])
@@ -21,7 +21,7 @@ pub(super) fn flag_of(what: &'static str, d: i64, r: c_int, details: &[Detail]) 
     r
 }
 
-/// Negative is failure: all that transfers, and most else.
+/// For functions that return a negative number on failure: transfers and most others.
 #[inline(always)]
 pub(super) fn count(what: &'static str, d: i64, r: i64, details: &[Detail]) -> i64 {
     if trace::is_on() {
@@ -30,7 +30,7 @@ pub(super) fn count(what: &'static str, d: i64, r: i64, details: &[Detail]) -> i
     r
 }
 
-/// Negative is failure, and there is no descriptor.
+/// As [`count`], for functions without a descriptor.
 #[inline(always)]
 pub(super) fn without_fd(what: &'static str, r: i64, details: &[Detail]) -> i64 {
     if trace::is_on() {
@@ -44,7 +44,7 @@ fn line(d: Option<i64>, what: &str, r: i64, failed: bool, details: &[Detail]) {
     trace::call(d, what, r, failed, details);
 }
 
-/// A function without a result.
+/// For functions without a result.
 #[inline(always)]
 pub(super) fn silent(what: &'static str, d: i64, details: &[Detail]) {
     if trace::is_on() {
@@ -57,7 +57,7 @@ fn silent_line(d: i64, what: &str, details: &[Detail]) {
     trace::line(Some(d), what, Shown::Nothing, details);
 }
 
-/// Of what `io_canread` and its like return only descriptors are told.
+/// For `io_canread`, `io_canwrite` and `io_timeouted`. -1 is not traced.
 #[cold]
 pub(super) fn reported(what: &'static str, d: i64, counted: impl FnOnce()) {
     if d >= 0 {
