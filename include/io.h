@@ -282,8 +282,8 @@ void io_closeonexec(int64 d);
  is nothing to read now. Returns -3 for all other errors, with errno: EBADF, EINVAL (`len` is negative),
  EFAULT (`buf` cannot be written), ECONNRESET, or another one of read(2).
 
- A result shorter than `len` withdraws a pending read report of `d`. Any thread may call it, even while
- another one waits for `d`.
+ The call uses up a pending read report of `d`: if there is more to read, the next wait call says so. Any
+ thread may call it, even while another one waits for `d`.
 
  Requires: `buf` is NULL or points to `len` bytes that may be written.
  */
@@ -300,8 +300,8 @@ int64 io_tryread(int64 d, char *buf, int64 len);
  A closed peer does not kill the process: if SIGPIPE has its default action, the first write call of the
  process replaces it with an empty handler.
 
- A result shorter than `len` withdraws a pending write report of `d`. Any thread may call it, even while
- another one waits for `d`.
+ The call uses up a pending write report of `d`: if there is still room, the next wait call says so. Any
+ thread may call it, even while another one waits for `d`.
 
  Requires: `buf` is NULL or points to `len` bytes that may be read.
  */

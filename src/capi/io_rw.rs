@@ -30,8 +30,8 @@ fn fast_path(d: i64, len: i64) -> Option<&'static Slot> {
 /// is nothing to read now. Returns -3 for all other errors, with errno: EBADF, EINVAL (`len` is negative),
 /// EFAULT (`buf` cannot be written), ECONNRESET, or another one of read(2).
 ///
-/// A result shorter than `len` withdraws a pending read report of `d`. Any thread may call it, even while
-/// another one waits for `d`.
+/// The call uses up a pending read report of `d`: if there is more to read, the next wait call says so. Any
+/// thread may call it, even while another one waits for `d`.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be written.
@@ -86,8 +86,8 @@ unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
 /// A closed peer does not kill the process: if SIGPIPE has its default action, the first write call of the
 /// process replaces it with an empty handler.
 ///
-/// A result shorter than `len` withdraws a pending write report of `d`. Any thread may call it, even while
-/// another one waits for `d`.
+/// The call uses up a pending write report of `d`: if there is still room, the next wait call says so. Any
+/// thread may call it, even while another one waits for `d`.
 ///
 /// # Safety
 /// `buf` is NULL or points to `len` bytes that may be read.
