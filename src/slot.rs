@@ -46,11 +46,11 @@ pub(crate) struct Slot {
 
 const _: () = assert!(size_of::<Slot>() == 64);
 
-/// So many looks may begin while the events of an earlier one are still being taken: each thread that waits begins one.
+/// At most so many looks begin while the events of an earlier one are still being taken: one for each thread that waits.
 pub(crate) const LOOKS_AT_ONCE: u32 = 64;
 
-/// Whether something that was done when the current look was `then` was done in `look` or since. Never "before it" by the
-/// order of the numbers: they come round, and what was done long ago would lie in the future.
+/// Whether something that was done when the current look was `then` was done in `look` or since. It does not compare
+/// `then < look`, because the numbers of looks wrap around: what was done long ago would lie in the future.
 #[inline(always)]
 pub(crate) fn is_since(then: u32, look: u32) -> bool {
     then.wrapping_sub(look) < LOOKS_AT_ONCE

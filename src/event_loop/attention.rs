@@ -1,19 +1,18 @@
-//! What makes a call leave its fast path. One word, so that the fast path asks one question.
+//! The reasons to leave a fast path. All are bits of one word, so that a fast path tests once.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Somebody traces or counts the calls.
+/// Calls are traced or counted.
 pub(crate) const TRACED: u32 = 1;
-/// The process has forked, or been forked, and the loop has not taken notice.
+/// The process has forked, or is a new child, and the loop has not handled that yet.
 pub(super) const FORKED: u32 = 2;
-/// There are event-loop threads.
+/// Event-loop threads are running.
 pub(super) const THREADS: u32 = 4;
 /// The program has queued events itself.
 pub(super) const QUEUED: u32 = 8;
 
 static ATTENTION: AtomicU32 = AtomicU32::new(0);
 
-/// Whether nothing needs more than the fast path.
 #[inline(always)]
 pub(super) fn is_none() -> bool {
     ATTENTION.load(Relaxed) == 0

@@ -1,4 +1,5 @@
-//! What is reported next: `io_canread`, `io_canwrite`, `io_timeouted`.
+//! `io_canread`, `io_canwrite` and `io_timeouted`: takes the next event or expired descriptor from what the last look found.
+//! It asks the kernel nothing.
 
 use super::news::{Facts, is_news};
 use super::{EventLoop, attention, state, try_with_state};
@@ -9,22 +10,22 @@ use crate::slot::{Hint, Slot};
 use crate::table;
 use crate::time::Deadline;
 
-/// The fast path of [`next`]: the next event that was found is news, or there is none left, and nothing needs attention, so
-/// that the program has queued none either.
+/// The fast path of [`next`]. It is taken if nothing needs attention and the next event is news or none is left.
 #[inline(always)]
 pub(crate) fn next_at_once<const WRITE: bool>() -> Option<i64> {
     let dir = if WRITE { Direction::Write } else { Direction::Read };
     try_with_state(|state| state.next_in_turn(dir))?
 }
 
-/// The next event of a direction, or -1. With event-loop threads it waits for one, and -1 is their end.
+/// The next descriptor to report in a direction, or -1. With event-loop threads it waits for one, and -1 means that the
+/// threads have ended.
 pub(crate) fn next(dir: Direction) -> i64 {
     let mut state = state();
     let next = if state.threads.are_running() { super::threads::next(state, dir) } else { state.next(dir) };
     next.map_or(-1, i64::from)
 }
 
-/// The next expired descriptor of the sweep.
+/// `io_timeouted`.
 pub(crate) fn expired() -> Option<u32> {
     state().next_expired(Deadline::now)
 }
@@ -44,20 +45,20 @@ impl EventLoop {
         if self.queued.is_empty() { self.next_found(dir) } else { self.next_of_both(dir) }
     }
 
-    /// Neither what the program queues nor what the kernel reports may keep the other waiting for ever.
+    /// Queued and found events take turns by look, so that neither starves the other.
     #[cold]
     fn next_of_both(&mut self, dir: Direction) -> Option<u32> {
         let queued_first = table::look() & 1 != 0;
         let queued = if queued_first { self.next_queued(dir) } else { None };
         let next = queued.or_else(|| self.next_found(dir));
         if let Some(slot) = next.and_then(table::slot) {
-            // Whoever queued the same has been heard, too.
+            // This report also stands for a queued event in the same direction.
             slot.queued.set(slot.queued.get() - dir.into());
         }
         if next.is_some() || queued_first { next } else { self.next_queued(dir) }
     }
 
-    /// The next event that is ready in a direction, if it is news, or -1 at the end.
+    /// The next event that is ready in a direction, if it is news; -1 at the end; `None` if it is not news.
     #[inline(always)]
     fn next_in_turn(&mut self, dir: Direction) -> Option<i64> {
         let i = self.cursors[dir.index()];
@@ -68,7 +69,7 @@ impl EventLoop {
         }
     }
 
-    /// A wait of a server nearly always finds events of one direction: the other's cursor passes over them all.
+    /// Out of line: a look of a server nearly always finds events of one direction only, so one cursor skips them all.
     #[inline(never)]
     fn next_ready_from(&mut self, mut i: usize, dir: Direction) -> Option<i64> {
         while let Some(event) = self.events.get(i) {
@@ -92,13 +93,13 @@ impl EventLoop {
         Some(-1)
     }
 
-    /// Where a cursor stands when the program has asked for more than there was.
+    /// The position of a cursor when the program has asked for more than there was.
     #[inline(always)]
     fn behind_the_end(&self) -> usize {
         self.events.len() + 1
     }
 
-    /// The next event that a look found.
+    /// The next descriptor to report among the events of the last look.
     fn next_found(&mut self, dir: Direction) -> Option<u32> {
         let mut i = self.cursors[dir.index()];
         while let Some(event) = self.events.get(i) {
@@ -114,7 +115,7 @@ impl EventLoop {
         None
     }
 
-    /// Whether the event at `i`, which is ready, is news; then it is reported. There are no event-loop threads, and so no leases.
+    /// Reports the event at `i`, which is ready, if it is news. There are no event-loop threads, and so no leases.
     #[inline(always)]
     fn take_at(&mut self, i: usize, event: Event, slot: &Slot, dir: Direction) -> bool {
         let look = self.events_look;
@@ -129,7 +130,7 @@ impl EventLoop {
         }
         self.cursors[dir.index()] = i + 1;
         slot.used[dir.index()].set(look);
-        // The hint is for one report.
+        // The hint serves once.
         if dir == Direction::Write && slot.hint.get() != Hint::None {
             slot.hint.set(Hint::None);
         }
@@ -162,7 +163,7 @@ impl EventLoop {
         false
     }
 
-    /// The directions in which `number` would be reported without another look.
+    /// The directions in which `number` will be reported without another look.
     pub(super) fn pending(&self, number: u32) -> Interest {
         let mut pending = Interest::NONE;
         for dir in Direction::BOTH {
@@ -177,7 +178,7 @@ impl EventLoop {
         pending | table::slot(number).map_or(Interest::NONE, queued)
     }
 
-    /// The next event of those that the program queued itself.
+    /// The next descriptor among those that the program queued.
     pub(super) fn next_queued(&mut self, dir: Direction) -> Option<u32> {
         let mut i = 0;
         while let Some(&number) = self.queued.get(i) {
@@ -205,7 +206,7 @@ impl EventLoop {
     pub(super) fn next_expired(&mut self, now: impl Fn() -> Deadline) -> Option<u32> {
         loop {
             let number = self.timer.sweep(&now)?;
-            // A descriptor with an event at hand is alive: the event comes first.
+            // A descriptor with a pending report is alive; the report comes first.
             let is_leased = table::slot(number).is_some_and(|slot| slot.leased.get());
             if !is_leased && self.pending(number).is_none() {
                 return Some(number);
@@ -215,13 +216,13 @@ impl EventLoop {
     }
 }
 
-/// The events that the program queued itself, or said that there are.
+/// The directions that the program queued, and the one that its hint stands for.
 pub(super) fn queued(slot: &Slot) -> Interest {
     let claimed = if slot.hint.get() == Hint::Claimed { Interest::WRITE } else { Interest::NONE };
     slot.queued.get() | (claimed & slot.want.get())
 }
 
-/// Notes that an event is given to the program. Whoever queued the same has been heard, too.
+/// Notes that a descriptor is reported. That also settles a queued event in the same direction.
 pub(super) fn report(slot: &Slot, dir: Direction, look: u32) {
     slot.used[dir.index()].set(look);
     if !slot.queued.get().is_none() {

@@ -10,17 +10,17 @@ use crate::table::registered;
 use crate::text::Text;
 use crate::time::Deadline;
 
-/// Writes what is known of `fd`; false if it is not registered.
+/// Writes the state of `fd` to `out`; false if it is not registered.
 pub(crate) fn describe(fd: Fd, out: &mut Text) -> bool {
     let state = state();
     let backend = state.live_backend().map(|b| b.name());
     let Some(slot) = registered(fd.raw().into()) else { return false };
-    // What another backend was told counts for nothing.
+    // `watched` is about the backend that is open. If none is, it is out of date.
     let watched = if backend.is_some() { slot.watched.get() } else { Interest::NONE };
     out.add("fd ");
     out.add_decimal(fd.index() as u64);
     for part in [
-        // The slot has what is good enough for transfers.
+        // The mode in the slot may be out of date, so the kernel is asked.
         match is_nonblocking(fd) {
             Ok(true) => ": non-blocking",
             Ok(false) => ": blocking",

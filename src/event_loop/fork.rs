@@ -1,10 +1,10 @@
-//! After a fork the child's loop is its own.
+//! Separates the loop of a child from its parent's after fork(2).
 //!
-//! The child inherits the slots, so that it knows what it inherited, but must not use the backend: what that watches is
-//! watched in the parent as well. The child's first call closes its copies, and its first wait makes a backend of its own.
+//! The child keeps the slots, because it inherits the registered descriptors. It must not use the backend, which it shares
+//! with the parent. Its first call closes its copies of the backend's descriptors, and its first wait opens a new backend.
 //!
-//! The handlers only raise attention. Whoever takes the lock next sees that ([`super::lock`]). So nothing is done in a
-//! signal handler that forked, and nobody waits for a lock before a fork.
+//! The fork handlers only raise attention. The next call that takes the lock does the work ([`super::lock`]). So a fork in
+//! a signal handler runs no code of the loop, and no fork waits for a lock.
 
 use super::looking::list;
 use super::{EventLoop, STATE, attention};
@@ -22,12 +22,12 @@ use nix::errno::Errno;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The last fork made this process.
+/// This process is a new child.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
-/// Another thread of the parent was changing the state.
+/// Another thread of the parent held the lock at the fork, so that the state may be half changed.
 static IS_TORN: AtomicBool = AtomicBool::new(false);
 
-/// Has forks noticed. To be called when the library is loaded.
+/// Installs the fork handlers. Called when the library is loaded.
 pub(crate) fn watch() -> Result<(), Errno> {
     at_fork(parent, child)
 }
@@ -54,7 +54,7 @@ impl EventLoop {
     #[cold]
     pub(super) fn after_fork(&mut self) {
         attention::end(attention::FORKED);
-        // What is open now is open twice: closing it here does not end what the kernel watches.
+        // Every open file is now open in two processes. Closing it in one does not end its registration with the kernel.
         self.removes_explicitly |= self.registered > 0;
         if !IS_CHILD.swap(false, Relaxed) {
             return;
@@ -62,10 +62,10 @@ impl EventLoop {
         if IS_TORN.swap(false, Relaxed) {
             self.mend();
         }
-        // The other threads are not in this process.
         if let Some(mut kernel) = self.kernel.take() {
             kernel.parts.take_back_in_child();
-            // The threads that wait beside have shares of it, which nobody gives back here.
+            // Threads of the parent that wait beside hold shares of the backend, and are not here to release them. So it is
+            // closed explicitly.
             keep_errno(|| {
                 kernel.backend.close();
                 drop(kernel);
@@ -82,17 +82,17 @@ impl EventLoop {
         }
     }
 
-    /// Makes everything anew that can be derived from the slots, in the place of what another thread was changing.
+    /// Replaces a half-changed state by one that is derived from the slots.
     fn mend(&mut self) {
-        // Its lists may be half moved: they are left where they are, and not read.
+        // Its vectors may be in the middle of a reallocation. They are neither read nor freed.
         let mut torn = ManuallyDrop::new(std::mem::replace(self, EventLoop::new()));
         self.removes_explicitly = true;
         if !torn.is_stale {
-            // Whoever replaces the backend says so first: nobody was.
+            // `is_stale` is set before the backend is replaced. It is not set, so the backend is whole.
             self.kernel = torn.kernel.take();
         }
         table::for_each_registered(|_, _| self.registered += 1);
-        // Without memory in a child just made, what can be had has to do.
+        // If memory is short, the child goes on with the room it gets.
         let _ = self.dirty.try_reserve(self.registered);
         table::for_each(|number, slot| {
             let (want, at) = (slot.want.get(), slot.deadline.get());

@@ -1,4 +1,4 @@
-//! What the program wants, and telling the backend of it.
+//! Changes of interest, queued events and deadlines, and how the backend learns of them.
 
 use super::deliver::queued;
 use super::looking::{list, token};
@@ -13,15 +13,15 @@ use crate::time::Deadline;
 use crate::timer;
 use nix::errno::Errno;
 
-/// What became of telling the backend.
+/// The result of a change of what the backend watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Told {
     Yes,
-    /// The number is not open: nothing will ever happen on it.
+    /// The number is not open, so that nothing will happen on it.
     Closed,
-    /// There is no backend that could be told: the next look makes one.
+    /// There is no usable backend. The next look opens one.
     Lost,
-    /// It cannot be watched: it is probed at each look.
+    /// The backend cannot watch it. Each look probes it instead.
     Unable,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn want(d: i64, dir: Direction) {
     }
 }
 
-/// The fast path of [`want`]; false if it is not to be taken.
+/// The fast path of [`want`]; false if it cannot be taken.
 #[inline(always)]
 pub(crate) fn want_at_once(d: i64, dir: Direction) -> bool {
     at_once(d, |state, slot| state.want(d as u32, slot, dir)).is_some()
@@ -45,20 +45,20 @@ pub(crate) fn dont_want(d: i64, dir: Direction) {
     }
 }
 
-/// The fast path of [`dont_want`]; false if it is not to be taken.
+/// The fast path of [`dont_want`]; false if it cannot be taken.
 #[inline(always)]
 pub(crate) fn dont_want_at_once(d: i64, dir: Direction) -> bool {
     at_once(d, |state, slot| state.dont_want(slot, dir)).is_some()
 }
 
-/// Calls `f` with the loop and a slot on a fast path; `None` if it is not to be taken.
+/// Calls `f` with the loop and a slot; `None` if the fast path cannot be taken.
 #[inline(always)]
 fn at_once<R>(d: i64, f: impl Fn(&mut EventLoop, &'static Slot) -> R) -> Option<R> {
     let slot = table::near_slot(d)?;
     try_with_state(|state| f(state, slot))
 }
 
-/// `io_eagain_read`, `io_eagain_write`: the program found out that the descriptor is not ready.
+/// `io_eagain_read`, `io_eagain_write`.
 pub(crate) fn eagain(d: i64, dir: Direction) {
     state().eagain(d, dir);
 }
@@ -73,7 +73,7 @@ pub(crate) fn eagain_wanted(d: i64) {
     }
 }
 
-/// `io_queueforread`, `io_queueforwrite`. False for a descriptor that is not registered, or for want of memory.
+/// `io_queueforread`, `io_queueforwrite`. False if the descriptor is not registered or memory is short.
 pub(crate) fn queue_for(d: i64, dir: Direction) -> bool {
     state().queue_for(d, dir)
 }
@@ -83,19 +83,19 @@ pub(crate) fn set_deadline(d: i64, at: Deadline) -> Result<(), Errno> {
     state().set_deadline(d, at)
 }
 
-/// The fast path of [`set_deadline`]: a deadline that is pushed back. False if it is not to be taken.
+/// The fast path of [`set_deadline`], for a deadline that is pushed back; false if it cannot be taken.
 #[inline(always)]
 pub(crate) fn push_deadline_at_once(d: i64, at: Deadline) -> bool {
     at_once(d, |_, slot| timer::push_back(slot, at)) == Some(true)
 }
 
-/// Whether the deadline of `d` has passed.
+/// `io_timedout`.
 pub(crate) fn is_expired(d: i64) -> bool {
     let at = deadline(d);
     at != Deadline::NEVER && at < Deadline::now()
 }
 
-/// The deadline of `d`; never for one that is not registered.
+/// The deadline of `d`, `NEVER` if it is not registered.
 pub(super) fn deadline(d: i64) -> Deadline {
     registered(d).map_or(Deadline::NEVER, |slot| slot.deadline.get())
 }
@@ -115,7 +115,7 @@ impl EventLoop {
         self.tell_later(number, slot, dir);
     }
 
-    /// A direction is wanted that was not.
+    /// Has the backend learn of new interest, at the next look if possible.
     #[inline(never)]
     fn tell_later(&mut self, number: u32, slot: &Slot, dir: Direction) {
         if slot.watched.get().has(dir) || slot.leased.get() {
@@ -124,13 +124,13 @@ impl EventLoop {
         if self.is_looked_at_elsewhere() {
             return self.tell_at_once(number, slot);
         }
-        // What is to be registered already is probed again for writing: it nearly always is ready.
+        // A descriptor on the list that waits to be registered is probed again for writing: nearly always it is ready.
         if dir == Direction::Write || slot.dirty.get() == Dirty::No {
             list(&mut self.dirty, number, slot, Dirty::Fresh);
         }
     }
 
-    /// The program said that the descriptor can be written to: `io_canwrite` need not wait for a look.
+    /// Uses the hint of `io_fd_canwrite`: `io_canwrite` reports the descriptor without a look.
     #[cold]
     fn claim_hint(&mut self, number: u32, slot: &Slot) {
         if keep_errno(|| self.queue(number)).is_ok() {
@@ -141,7 +141,7 @@ impl EventLoop {
         self.tell_later(number, slot, Direction::Write);
     }
 
-    /// Another thread must not sleep over what was just stated.
+    /// Has the backend learn of new interest now, because another thread may be asleep in it.
     #[cold]
     pub(super) fn tell_at_once(&mut self, number: u32, slot: &Slot) {
         if keep_errno(|| self.watch(number, slot, slot.watched.get() | slot.want.get())) != Told::Yes {
@@ -150,7 +150,7 @@ impl EventLoop {
         }
     }
 
-    /// The backend hears of it when it next reports the direction.
+    /// The backend keeps watching the direction. If it reports it, [`EventLoop::narrow`] ends that.
     #[inline(always)]
     pub(super) fn dont_want(&mut self, slot: &Slot, dir: Direction) {
         let want = slot.want.get();
@@ -177,7 +177,7 @@ impl EventLoop {
 
     pub(super) fn queue_for(&mut self, d: i64, dir: Direction) -> bool {
         let Some(slot) = registered(d) else { return false };
-        // One that has queued something already stands in the list.
+        // A number with a queued event is on the list already.
         if queued(slot).is_none() && self.queue(d as u32).is_err() {
             return false;
         }
@@ -187,7 +187,7 @@ impl EventLoop {
         true
     }
 
-    /// A number has an event that the program queued itself.
+    /// Adds a number to the list of queued events.
     pub(super) fn queue(&mut self, number: u32) -> Result<(), Errno> {
         self.queued.try_push(number)?;
         attention::raise(attention::QUEUED);
@@ -221,23 +221,23 @@ impl EventLoop {
         }
     }
 
-    /// [`EventLoop::watch`] that leaves the books to the caller.
+    /// [`EventLoop::watch`] without the update of the slot.
     pub(super) fn tell(&self, number: u32, slot: &Slot, interest: Interest) -> Result<(), Refusal> {
         let once = self.threads.are_running();
-        // With event-loop threads the kernel may know a registration that has reported and is over.
+        // With event-loop threads a one-shot registration that has fired is still in the kernel, but not in the slot.
         let old = if once { Interest::BOTH } else { slot.watched.get() };
         let backend = self.live_backend().ok_or(Refusal::Lost)?;
         backend.set(token(number, slot), old, Watch { interest, once })
     }
 
-    /// The backend must not be used any more. Whoever sleeps in it is to make another.
+    /// Gives up the backend. A thread that sleeps in it wakes and opens another.
     #[cold]
     pub(super) fn lose_backend(&mut self) {
         self.wake_looker();
         self.is_stale = true;
     }
 
-    /// Has the thread that looks take notice of a change.
+    /// Wakes the thread that looks, so that it takes a change into account.
     #[inline]
     pub(super) fn wake_looker(&self) {
         if self.is_looked_at_elsewhere() {
@@ -253,10 +253,10 @@ impl EventLoop {
         }
     }
 
-    /// Sends the thread that looks away if nothing is left to wait for.
+    /// Wakes the thread that looks if nothing is left to wait for, so that its wait call returns.
     #[inline]
     pub(super) fn dismiss_looker(&self) {
-        // An event-loop thread waits for what will be wanted.
+        // An event-loop thread goes on waiting: interest will come.
         if self.wanted == 0 && self.timer.is_empty() && !self.threads.are_running() {
             self.wake_looker();
         }

@@ -1,4 +1,5 @@
-//! The phases of a look that need the lock: what goes to the backend before, and what comes out of it after.
+//! The steps of a look: what the backend is told before it, and what is done with its events afterwards. The order of the
+//! steps is in [`super::wait::wait_on`]. All but [`Look::probe`] and [`Look::collect`] need the lock.
 
 use super::interest::Told;
 use super::{EventLoop, Kernel};
@@ -14,12 +15,12 @@ use crate::time::{Moment, Span};
 use crate::trace::{self, Shown};
 use nix::errno::Errno;
 
-/// The room of the first look.
+/// How many events the first look takes at most.
 pub(super) const FIRST_ROOM: usize = 256;
-/// A look takes no more events than this (1.5 MiB); what is beyond comes in turns.
+/// No look takes more events than this (1.5 MiB). The kernel reports the rest to the next looks.
 const MOST_ROOM: usize = 1 << 17;
-/// More dirty descriptors than this are registered at once: to probe them would make a long call, and is no sign of short
-/// connections.
+/// More dirty descriptors than this are registered without a probe. The probe would be a long call, and so many are
+/// hardly short connections.
 const MOST_PROBED: usize = 8000;
 
 /// What a thread needs while it looks without the lock.
@@ -27,11 +28,11 @@ pub(crate) struct LookParts {
     backend: Opened,
     events: Events,
     probe: Probe,
-    /// For the backend's own use.
+    /// Used by the poll backend.
     scratch: Probe,
 }
 
-/// A look that is under way in this thread. As long as it lives, no other thread looks.
+/// A look in this thread. As long as the value lives, no other thread looks.
 pub(super) struct Look {
     parts: Lent<LookParts>,
     number: u32,
@@ -51,20 +52,20 @@ impl Kernel {
 }
 
 impl Look {
-    /// Asks about what is dirty, without waiting. Not to be called under the lock, like the next.
+    /// Probes the dirty descriptors, without waiting. Called without the lock.
     pub(super) fn probe(&mut self) -> Result<Found, Errno> {
         let parts = &mut *self.parts;
         parts.backend.probe(&mut parts.probe)
     }
 
-    /// Takes what the backend has, sleeping up to `timeout` if there is nothing.
+    /// Takes the backend's events. If there is none, sleeps up to `timeout` for one. Called without the lock.
     #[inline]
     pub(super) fn collect(&mut self, room: usize, timeout: Span) -> Result<(), Errno> {
         let parts = &mut *self.parts;
         parts.backend.wait(&mut parts.events, &mut parts.scratch, room, timeout)
     }
 
-    /// Tells the trace what the look has found.
+    /// Writes to the trace what the look has found.
     #[cold]
     pub(super) fn trace(&self, begun: Moment, result: Result<(), Errno>) {
         let found = &self.parts.events;
@@ -78,7 +79,7 @@ impl Look {
         }
     }
 
-    /// Adds what the probe found to what the backend had.
+    /// Adds what the probe found to the backend's events.
     pub(super) fn add_probed(&mut self) {
         let parts = &mut *self.parts;
         parts.probe.report(&mut parts.events);
@@ -104,7 +105,7 @@ impl Look {
 
 impl Drop for Look {
     fn drop(&mut self) {
-        // Those that wait beside have nobody who looks for them now, however this thread leaves its wait call.
+        // One of the threads that wait beside has to take over. A destructor does this also if the thread is cancelled.
         if self.parts.backend.has_followers() {
             self.parts.backend.wake();
         }
@@ -112,7 +113,7 @@ impl Drop for Look {
 }
 
 impl EventLoop {
-    /// Whether another thread looks. What changes must reach it.
+    /// Whether another thread looks, and so has to learn of changes.
     #[inline(always)]
     pub(super) fn is_looked_at_elsewhere(&self) -> bool {
         self.kernel.as_ref().is_some_and(|kernel| kernel.parts.is_lent_elsewhere())
@@ -123,7 +124,8 @@ impl EventLoop {
         self.kernel.as_ref().filter(|_| !self.is_stale).map(|kernel| &kernel.backend)
     }
 
-    /// Begins to look. `None`: another thread does, or there is no backend. Without sleeping, two can look at once.
+    /// Begins a look. `None` if another thread looks or there is no backend. A look that does not sleep may run beside
+    /// another one.
     pub(super) fn begin_looking(&mut self, sleeps: bool) -> Result<Option<Look>, Errno> {
         let Some(kernel) = &mut self.kernel else { return Ok(None) };
         let parts = match kernel.parts.lend() {
@@ -134,19 +136,20 @@ impl EventLoop {
         Ok(Some(Look { parts, number: table::look() }))
     }
 
-    /// Whether what `look` found counts: the loop may have been shut down, or given another backend, meanwhile.
+    /// Whether `look` asked the current backend. If the loop was shut down or got another one meanwhile, its events are
+    /// worthless.
     pub(super) fn owns(&self, look: &Look) -> bool {
         self.kernel.as_ref().is_some_and(|kernel| kernel.backend.is(&look.parts.backend))
     }
 
-    /// Whether another look has begun since. Then what was used in between may be older than what this one found, and the
-    /// kernel has to be asked anew.
+    /// Whether another look has begun since. A use in between has the other look's number, although it may be older than
+    /// this look's events. So the kernel has to be asked again.
     pub(super) fn is_outdated(&self, look: &Look) -> bool {
         look.number != table::look()
     }
 
-    /// Before a look: tells the backend of what the last one brought and nobody wants, so that it does not wake the
-    /// process again. The one place that narrows.
+    /// Before a look: has the backend stop watching what the last look reported and nobody wants, so that it does not wake
+    /// the process again. Only here are registrations narrowed.
     #[inline(always)]
     pub(super) fn narrow(&mut self) {
         if self.has_unwanted || self.consumed().is_none_or(|n| n < self.events.len()) {
@@ -162,7 +165,7 @@ impl EventLoop {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
             if event.is_wake() {
-                // A thread that sleeps has still to hear of it.
+                // If another thread sleeps, the wake-up may be meant for it.
                 if let Some(backend) = self.live_backend().filter(|_| !self.is_looked_at_elsewhere()) {
                     backend.drain();
                 }
@@ -176,7 +179,7 @@ impl EventLoop {
             };
             if slot.generation() != event.generation() {
                 self.note_ended(slot);
-                // It is noted once.
+                // Taken out, so that it is noted once.
                 i -= 1;
                 self.events.take_out(i);
                 continue;
@@ -189,8 +192,8 @@ impl EventLoop {
         }
     }
 
-    /// An event is of a registration that has ended. If that was before the look began, closing has not ended what the
-    /// kernel watches: from now on it is told, and what it watches is set up anew.
+    /// Handles an event of a registration that has ended. If it ended before the look began, the kernel still watches the
+    /// closed file through a duplicate. From now on closing removes registrations explicitly, and the backend is renewed.
     pub(super) fn note_ended(&mut self, slot: &Slot) {
         if slot.ended_before(self.events_look) {
             self.removes_explicitly = true;
@@ -198,7 +201,8 @@ impl EventLoop {
         }
     }
 
-    /// An event has a number that was never registered: a set of the program's has the number of ours.
+    /// Handles an event with a number that was never registered: the program's own epoll set may have got the number of
+    /// the backend's.
     #[cold]
     fn note_foreign(&mut self) {
         if self.live_backend().is_some_and(|backend| !backend.is_whole()) {
@@ -206,15 +210,14 @@ impl EventLoop {
         }
     }
 
-    /// Has the backend watch no more than is wanted.
     fn narrow_one(&self, number: u32, slot: &Slot) {
         let keep = slot.watched.get() & slot.want.get();
-        // A refusal means that the kernel has forgotten the descriptor: then no event comes again either.
+        // If the kernel refuses, it has forgotten the descriptor, and no event will come.
         let _ = self.tell(number, slot, keep);
         slot.watched.set(keep);
     }
 
-    /// How many of the events the program has gone through with each cursor that it used; `None`: it used neither.
+    /// How many events the program has consumed with the cursors that it used; `None` if it used none.
     fn consumed(&self) -> Option<usize> {
         match self.cursors {
             [0, 0] => None,
@@ -223,20 +226,20 @@ impl EventLoop {
         }
     }
 
-    /// A look takes as many events as the program consumes, so that its cost follows what is taken and not what is ready.
-    /// What the kernel has reported goes to the end of its list, so that nobody starves. A program that asked for more than
-    /// a full look had gets more.
+    /// A look takes as many events as the program consumes, so that its cost does not grow with the number of ready
+    /// descriptors. Nobody starves, because the kernel moves what it has reported to the end of its list. If the program
+    /// consumed a full look and asked for more, the next look takes twice as many.
     pub(super) fn choose_room(&mut self) {
         let found = self.events.len();
         match self.consumed() {
             Some(n) if n < found && !self.threads.are_running() => self.room = n,
-            // Every cursor that was used stands behind the end.
+            // Every cursor that was used is past the end.
             Some(n) if n > found && found >= self.room => self.room = (2 * self.room).min(MOST_ROOM),
             _ => {}
         }
     }
 
-    /// Goes through the dirty list: has the backend watch what was probed before, and fills the probe with what is new.
+    /// Goes through the dirty list: registers what was probed before, and fills the probe with what is new.
     pub(super) fn flush_dirty(&mut self, look: &mut Look) {
         let n = self.dirty.len();
         let parts = &mut *look.parts;
@@ -244,14 +247,14 @@ impl EventLoop {
         if n == 0 {
             return;
         }
-        // Without memory for a probe, the backend has to watch it all.
+        // Without memory for a probe, everything is registered.
         let probing = n <= MOST_PROBED && parts.probe.begin(n).is_ok();
-        // A single new reader is nearly always a connection whose request is still to come.
+        // A single new reader is nearly always a connection whose request has not arrived, so a probe would be wasted.
         let single = n == 1;
         self.update_dirty(|it, number, slot, missing| {
             let state = match slot.dirty.get() {
                 Dirty::Fresh if probing && !(single && missing == Interest::READ) => Dirty::Probed,
-                // A file is always ready, and never watched.
+                // epoll refuses a regular file, which is always ready.
                 Dirty::Refused if slot.access.get().kind() == FileKind::Regular => Dirty::Refused,
                 _ => it.watch_missing(number, slot),
             };
@@ -262,20 +265,20 @@ impl EventLoop {
         });
     }
 
-    /// What was probed in vain is watched before the look sleeps. Says whether all of it is.
+    /// Before the look sleeps: registers what the probe found not ready. Returns whether nothing is left on the list.
     pub(super) fn watch_probed(&mut self) -> bool {
         self.update_dirty(|it, number, slot, _| it.watch_missing(number, slot));
         self.dirty.is_empty()
     }
 
-    /// Gives each number on the dirty list the state that `f` says. What has nothing left to be told leaves it.
+    /// Gives each number on the dirty list the state that `f` returns, and takes those off that are not dirty any more.
     fn update_dirty(&mut self, mut f: impl FnMut(&mut EventLoop, u32, &Slot, Interest) -> Dirty) {
         let (mut kept, mut i) = (0, 0);
         while let Some(&number) = self.dirty.get(i) {
             i += 1;
             let Some(slot) = table::slot(number) else { continue };
             let missing = slot.missing();
-            // What is leased is listed again when it is released.
+            // A leased descriptor is listed again when it is released.
             let is_idle = missing.is_none() || slot.leased.get();
             let state = if is_idle { Dirty::No } else { f(self, number, slot, missing) };
             slot.dirty.set(state);
@@ -288,7 +291,7 @@ impl EventLoop {
         self.dirty.truncate(kept);
     }
 
-    /// Has the backend watch what is wanted and not watched yet; what remains to be done about it.
+    /// Has the backend watch what is wanted and not watched yet. Returns the new state of the number.
     fn watch_missing(&mut self, number: u32, slot: &Slot) -> Dirty {
         match self.watch(number, slot, slot.watched.get() | slot.want.get()) {
             Told::Yes | Told::Closed => Dirty::No,
@@ -297,19 +300,19 @@ impl EventLoop {
         }
     }
 
-    /// A look begins in the kernel: it has room for what the probe may add.
+    /// Gives the look its number, and room for its events and those of the probe.
     pub(super) fn begin_look(&mut self, look: &mut Look) -> Result<(), Errno> {
         look.number = table::begin_look();
         let parts = &mut *look.parts;
         let most = self.room + parts.probe.len();
         if self.threads.are_running() {
-            // What a registration for one event has reported must not be lost.
+            // The kernel does not repeat the event of a one-shot registration, so there must be room to keep it.
             self.events.reserve(most)?;
         }
         parts.events.make_room(most)
     }
 
-    /// What the look has found takes the place of what was there. Says whether any of it is news.
+    /// Replaces the events of the last look by those of this one. Returns whether one of them is news.
     pub(super) fn install(&mut self, look: &mut Look) -> bool {
         if self.threads.are_running() {
             return self.install_beside(look);
@@ -325,7 +328,7 @@ pub(super) fn token(number: u32, slot: &Slot) -> Token {
     Token { fd: Fd::from_index(number), generation: slot.generation() }
 }
 
-/// Puts a number on the dirty list. There is room for every registered descriptor.
+/// Puts a number on the dirty list, which has room for every registered descriptor.
 #[inline(always)]
 pub(super) fn list(dirty: &mut Vec<u32>, number: u32, slot: &Slot, state: Dirty) {
     if slot.dirty.get() == Dirty::No {

@@ -1,29 +1,31 @@
-//! The process-wide event loop: what the program wants, what the kernel said, what is reported next.
+//! The event loop of the process. It owns the program's interest, the events that the kernel reported, and the decision
+//! what `io_canread`, `io_canwrite` and `io_timeouted` return next. It does not move bytes ([`crate::xfer`]) and does not
+//! know how the kernel is asked ([`crate::backend`]).
 //!
-//! # Readiness is a fact with a date
+//! # Readiness has a date
 //!
-//! * A **look** is one question to the kernel. Looks are numbered. Everything is level-triggered, so what was not used up
-//!   is found again by the next look.
-//! * An **event** says that in its look a registration was ready. The array that the kernel filled is the queue:
-//!   `io_canread` walks it with a cursor of its own, `io_canwrite` with another.
-//! * A slot holds, for each direction, in which look it was last **used**: reported, read or written through the library,
-//!   or said to be not ready.
-//! * What is worth reporting follows from these: see [`news`].
+//! * A **look** is one question to the kernel. Looks are numbered. Everything is level-triggered: the next look finds
+//!   again what was not used up.
+//! * An **event** says that a registration was ready in its look. The array that the kernel filled is the queue.
+//!   `io_canread` walks it with one cursor, `io_canwrite` with another.
+//! * A slot holds, for each direction, the look in which it was last **used**: reported, read or written through the
+//!   library, or declared not ready by the program.
+//! * [`news`] decides from these facts whether an event is reported.
 //!
-//! # Interest is told late
+//! # The kernel learns of interest late
 //!
-//! * `io_fd` tells the kernel nothing. Interest that the kernel does not know of puts the descriptor on the **dirty list**.
-//! * The next look **probes** what is dirty with one `poll(2)` that does not wait. A connection that is served and closed
-//!   in that turn is never registered. What was not ready is registered before the look sleeps; what is still wanted at
-//!   the look after is registered as well.
-//! * Withdrawn interest is left with the kernel until an event shows that it wakes the process for nothing. Then it is
-//!   narrowed. A request and its answer cost no call but their read and write.
+//! * `io_fd` tells the kernel nothing. A descriptor with interest that the kernel does not know goes on the **dirty list**.
+//! * The next look **probes** the dirty descriptors with one `poll(2)` that does not wait. A connection that is served and
+//!   closed in that turn is never registered with the kernel. A descriptor that is not ready is registered before the look
+//!   sleeps. One that was ready and is still wanted is registered by the look after.
+//! * Withdrawn interest stays with the kernel until an event shows that it wakes the process for nothing. Then the
+//!   registration is narrowed. So a request and its answer cost two system calls: a read and a write.
 //!
-//! # Who may call what when
+//! # Locking
 //!
-//! One lock guards all state. It is never held in a system call that can block nor over a callback. One thread at a time
-//! looks; others that wait sleep beside it and take over when it leaves. Transfers take no lock at all: they read the
-//! slot's access and store a stamp.
+//! One lock guards all state. It is not held in a system call that can block, nor while a callback runs. One thread at a
+//! time looks. Other threads that wait sleep beside it, and one of them takes over when it leaves. Transfers take no lock:
+//! they read [`crate::slot::Slot::access`] and store [`crate::slot::Slot::used`].
 
 pub(crate) mod attention;
 mod deliver;
@@ -69,12 +71,12 @@ use crate::timer::Timer;
 use looking::LookParts;
 use threads::Threads;
 
-/// All state of the loop, but for the slots and the number of the current look ([`crate::table`]).
+/// All state of the loop except the slots and the number of the current look ([`crate::table`]).
 pub(crate) struct EventLoop {
     /// What the last look found, and which look that was.
     events: Events,
     events_look: u32,
-    /// By direction: the first event that was not judged yet; behind the end, if the program has asked for more.
+    /// By direction: the first event that was not judged yet. One past the end if the program has asked for more.
     cursors: [usize; 2],
     /// The most events that the next look takes.
     room: usize,
@@ -86,17 +88,17 @@ pub(crate) struct EventLoop {
     kernel: Option<Kernel>,
     /// The backend must not be used any more: the next look makes another.
     is_stale: bool,
-    /// An event was not worth reporting: narrowing may be due.
+    /// An event was not news, so that a registration may have to be narrowed.
     has_unwanted: bool,
-    /// Closing a number may not end what the kernel watches: it has to be told.
+    /// Closing a number may not end its registration with the kernel, so that the loop removes it itself.
     removes_explicitly: bool,
-    /// Registered descriptors, and their wanted directions together.
+    /// How many descriptors are registered, and how many directions are wanted in all.
     registered: usize,
     wanted: usize,
     threads: Threads,
 }
 
-/// The way to the kernel.
+/// The backend, and what is needed to ask it.
 struct Kernel {
     backend: Opened,
     /// What the thread that looks needs without the lock.
@@ -124,16 +126,15 @@ impl EventLoop {
     }
 }
 
-/// The one loop of the process.
 static STATE: ForkLock<EventLoop> = ForkLock::new(EventLoop::new());
 
-/// The loop of the process. In a child, what it inherited has been made its own.
+/// Locks the loop. In a new child it first separates the loop from the parent's.
 #[inline(always)]
 fn state() -> Guard<'static, EventLoop> {
     lock(&STATE)
 }
 
-/// Calls `f` with the loop on a fast path: if nothing needs attention, and nobody has the lock.
+/// The fast path to the loop: calls `f` if nothing needs attention and the lock is free.
 #[inline(always)]
 fn try_with_state<R>(f: impl Fn(&mut EventLoop) -> R) -> Option<R> {
     if attention::is_none() { STATE.try_with(f) } else { None }

@@ -1,12 +1,12 @@
-//! What makes an event worth reporting.
+//! Decides whether an event is reported. This is the whole rule; the callers bring the facts.
 
 use crate::interest::{Direction, Interest};
 use crate::slot::is_since;
 
-/// What is known of a descriptor when an event of it is judged, in one direction.
+/// The facts about one direction of a descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
-    /// Of the registration that there is now.
+    /// The current registration's.
     pub(crate) generation: u32,
     pub(crate) want: Interest,
     /// The look in which the direction was last used.
@@ -14,9 +14,9 @@ pub(crate) struct Facts {
     pub(crate) leased: bool,
 }
 
-/// Whether an event that was found in `look`, of the registration `generation`, is news in `dir`, in which it is ready: the
-/// registration is the same, the direction is wanted, no thread has leased the descriptor, and the direction was not used
-/// in that look or since. Only news is reported.
+/// Whether an event, which `look` found ready in `dir` for registration `generation`, is news. It is if that registration
+/// still stands, the direction is wanted, no thread has leased the descriptor, and the direction has not been used in that
+/// look or since. Only news is reported.
 #[inline(always)]
 pub(crate) fn is_news(generation: u32, dir: Direction, facts: Facts, look: u32) -> bool {
     let was_used = is_since(facts.used, look);
@@ -56,11 +56,11 @@ mod tests {
     #[test]
     fn what_was_used_since_is_no_news() {
         assert!(!is(Facts { used: 9, ..NEWS }, LOOK));
-        // While other threads look: in their looks.
+        // Used in later looks, which other threads have begun.
         for used in [9, 10, 12] {
             assert!(!is(Facts { used, ..NEWS }, 9));
         }
-        // And in no more looks than can be under way at once.
+        // A difference greater than that is a use long ago.
         assert!(!is(Facts { used: LOOK + LOOKS_AT_ONCE - 1, ..NEWS }, LOOK));
         assert!(is(Facts { used: LOOK + LOOKS_AT_ONCE, ..NEWS }, LOOK));
     }

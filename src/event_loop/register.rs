@@ -1,4 +1,5 @@
-//! From `io_fd` to `io_close`.
+//! Registrations: how they begin (`io_fd`), how they end (`io_close`, `io_finishandshutdown`), and the facts that they
+//! carry: mode, cookie, and which file it is.
 
 use super::looking::token;
 use super::threads::Group;
@@ -23,19 +24,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(crate) struct Flags {
     /// The caller knows that it can be written to.
     pub(crate) can_write: bool,
-    /// The caller knows the mode; otherwise the kernel is asked.
+    /// The mode, if the caller knows it. Otherwise the kernel is asked.
     pub(crate) mode: Option<Mode>,
 }
 
-/// What the kernel says of a number.
+/// What the kernel says about a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct File {
     pub(super) access: Access,
     pub(super) identity: Identity,
 }
 
-/// Registers `fd`, or refreshes what the kernel can tell of it. A number that was closed behind our back and now stands for
-/// another file starts clean.
+/// Registers `fd`, or refreshes what is known about it. If the program closed the number with close(2) and it is another
+/// file now, it starts clean.
 pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
     match look_at(fd, flags.mode) {
         Ok(file) => state().register(fd, file, flags.can_write),
@@ -46,8 +47,8 @@ pub(crate) fn register(fd: Fd, flags: Flags) -> Result<(), Errno> {
     }
 }
 
-/// Registers a file that is queued in a batch. The kernel is not asked what it is, for most are only sent and closed; but
-/// one that was registered as something else starts clean. A failure shows when the file is used.
+/// Registers a file that is queued in a batch. Most are only sent and closed, so the kernel is not asked what it is, unless
+/// the number was registered as something else. A failure is noticed when the file is sent.
 pub(crate) fn register_file(fd: Fd) {
     let mut state = state();
     let identity = match registered(fd.raw().into()) {
@@ -67,13 +68,12 @@ pub(crate) fn is_registered_file(d: i64) -> bool {
     registered(d).is_some_and(|slot| slot.file() == Identity::NONE)
 }
 
-/// Ends a registration under a number that the kernel has just handed out: it is of a file that was closed behind our
-/// back.
+/// Ends the registration of a number that the kernel has just given out. Its file was closed with close(2).
 pub(crate) fn forget(fd: Fd) {
     state().unregister(fd);
 }
 
-/// Ends the registration, if there is one, and closes the descriptor; but not one of the library's own.
+/// Ends the registration, if there is one, and closes the descriptor. Refuses the library's own descriptors.
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     let mut state = state();
     if state.is_own(fd) {
@@ -85,16 +85,16 @@ pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     mode::close(fd)
 }
 
-/// The open file lives, or may live, in another process or under another number too.
+/// Notes that the open file may live on in another process or under another number.
 pub(crate) fn mark_shared(fd: Fd) {
-    // For want of memory a stale registration shows when it reports.
+    // Without memory for a slot nothing is noted. Then a stale registration is found when it reports.
     if let Ok(slot) = table::slot_or_new(fd.index() as u32) {
         let _state = state();
         slot.shared.set(true);
     }
 }
 
-/// Sets the mode of the open file, and remembers it for a registered descriptor.
+/// `io_block`, `io_nonblock`.
 pub(crate) fn set_blocking_mode(fd: Fd, mode: Mode) -> Result<(), Errno> {
     mode::set_nonblocking(fd, mode == Mode::Nonblocking)?;
     if let Some(slot) = registered(fd.raw().into()) {
@@ -110,14 +110,14 @@ pub(crate) fn set_cookie(d: i64, cookie: usize) {
     }
 }
 
-/// The cookie, 0 for a descriptor that is not registered.
+/// The cookie, 0 if the descriptor is not registered.
 #[inline(always)]
 pub(crate) fn cookie(d: i64) -> usize {
-    // Of a vacant slot it is 0.
+    // The cookie of a vacant slot is 0.
     slot_of(d).map_or(0, |slot| slot.cookie.get())
 }
 
-/// Forgets everything. Descriptors of the program stay open.
+/// `io_finishandshutdown`.
 pub(crate) fn shutdown() {
     let mut state = state();
     let groups = state.threads.dismiss();
@@ -128,22 +128,21 @@ pub(crate) fn shutdown() {
     file::shut_down();
     mux::shut_down();
     block::shut_down();
-    // Last: both give their rooms back.
+    // Last, because the others give their room back to it.
     room::shut_down();
 }
 
-/// Asks the kernel what `fd` is. `mode` is the program's word, which is believed: a number that is not open is then taken
-/// for one that will be.
+/// Asks the kernel what `fd` is. If the program states the mode, it is believed, even if the number is not open.
 fn look_at(fd: Fd, mode: Option<Mode>) -> Result<File, Errno> {
     let (kind, identity) = match who(fd) {
         Ok(who) => who,
         Err(Errno::EBADF) if mode.is_none() => return Err(Errno::EBADF),
-        // What is not known is found out when it is used.
+        // A sandbox may refuse to tell. Then the kind is found out when the descriptor is used.
         Err(_) => (FileKind::Unknown, Identity::NONE),
     };
     let mode = match mode {
         Some(mode) => mode,
-        // The mode of a socket does not matter: each call is told not to wait.
+        // The mode of a socket does not matter, because each call says MSG_DONTWAIT.
         None if kind == FileKind::Socket && is_surely_socket(fd, identity) => Mode::Blocking,
         None => match mode::mode(fd) {
             Ok(mode) => mode,
@@ -154,8 +153,8 @@ fn look_at(fd: Fd, mode: Option<Mode>) -> Result<File, Errno> {
     Ok(File { access: Access::new(kind, mode), identity })
 }
 
-/// A number that only names a socket in a directory (O_PATH) looks like one. All sockets proper are on one device, which is
-/// learned from the first.
+/// An O_PATH descriptor of a Unix socket's file also has the type of a socket. Real sockets are all on one device, which is
+/// learned from the first one.
 fn is_surely_socket(fd: Fd, identity: Identity) -> bool {
     static SOCKETS: AtomicU64 = AtomicU64::new(u64::MAX);
     if identity.device == SOCKETS.load(Relaxed) {
@@ -179,11 +178,11 @@ impl EventLoop {
             self.unregister(fd);
         }
         if !slot.is_registered() {
-            // Early, because a program may give up the right to make one after it has set up its descriptors.
+            // Opened early, because a program may enter a sandbox after it has set up its descriptors.
             if self.kernel.is_none() {
                 self.renew_backend()?;
             }
-            // Room for every registered descriptor, so that stating interest never needs memory.
+            // The dirty list has room for every registered descriptor, so that stating interest never needs memory.
             self.dirty.try_reserve(self.registered + 1).map_err(|_| Errno::ENOMEM)?;
             slot.begin(table::look());
             self.registered += 1;
@@ -198,15 +197,15 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Whether a registered number still stands for the file that was registered.
+    /// Whether a registered number is still the file that was registered.
     fn is_still(&self, number: u32, slot: &Slot, file: File) -> bool {
         let watched = slot.watched.get();
-        // One of which the kernel was never asked, or did not tell, may be the same.
+        // If either identity is unknown, it may be the same file.
         let is_known = slot.file() != Identity::NONE && file.identity != Identity::NONE;
         if is_known && slot.file() != file.identity {
             return false;
         }
-        // Some kinds of file share one identity, and a FIFO can be opened twice; but what the kernel watches is one of them.
+        // Some kinds of file share one inode, and a FIFO can be opened twice. But the kernel watches one open file.
         match self.live_backend() {
             Some(backend) if !watched.is_none() => {
                 let watch = Watch { interest: watched, once: self.threads.are_running() };
@@ -216,7 +215,7 @@ impl EventLoop {
         }
     }
 
-    /// Ends the registration of `fd`, if it has one, before the number is closed.
+    /// Ends the registration of `fd`, if it has one. Called before the number is closed.
     pub(super) fn unregister(&mut self, fd: Fd) {
         let number = fd.index() as u32;
         let Some(slot) = table::slot(number) else { return };
@@ -236,16 +235,16 @@ impl EventLoop {
 
     fn end_watch(&self, number: u32, slot: &Slot) {
         if slot.shared.get() || self.removes_explicitly {
-            // A copy of the descriptor would keep the registration alive after close (epoll(7)). A refusal means
-            // that there is none, which is what we want.
+            // A duplicate would keep the registration alive after close (epoll(7)). If the kernel refuses, there is no
+            // registration.
             let _ = self.tell(number, slot, Interest::NONE);
         } else if let Some(backend) = self.live_backend() {
             backend.closing(token(number, slot));
         }
     }
 
-    /// Whether `fd` is a descriptor of the library's own. If the program has closed it and has the number now, the backend
-    /// is lost.
+    /// Whether `fd` is one of the library's own descriptors. If the program has closed that one and got its number, the
+    /// backend is lost and the answer is no.
     fn is_own(&mut self, fd: Fd) -> bool {
         let Some(backend) = self.live_backend().filter(|backend| backend.has_number(fd)) else {
             return false;
@@ -257,7 +256,7 @@ impl EventLoop {
         false
     }
 
-    /// What was there is to be dropped without the lock.
+    /// Empties the loop and returns its old contents, which the caller drops without the lock.
     pub(super) fn shut_down(&mut self) -> EventLoop {
         if let Some(kernel) = &self.kernel {
             kernel.backend.wake();
@@ -266,7 +265,7 @@ impl EventLoop {
             if slot.is_registered() {
                 slot.end(table::look());
             }
-            // They are of lists that go.
+            // The lists that these refer to are dropped.
             slot.dirty.set(Dirty::No);
             slot.place.set(Place::None);
             slot.deadline.set(Deadline::NEVER);

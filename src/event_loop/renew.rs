@@ -1,4 +1,4 @@
-//! Making the backend, and making another in its place.
+//! Opens the backend, and replaces one that is lost: after a fork, or when the program has closed its descriptors.
 
 use super::looking::{list, token};
 use super::{EventLoop, Kernel};
@@ -11,23 +11,23 @@ use crate::table;
 use nix::errno::Errno;
 
 impl EventLoop {
-    /// Makes the backend, or replaces the one that must not be used any more. Everything wanted is to be registered
-    /// afterwards.
+    /// Opens a backend if there is no usable one. Everything that is wanted goes on the dirty list, to be registered with
+    /// the new one.
     pub(super) fn renew_backend(&mut self) -> Result<(), Errno> {
         if self.live_backend().is_some() {
             return Ok(());
         }
         if let Some(kernel) = self.kernel.take() {
             if kernel.parts.is_lent_elsewhere() {
-                // What a thread sleeps in is closed when that thread has left it, or it would not wake.
+                // A thread sleeps in it. It is woken, and closes the backend when it leaves.
                 kernel.backend.wake();
             } else {
-                // One that is about to sleep beside would do so on whatever has the number next.
+                // Wait until no thread is about to sleep beside: after the close, the number may be another file's.
                 kernel.backend.dismiss_followers();
                 if !kernel.backend.is_whole() {
                     take_back(&kernel.backend);
                 }
-                // Closed before another is opened: there may be no number left but its own.
+                // Closed before another is opened, because its number may be the only one left.
                 kernel.backend.close();
             }
         }
@@ -50,8 +50,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// A registered number that the program closed with close(2) may be the new backend's own: what was registered under it
-    /// has ended.
+    /// Ends registrations whose numbers the new backend got. The program had closed those with close(2).
     fn end_under_own_numbers(&mut self) {
         loop {
             let mut own = None;
@@ -63,7 +62,7 @@ impl EventLoop {
                 });
             }
             let Some((number, slot)) = own else { return };
-            // The backend is told nothing of it.
+            // Cleared, so that the backend is not told to remove them.
             slot.watched.set(Interest::NONE);
             slot.leased.set(false);
             self.unregister(Fd::from_index(number));
@@ -71,8 +70,9 @@ impl EventLoop {
     }
 }
 
-/// The number of the backend's set may be that of a set of the program's by now, which was told of what we watch. What has
-/// another file under its number was closed with the set, and may be what the program has put in since.
+/// The program may have closed the backend's epoll set and got its number for a set of its own. Then what the loop has
+/// registered since is in the program's set, and is taken out again. A number that is another file now was closed with the
+/// old set, and what the program's set has under it is the program's.
 #[cold]
 fn take_back(backend: &Opened) {
     let mut is_set = true;

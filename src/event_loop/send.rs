@@ -1,4 +1,4 @@
-//! Sending a batch to a registered descriptor.
+//! `iob_send`: connects the sending of a batch ([`send`]) with the loop and the transfers.
 
 use super::transfer::used;
 use crate::batch::Batch;
@@ -11,12 +11,12 @@ use crate::sys::message::{self, Gather};
 use crate::xfer::{gather, sendfile};
 use nix::errno::Errno;
 
-/// One registered descriptor as the target of one call.
+/// The target of one call.
 struct Target {
     fd: Fd,
 }
 
-/// Sends what `fd` takes, see [`send::send`], registered or not. Clean-up functions of the program run inside.
+/// Sends what `fd` takes, registered or not; see [`send::send`]. It may run clean-up functions of the program.
 pub(crate) fn send(fd: Fd, batch: Batch) -> Outcome<u64> {
     let sent = send::send(&mut Target { fd }, batch);
     used(fd, Direction::Write, sent.readiness == Readiness::Stands);

@@ -1,17 +1,17 @@
-//! `io_starteventloopthread`: threads of the library wait, threads of the program take what they find.
+//! `io_starteventloopthread`: threads of the library (event-loop threads) wait, and threads of the program (consumers)
+//! take the events.
 //!
-//! One thread at a time, the leader, looks at the kernel, and only while a thread of the program waits for an event that
-//! is not there: what nobody has time for need not be found. A thread of the program looks itself before it goes to
-//! sleep, because under load there is something, and no thread has to be woken for it; to wait is for the library's
-//! threads. All go through the same `wait_on` as `io_wait`.
+//! One thread at a time, the leader, looks. It looks only while a consumer waits for an event that is not there. A consumer
+//! looks once itself before it sleeps: under load there is an event, and no thread has to be woken for it. Only event-loop
+//! threads sleep in the kernel. All of them go through [`wait_on`], as `io_wait` does.
 //!
-//! A program that waits itself shows by waiting again that it is done with what it was told. Here it cannot, so two
-//! things are different:
+//! A program that calls `io_wait` shows by the next call that it is done with what was reported. Here there is no such call,
+//! so two things are different:
 //!
-//! * A descriptor that was reported is **leased** to the thread that took it, until that asks for its next event.
-//!   Meanwhile it is no news, so that no second thread is told of it.
-//! * A registration is for **one event**. What was found stands until it is taken, and the kernel reports nothing more of
-//!   it until the lease ends.
+//! * A reported descriptor is **leased** to the thread that took it, until that thread asks for its next event. Events of
+//!   a leased descriptor are not news, so no second thread is told of it.
+//! * Registrations are **one-shot**. An event stays until it is taken, and the kernel reports nothing more of the descriptor
+//!   until the lease ends.
 
 use super::deliver::report;
 use super::looking::{Look, list};
@@ -37,15 +37,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const NAME: &CStr = c"owfat-io";
 
-/// Between two looks that fail for want of memory.
+/// The pause between two looks that fail, for example without memory.
 const RETRY: Span = Span::millis(10);
 
-/// To wake every thread.
+/// Wakes every thread.
 const ALL: u32 = i32::MAX as u32;
 
-/// What library threads sleep on while there is nothing to look for.
+/// Event-loop threads sleep on this while there is nothing to look for.
 static LEADERS: EventCount = EventCount::new();
-/// What threads of the program sleep on, by direction.
+/// Consumers sleep on these, by direction.
 static CONSUMERS: [EventCount; 2] = [EventCount::new(), EventCount::new()];
 
 thread_local! {
@@ -56,13 +56,13 @@ thread_local! {
 /// The event-loop threads of the process.
 pub(super) struct Threads {
     groups: Vec<Group>,
-    /// One of them is at the kernel.
+    /// There is a leader.
     is_led: bool,
-    /// Threads of the program that wait for an event, by direction.
+    /// Consumers that wait for an event, by direction.
     waiting: [u32; 2],
 }
 
-/// The threads of one `io_starteventloopthread`. They hold the address of what is boxed.
+/// The threads of one `io_starteventloopthread`. Boxed, because the threads hold its address.
 pub(super) struct Group(Box<Members>);
 
 struct Members {
@@ -88,7 +88,7 @@ impl Group {
         LEADERS.advance(ALL);
     }
 
-    /// Waits until its threads, which were dismissed, have gone; not to be called under the lock.
+    /// Waits until its threads, which were dismissed, have ended. Called without the lock.
     pub(super) fn join(mut self) {
         self.0.threads.drain(..).for_each(Thread::join);
     }
@@ -104,7 +104,7 @@ impl Threads {
         !self.groups.is_empty()
     }
 
-    /// Ends the waits of the program's threads. The library's are still to be joined.
+    /// Ends the waits of the consumers, and dismisses the event-loop threads, which the caller joins.
     pub(super) fn dismiss(&mut self) -> Vec<Group> {
         CONSUMERS.iter().for_each(|consumers| consumers.advance(ALL));
         let groups = mem::take(&mut self.groups);
@@ -113,7 +113,8 @@ impl Threads {
         groups
     }
 
-    /// In a child, which has none of the threads. Their memory is left where it is. Says whether there were any.
+    /// For a new child, which has none of the threads. Returns whether there were any. Their memory is not freed, because
+    /// another thread may have been changing it.
     pub(super) fn forget_in_child(&mut self) -> bool {
         let were_running = self.are_running();
         attention::end(attention::THREADS);
@@ -132,13 +133,13 @@ pub(crate) fn start(n: u32) -> Result<(), Errno> {
     let mut state = super::after_fork(STATE.lock_marked());
     state.threads.groups.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
     if !state.threads.are_running() {
-        // From now on registrations are for one event. Threads that wait themselves are sent away.
+        // From now on registrations are one-shot, so all are made anew. This also ends wait calls of the program.
         state.lose_backend();
         state.renew_backend()?;
     }
-    // None of them gets beyond the lock before all are there.
+    // The new threads wait for the lock until all of them exist.
     if let Err(e) = (0..n).try_for_each(|_| group.add_one()) {
-        // Under the lock: a thread looks whether it is dismissed before it takes the count that it sleeps on.
+        // Under the lock, because a thread reads `leave` before it reads the count that it sleeps on.
         group.dismiss();
         drop(state);
         group.join();
@@ -151,7 +152,7 @@ pub(crate) fn start(n: u32) -> Result<(), Errno> {
 
 extern "C" fn run(leave: *mut c_void) -> *mut c_void {
     set_name(NAME);
-    // SAFETY: the group's, which is not dropped before this thread was joined.
+    // SAFETY: it belongs to the group, which joins this thread before it is dropped.
     let leave = unsafe { &*leave.cast::<AtomicBool>() };
     let mut state = state();
     while !leave.load(Ordering::Relaxed) {
@@ -167,7 +168,7 @@ extern "C" fn run(leave: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// The next event, for which it waits. `None`: the threads have ended.
+/// Waits for the next event. `None` if the event-loop threads have ended.
 #[cold]
 pub(super) fn next(mut state: Guard<'static, EventLoop>, dir: Direction) -> Option<u32> {
     if let Some((number, generation)) = LEASE.try_with(Cell::take).ok().flatten() {
@@ -176,7 +177,7 @@ pub(super) fn next(mut state: Guard<'static, EventLoop>, dir: Direction) -> Opti
     let mut looked = false;
     while state.threads.are_running() {
         if let Some(number) = state.lease(dir) {
-            // It may have been what the others that wait were to be content with.
+            // The other consumers may have been waiting for the event that this one took, so somebody has to look for them.
             state.call_leader();
             return Some(number);
         }
@@ -186,13 +187,13 @@ pub(super) fn next(mut state: Guard<'static, EventLoop>, dir: Direction) -> Opti
     None
 }
 
-/// Looks at the kernel, for all that wait for events.
+/// Looks as the leader, for all consumers.
 fn lead(mut state: Guard<'static, EventLoop>, limit: Limit) -> Guard<'static, EventLoop> {
     state.threads.is_led = true;
     drop(state);
     let leader = Leader;
     if wait_on(&STATE, limit, Waiter::EventLoopThread).is_err() {
-        // Nothing to look at: it only takes its time.
+        // The poll has no descriptors: it is a pause.
         let _ = poll(&mut [], RETRY.to_ms());
     }
     mem::forget(leader);
@@ -201,7 +202,7 @@ fn lead(mut state: Guard<'static, EventLoop>, limit: Limit) -> Guard<'static, Ev
 
 fn resign() -> Guard<'static, EventLoop> {
     let mut state = state();
-    // Who came meanwhile called no leader. A thread of the program calls one next, whatever it has found.
+    // A consumer that came meanwhile found a leader and called none. If this thread is a consumer, it calls one next.
     state.threads.is_led = false;
     state.tell_consumers();
     state
@@ -226,8 +227,8 @@ fn awake(dir: Direction) -> Guard<'static, EventLoop> {
     state
 }
 
-/// A thread that is cancelled while it leads. The kernel may have reported events that got lost with it, and reports none
-/// twice: all is registered anew.
+/// Dropped if the leader is cancelled. Events that the kernel has reported to it are lost, and one-shot registrations do
+/// not repeat them. So everything is registered anew.
 struct Leader;
 
 impl Drop for Leader {
@@ -238,7 +239,7 @@ impl Drop for Leader {
     }
 }
 
-/// A thread that is cancelled while it waits for an event. It may be the one that was woken for it.
+/// Dropped if a consumer is cancelled while it waits. It may have been woken for an event, which another one then takes.
 struct Sleeper(Direction);
 
 impl Drop for Sleeper {
@@ -248,7 +249,7 @@ impl Drop for Sleeper {
 }
 
 impl EventLoop {
-    /// Whether a thread of the program waits for an event of which there is none.
+    /// Whether a consumer waits in a direction for which there is no event.
     fn is_asked_for_events(&self) -> bool {
         Direction::BOTH
             .into_iter()
@@ -267,14 +268,14 @@ impl EventLoop {
         n + queued as u32
     }
 
-    /// Has a library thread look, if somebody waits for that and nobody does it.
+    /// Wakes an event-loop thread to lead, if consumers wait for an event and there is no leader.
     fn call_leader(&self) {
         if !self.threads.is_led && self.is_asked_for_events() {
             LEADERS.advance(1);
         }
     }
 
-    /// Wakes as many of the threads that wait for an event as there are events.
+    /// Wakes as many consumers as there are events.
     pub(super) fn tell_consumers(&self) {
         for dir in Direction::BOTH {
             let waiting = self.threads.waiting[dir.index()];
@@ -287,7 +288,7 @@ impl EventLoop {
         }
     }
 
-    /// Takes an event and its descriptor for this thread.
+    /// Takes an event and leases its descriptor to this thread.
     fn lease(&mut self, dir: Direction) -> Option<u32> {
         let number = self.take(dir).or_else(|| self.next_queued(dir))?;
         let slot = table::slot(number)?;
@@ -300,7 +301,7 @@ impl EventLoop {
         Some(number)
     }
 
-    /// Takes the first event that is news out of the list, and gives up those that are none any more.
+    /// Takes the first event that is news, and gives up those before it that are not news any more.
     fn take(&mut self, dir: Direction) -> Option<u32> {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
@@ -321,12 +322,12 @@ impl EventLoop {
         None
     }
 
-    /// Whether an event is news in some direction. What woke a thread stands until the next look begins.
+    /// Whether an event is news in some direction, or is the waker's, which stands until the next look begins.
     fn stands(&self, event: Event) -> bool {
         event.is_wake() || !self.news(event).is_none()
     }
 
-    /// An event that was not taken is over: what is wanted of its descriptor is watched again.
+    /// Ends an event that is not news any more. Its one-shot registration has fired, so the descriptor is watched again.
     fn give_up(&mut self, event: Event) {
         let Some(slot) = table::slot(event.number()) else { return };
         if slot.generation() != event.generation() {
@@ -348,7 +349,7 @@ impl EventLoop {
         }
     }
 
-    /// The thread that had `number` is done with it.
+    /// Ends a lease.
     fn release(&mut self, number: u32, generation: u32) {
         let Some(slot) = table::slot(number).filter(|slot| slot.generation() == generation) else { return };
         slot.leased.set(false);
@@ -356,7 +357,7 @@ impl EventLoop {
         self.tell_consumers();
     }
 
-    /// With event-loop threads what was found before and is news still stands beside what a look has found.
+    /// Adds the events of a look to those that are still news.
     pub(super) fn install_beside(&mut self, look: &mut Look) -> bool {
         let kept = self.keep_what_stands();
         self.events_look = look.number();
@@ -365,7 +366,7 @@ impl EventLoop {
         self.has_news_from(kept)
     }
 
-    /// Gives up what was used since it was found, which the kernel would report no more. Says how many events are left.
+    /// Gives up the events that are not news any more. Returns how many are left.
     pub(super) fn keep_what_stands(&mut self) -> usize {
         let mut i = 0;
         while let Some(event) = self.events.get(i) {

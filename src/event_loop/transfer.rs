@@ -1,5 +1,5 @@
-//! Reads and writes of the program through the library. They take no lock: the slot says how to move bytes, and gets a
-//! stamp.
+//! The program's reads and writes through the library. They take no lock: they read the slot's access, which says how to
+//! move bytes without waiting, and mark the direction as used in the current look.
 
 use super::interest::deadline;
 use super::state;
@@ -28,7 +28,7 @@ pub(crate) fn socket(d: i64) -> Option<&'static Slot> {
     near_slot(d).filter(|slot| slot.access.get().is_plain_socket())
 }
 
-/// The usual read: from a registered socket. [`settle`] is to be called if it fails, which is below 0, with errno.
+/// The fast path of a read, for a registered socket. If it returns -1, with errno, call [`settle`].
 #[inline(always)]
 pub(crate) fn receive(d: i64, slot: &Slot, target: Target) -> i64 {
     let received = bytes::receive_nowait(Fd::unchecked(d), target);
@@ -36,7 +36,7 @@ pub(crate) fn receive(d: i64, slot: &Slot, target: Target) -> i64 {
     received
 }
 
-/// The usual write: to a registered socket. [`settle`] is to be called if it fails or takes less than all.
+/// The fast path of a write, for a registered socket. If it returns -1, or less than was asked, call [`settle`].
 #[inline(always)]
 pub(crate) fn send_bytes(d: i64, slot: &Slot, source: Source) -> i64 {
     let sent = bytes::send_nowait(Fd::unchecked(d), source);
@@ -44,12 +44,12 @@ pub(crate) fn send_bytes(d: i64, slot: &Slot, source: Source) -> i64 {
     sent
 }
 
-/// What the usual way came to. `None`: it was no way for this descriptor.
+/// The outcome of a fast path that failed or came up short. `None` if the descriptor needs the slow path.
 #[cold]
 pub(crate) fn settle(d: i64, dir: Direction, moved: Result<usize, Errno>) -> Option<Outcome> {
     if let Some(slot) = slot_of(d) {
         note(slot, dir, false);
-        // Another file may have been put under the number (dup2(2)).
+        // dup2(2) has put another file under the number.
         if moved == Err(Errno::ENOTSOCK) {
             learn_kind(Fd::unchecked(d), slot);
         }
@@ -63,7 +63,7 @@ pub(crate) fn settle(d: i64, dir: Direction, moved: Result<usize, Errno>) -> Opt
 
 /// One read that does not wait, whatever the descriptor's mode.
 pub(crate) fn read(fd: Fd, target: Target) -> Outcome {
-    // A read of nothing never waits, and takes no datagram only as a plain one.
+    // A read of 0 bytes never waits. recv(2) would take a datagram; read(2) does not.
     if target.len() == 0 {
         return rw::read(fd, target);
     }
@@ -102,12 +102,12 @@ pub(crate) fn wait_write(fd: Fd, source: Source) -> Result<usize, Errno> {
     Ok(n)
 }
 
-/// [`read`], with a passed deadline told apart from "not ready".
+/// [`read`], for `io_tryreadtimeout`.
 pub(crate) fn read_in_time(fd: Fd, target: Target) -> InTime {
     in_time(fd, read(fd, target))
 }
 
-/// [`write()`], with a passed deadline told apart from "not ready".
+/// [`write()`], for `io_trywritetimeout`.
 pub(crate) fn write_in_time(fd: Fd, source: Source) -> InTime {
     in_time(fd, write(fd, source))
 }
@@ -122,7 +122,7 @@ fn in_time(fd: Fd, outcome: Outcome) -> InTime {
     Ok(outcome)
 }
 
-/// A transfer through the library is over; `whole` if it moved all that it was asked to.
+/// Notes that a transfer through the library is done; `whole` if it moved all that was asked.
 #[inline]
 pub(crate) fn used(fd: Fd, dir: Direction, whole: bool) {
     if let Some(slot) = slot_of(fd.raw().into()) {
@@ -133,7 +133,7 @@ pub(crate) fn used(fd: Fd, dir: Direction, whole: bool) {
 #[inline]
 fn note(slot: &Slot, dir: Direction, whole: bool) {
     mark_used(slot, dir);
-    // Whoever found no room knows better than the program's word.
+    // There was no room, so the program's hint is wrong.
     if !whole && dir == Direction::Write && slot.hint.get() != Hint::None {
         void_hint(slot);
     }
@@ -145,7 +145,7 @@ fn void_hint(slot: &Slot) {
     slot.hint.set(Hint::None);
 }
 
-/// How a descriptor is kept from waiting.
+/// How a transfer is kept from waiting.
 #[derive(Clone, Copy)]
 enum How {
     /// It is in non-blocking mode.
@@ -153,14 +153,14 @@ enum How {
     Guarded(FileKind),
 }
 
-/// One of unknown kind is tried as a socket first, because nearly all are; only the rest is looked at.
+/// A descriptor of unknown kind is tried as a socket first, because nearly all are. If it is none, the kernel is asked.
 fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -> Outcome {
     let slot = slot_of(fd.raw().into());
-    // A descriptor that is not registered is taken for a blocking one: that is safe for both.
+    // A descriptor that is not registered is treated as blocking, which is safe for both modes.
     let access = slot.map_or(Access::UNKNOWN, |slot| slot.access.get());
     let outcome = match (access.kind(), access.mode()) {
         (kind @ (FileKind::Unknown | FileKind::Socket), _) => match once(How::Guarded(kind)) {
-            // A sandbox may refuse to be asked per call, and dup2(2) puts another file under the number.
+            // It is no socket, dup2(2) has replaced it, or a sandbox refuses calls with MSG_DONTWAIT.
             Err(Stop::Failed(Errno::ENOTSOCK | Errno::ENOSYS | Errno::EPERM)) => {
                 let kind = blocking::kind(fd)?;
                 if let Some(slot) = slot {
@@ -173,14 +173,14 @@ fn transfer(fd: Fd, dir: Direction, len: usize, once: &dyn Fn(How) -> Outcome) -
         (_, Mode::Nonblocking) => once(How::Plain),
         (kind, _) => once(How::Guarded(kind)),
     };
-    // To move nothing says nothing.
+    // A transfer of 0 bytes says nothing about readiness.
     if let Some(slot) = slot.filter(|_| len > 0) {
         note(slot, dir, outcome == Ok(len));
     }
     outcome
 }
 
-/// The number of a registered descriptor stands for another kind of file than it did.
+/// Updates the slot of a descriptor that is another kind of file now.
 #[cold]
 fn learn_kind(fd: Fd, slot: &Slot) {
     let mode = crate::sys::mode::mode(fd).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! One wait call.
+//! The wait calls, from `io_wait` to `io_check`: [`wait_on`] is the order of their steps, which are in
+//! [`super::looking`].
 
 use super::looking::Look;
 use super::{EventLoop, STATE, lock};
@@ -8,21 +9,20 @@ use crate::time::{Deadline, Moment, Span};
 use crate::trace;
 use nix::errno::Errno;
 
-/// While a wall-clock deadline lies ahead, the clock is looked at this often: it can be set. Not a round
-/// number, because a signal that comes during the look does not end the wait, and programs set their alarms
-/// in whole seconds from the moment the wait began.
+/// While there is a deadline, the wall clock is read this often, because it can be set. It is not a round number: a
+/// signal that arrives during a look does not end the wait, and programs set alarms in whole seconds.
 const CLOCK_CHECK: Span = Span::millis(937);
 
-/// While a descriptor cannot be watched for want of room, it is probed this often.
+/// A descriptor that the backend cannot watch is probed this often.
 const PROBE_AGAIN: Span = Span::millis(50);
 
-/// A wait call that loses so many backends gives up: a sandbox refuses them all.
+/// A wait call that loses so many backends gives up: a sandbox seems to refuse them all.
 const MOST_LOSSES: u32 = 3;
 
 /// How long a wait call may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
-    /// Not at all: just look.
+    /// Look without waiting.
     Now,
     Never,
     /// Up to a moment of the wall clock.
@@ -32,7 +32,6 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    /// A limit in milliseconds.
     pub(crate) fn after_ms(ms: u64) -> Limit {
         match ms {
             0 => Limit::Now,
@@ -57,18 +56,18 @@ impl Limit {
 /// Who waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Waiter {
-    /// Has nothing to wait for while there are event-loop threads.
+    /// Does not wait while there are event-loop threads.
     Program,
     EventLoopThread,
 }
 
-/// `io_wait` and its kin. Returns the number of events that the kernel had.
+/// A wait call of the program. Returns the number of events that the kernel reported.
 #[inline]
 pub(crate) fn wait(limit: Limit) -> Result<usize, Errno> {
     wait_on(&STATE, limit, Waiter::Program)
 }
 
-/// Looks until there is something to report, a deadline passes, a signal comes or the time is over.
+/// Looks until there is something to report, a deadline passes, a signal handler has run or the time is over.
 pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) -> Result<usize, Errno> {
     let mut state = lock(it);
     let mut turn = Turn { waiter, reported: 0, losses: 0, has_expired: false };
@@ -127,13 +126,13 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
             _ => {
                 let found = look.found();
                 turn.reported += found;
-                // Also after an error: what was found before is not sure any more.
+                // Installed even after an error: the events of the last look are out of date.
                 let is_news = state.owns(&look) && state.install(&mut look);
                 result?;
                 if found > 0 && !is_news {
                     trace::spurious();
                 }
-                // What nobody wants may have taken the places of what is wanted.
+                // If unwanted events filled the look, look again for wanted ones.
                 let is_crowded = found >= room && !is_news;
                 if is_news || turn.is_last(&state) || (limit.is_over() && !is_crowded) {
                     return Ok(turn.reported);
@@ -144,19 +143,19 @@ pub(super) fn wait_on(it: &ForkLock<EventLoop>, limit: Limit, waiter: Waiter) ->
     }
 }
 
-/// A wait call so far.
+/// The state of one wait call.
 struct Turn {
     waiter: Waiter,
-    /// Events that the kernel had.
+    /// Events that the kernel reported.
     reported: usize,
-    /// Backends that turned out not to be ours any more.
+    /// Backends that were lost.
     losses: u32,
-    /// A deadline has passed that had not been noticed.
+    /// A deadline has passed.
     has_expired: bool,
 }
 
 impl Turn {
-    /// Whether there is something to return for, whatever a look finds.
+    /// Whether the call returns after this look, whatever it finds.
     fn is_last(&self, state: &EventLoop) -> bool {
         self.has_expired || state.has_queued()
     }
@@ -167,7 +166,7 @@ impl Turn {
     }
 }
 
-/// One look, most of it without the lock.
+/// Asks the kernel. The lock is released meanwhile.
 fn ask_the_kernel<'a>(
     it: &'a ForkLock<EventLoop>,
     state: Guard<'a, EventLoop>,
@@ -209,8 +208,7 @@ fn ask_the_kernel<'a>(
 }
 
 impl EventLoop {
-    /// Whether anything can happen that ends a wait. If not, what was found before and not taken is dropped, as it is by
-    /// each look.
+    /// Whether anything can end a wait. If nothing can, the events of the last look are dropped, as a look would do.
     fn has_business(&mut self, turn: &Turn) -> bool {
         let threads = self.threads.are_running();
         if threads != (turn.waiter == Waiter::EventLoopThread) {
@@ -226,7 +224,7 @@ impl EventLoop {
     }
 }
 
-/// Another thread looks: waits until it leaves.
+/// Waits until the thread that looks leaves its wait call.
 #[cold]
 fn wait_beside<'a>(
     it: &'a ForkLock<EventLoop>,
@@ -240,12 +238,12 @@ fn wait_beside<'a>(
         }
     }
     let Some(backend) = state.live_backend().cloned() else { return Ok(state) };
-    // Under the lock: the thread that looks tells those that are counted when it leaves.
+    // Counted under the lock, because the thread that looks wakes the followers that are counted when it leaves.
     backend.count_follower(true);
     let backend = Counted(backend);
     drop(state);
     let result = backend.0.wait_beside(shortest(limit, Span::FOREVER));
-    // Without the lock: who replaces the backend waits for that.
+    // Dropped without the lock, because a thread that replaces the backend holds the lock and waits for this.
     drop(backend);
     result?;
     Ok(lock(it))
