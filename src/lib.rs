@@ -16,7 +16,7 @@
 //! # Border rules
 //!
 //! * Only `capi` defines C names. Each function checks, converts, calls one Rust function and converts
-//!   back; the conventions for results are types in `capi::ret`.
+//!   back; the conventions for results are types in `capi::entry`.
 //! * No panic and no Rust reference crosses the border; a C callback runs with no lock held and no borrow
 //!   of library state alive, because callbacks call back into the library.
 //! * Memory that C may release comes from `malloc`; a descriptor of the caller is never closed by a drop.
@@ -30,7 +30,6 @@ pub mod capi;
 pub mod ctypes;
 mod event_loop;
 mod fd;
-mod field;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod grow;

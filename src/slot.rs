@@ -3,14 +3,15 @@
 //! Transfers read [`Slot::access`] and store [`Slot::used`] without the event loop's lock; everything else is written
 //! under it. A slot is never freed, so that a reference to one is always good.
 
-use crate::field::{Field, Plain, plain};
 use crate::interest::Interest;
 use crate::mode::{FileKind, Mode};
 use crate::sys::mode::Identity;
 use crate::time::Deadline;
 use crate::timer::Place;
 use crate::trace;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 
 /// Fits one cache line.
 #[repr(align(64))]
@@ -118,7 +119,65 @@ impl Access {
     }
 }
 
+/// A small value that any thread may load and store. Every access is `Relaxed`, which is a plain load or store on every
+/// processor. Values that belong together are written under the event loop's lock; what transfers read without it stands
+/// for itself.
+pub(crate) trait Plain: Copy {
+    type Cell;
+    fn cell(self) -> Self::Cell;
+    fn load(cell: &Self::Cell) -> Self;
+    fn store(self, cell: &Self::Cell);
+}
+
+/// One field.
+#[derive(Debug)]
+pub(crate) struct Field<T: Plain>(T::Cell);
+
+impl<T: Plain> Field<T> {
+    pub(crate) fn new(value: T) -> Field<T> {
+        Field(value.cell())
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> T {
+        T::load(&self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: T) {
+        value.store(&self.0);
+    }
+}
+
+macro_rules! plain {
+    ($($t:ty as $cell:ident, $into:expr, $from:expr;)*) => {$(
+        impl Plain for $t {
+            type Cell = $cell;
+
+            fn cell(self) -> $cell {
+                $cell::new($into(self))
+            }
+
+            #[inline(always)]
+            fn load(cell: &$cell) -> $t {
+                $from(cell.load(Relaxed))
+            }
+
+            #[inline(always)]
+            fn store(self, cell: &$cell) {
+                cell.store($into(self), Relaxed);
+            }
+        }
+    )*};
+}
+
 plain! {
+    bool as AtomicBool, |v| v, |v| v;
+    u32 as AtomicU32, |v| v, |v| v;
+    u64 as AtomicU64, |v| v, |v| v;
+    usize as AtomicUsize, |v| v, |v| v;
+    Interest as AtomicU8, Interest::bits, Interest::from_bits;
+    Deadline as AtomicI64, Deadline::nanos, Deadline::from_nanos;
     Hint as AtomicU8, |v: Hint| v as u8, |v| match v { 0 => Hint::None, 1 => Hint::Given, _ => Hint::Claimed };
     Dirty as AtomicU8, |v: Dirty| v as u8,
         |v| match v { 0 => Dirty::No, 1 => Dirty::Fresh, 2 => Dirty::Probed, _ => Dirty::Refused };

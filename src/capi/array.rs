@@ -2,8 +2,8 @@
 //!
 //! A NULL array answers like a failed one; libowfat crashes there.
 
+use super::entry::guard_state;
 use crate::array;
-use crate::capi::guard::guard_state;
 use crate::ctypes::Array;
 use nix::errno::Errno;
 use std::ffi::{CStr, c_char, c_int, c_void};

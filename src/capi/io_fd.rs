@@ -1,8 +1,9 @@
 //! Registration, mode, cookie, close, and shutting the loop down.
 
-use super::guard::{cancellable, guard_state};
-use super::ret::one_or_zero;
-use super::trace_call;
+use super::entry::{
+    cancellable, guard_state, one_or_zero, trace_count, trace_flag, trace_flag_of, trace_silent,
+    trace_without_fd,
+};
 use crate::event_loop::{self, Flags};
 use crate::fd::Fd;
 use crate::mode::Mode;
@@ -28,7 +29,7 @@ const NONBLOCK: c_int = 4;
 /// O_PATH), ENOMEM, EMFILE or ENFILE (no descriptor left for the event loop itself). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd(d: i64) -> c_int {
-    trace_call::flag("io_fd", d, guard_state(0, || register(d, Flags::default())))
+    trace_flag("io_fd", d, guard_state(0, || register(d, Flags::default())))
 }
 
 /// Registers `d` as `io_fd` does, and notes that it can be written to now, as a new connection can. The next
@@ -39,7 +40,7 @@ pub extern "C" fn io_fd(d: i64) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_fd_canwrite(d: i64) -> c_int {
     let r = guard_state(0, || register(d, Flags { can_write: true, mode: None }));
-    trace_call::flag("io_fd_canwrite", d, r)
+    trace_flag("io_fd_canwrite", d, r)
 }
 
 /// Registers `d` as `io_fd` does, using what the caller knows about it. `flags` is the bitwise OR of
@@ -60,7 +61,7 @@ pub extern "C" fn io_fd_flags(d: i64, flags: c_int) -> c_int {
         };
         register(d, Flags { can_write: flags & CAN_WRITE != 0, mode })
     });
-    trace_call::flag_of("io_fd_flags", d, r, &[("flags", flags.into())])
+    trace_flag_of("io_fd_flags", d, r, &[("flags", flags.into())])
 }
 
 fn register(d: i64, flags: Flags) -> c_int {
@@ -103,7 +104,7 @@ pub extern "C" fn io_block(d: i64) {
 #[cold]
 fn close_failed(d: i64, e: Errno) {
     e.set();
-    trace_call::count("io_close", d, -1, &[]);
+    trace_count("io_close", d, -1, &[]);
 }
 
 fn set_mode(d: i64, mode: Mode) {
@@ -131,7 +132,7 @@ fn trace_mode(d: i64, mode: Mode, failed: Option<Errno>) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_close(d: i64) {
     // Traced first: once it is closed, the number may be another file's.
-    trace_call::silent("io_close", d, &[]);
+    trace_silent("io_close", d, &[]);
     if let Some(e) = cancellable(|| Fd::new(d).and_then(event_loop::close).err()) {
         close_failed(d, e);
     }
@@ -146,7 +147,7 @@ pub extern "C-unwind" fn io_close(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_finishandshutdown() {
     guard_state((), event_loop::shutdown);
-    trace_call::without_fd("io_finishandshutdown", 0, &[]);
+    trace_without_fd("io_finishandshutdown", 0, &[]);
 }
 
 /// Writes the state of registered descriptor `s`, as text for a person, to `buf`. `bufsize` is the room in

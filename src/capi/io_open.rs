@@ -1,8 +1,6 @@
 //! Opening files, pipes and socket pairs, and passing descriptors between processes.
 
-use super::guard::cancellable;
-use super::ret::{one_or_zero, or_minus_one};
-use super::trace_call;
+use super::entry::{Detail, cancellable, one_or_zero, or_minus_one, trace_count, trace_flag_of};
 use crate::event_loop::{self, Flags};
 use crate::fd::Fd;
 use crate::mode::Mode;
@@ -119,7 +117,7 @@ pub extern "C-unwind" fn io_passfd(sock: i64, fd: i64) -> c_int {
         });
         or_minus_one(passed)
     });
-    trace_call::count("io_passfd", sock, r, &[("passed", fd)]) as c_int
+    trace_count("io_passfd", sock, r, &[("passed", fd)]) as c_int
 }
 
 /// Receives a descriptor that the peer of the Unix socket `sock` sent with `io_passfd`, and takes exactly one
@@ -133,7 +131,7 @@ pub extern "C-unwind" fn io_passfd(sock: i64, fd: i64) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_receivefd(sock: i64) -> i64 {
     let r = cancellable(|| or_minus_one(Fd::new(sock).and_then(fdpass::receive).map(received)));
-    trace_call::count("io_receivefd", sock, r, &[])
+    trace_count("io_receivefd", sock, r, &[])
 }
 
 /// A received descriptor. The sender may still have it open.
@@ -149,7 +147,7 @@ fn received(fd: OwnedFd) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_closeonexec(d: i64) {
     let r = cancellable(|| or_minus_one(Fd::new(d).and_then(close_on_exec).map(|()| 0)));
-    trace_call::count("io_closeonexec", d, r, &[]);
+    trace_count("io_closeonexec", d, r, &[]);
 }
 
 /// # Safety
@@ -164,9 +162,9 @@ unsafe fn open_file(what: &'static str, d: *mut i64, path: *const c_char, access
 }
 
 #[cold]
-fn opened(what: &'static str, d: i64, details: &[trace_call::Detail]) {
+fn opened(what: &'static str, d: i64, details: &[Detail]) {
     if d >= 0 {
-        trace_call::flag_of(what, d, 1, details);
+        trace_flag_of(what, d, 1, details);
     } else {
         trace::call(None, what, 0, true, details);
     }

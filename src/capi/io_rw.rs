@@ -1,9 +1,6 @@
 //! Reading and writing.
 
-use super::args::{is_usual, source, target};
-use super::guard::cancellable;
-use super::ret::{moved, moved_in_time};
-use super::trace_call;
+use super::entry::{cancellable, is_usual, moved, moved_in_time, source, target, trace_count};
 use crate::buf::{Source, Target};
 use crate::event_loop;
 use crate::fd::Fd;
@@ -73,7 +70,7 @@ unsafe fn try_read(d: i64, buf: *mut c_char, len: i64) -> i64 {
             event_loop::read(fd, checked(fd, Direction::Read, unsafe { target(buf, len) })?)
         }))
     });
-    trace_call::count("io_tryread", d, r, &[("len", len)])
+    trace_count("io_tryread", d, r, &[("len", len)])
 }
 
 /// Writes up to `len` bytes from `buf`. It never waits, even if `d` is in blocking mode. `d` may be
@@ -129,7 +126,7 @@ unsafe fn try_write(d: i64, buf: *const c_char, len: i64) -> i64 {
             event_loop::write(fd, checked(fd, Direction::Write, unsafe { source(buf, len) })?)
         }))
     });
-    trace_call::count("io_trywrite", d, r, &[("len", len)])
+    trace_count("io_trywrite", d, r, &[("len", len)])
 }
 
 /// Reads up to `len` bytes into `buf` and waits for the first one, even if `d` is in non-blocking mode. There
@@ -150,7 +147,7 @@ pub unsafe extern "C-unwind" fn io_waitread(d: i64, buf: *mut c_char, len: i64) 
         });
         moved(read.map_err(Stop::Failed))
     });
-    trace_call::count("io_waitread", d, r, &[("len", len)])
+    trace_count("io_waitread", d, r, &[("len", len)])
 }
 
 /// Writes up to `len` bytes from `buf` and waits until `d` takes some, even if `d` is in non-blocking mode.
@@ -171,7 +168,7 @@ pub unsafe extern "C-unwind" fn io_waitwrite(d: i64, buf: *const c_char, len: i6
         });
         moved(written.map_err(Stop::Failed))
     });
-    trace_call::count("io_waitwrite", d, r, &[("len", len)])
+    trace_count("io_waitwrite", d, r, &[("len", len)])
 }
 
 /// Reads as `io_tryread` does, and checks the deadline that `io_timeout` set for `d`.
@@ -191,7 +188,7 @@ pub unsafe extern "C-unwind" fn io_tryreadtimeout(d: i64, buf: *mut c_char, len:
         });
         moved_in_time(flatten(read))
     });
-    trace_call::count("io_tryreadtimeout", d, r, &[("len", len)])
+    trace_count("io_tryreadtimeout", d, r, &[("len", len)])
 }
 
 /// Writes as `io_trywrite` does, and checks the deadline that `io_timeout` set for `d`.
@@ -211,7 +208,7 @@ pub unsafe extern "C-unwind" fn io_trywritetimeout(d: i64, buf: *const c_char, l
         });
         moved_in_time(flatten(written))
     });
-    trace_call::count("io_trywritetimeout", d, r, &[("len", len)])
+    trace_count("io_trywritetimeout", d, r, &[("len", len)])
 }
 
 /// A refused length withdraws the report, as every failed transfer does.

@@ -1,9 +1,8 @@
 //! `io.h`: file content to a descriptor or a filter.
 
+use super::entry::{Detail, cancellable, guard_state, moved, trace_count};
 use crate::batch::filter::Filter;
 use crate::capi::filter::CFilter;
-use crate::capi::guard::{cancellable, guard_state};
-use crate::capi::{ret, trace_call};
 use crate::ctypes::WriteCallback;
 use crate::event_loop;
 use crate::fd::Fd;
@@ -23,7 +22,7 @@ fn send(s: i64, fd: i64, off: u64, n: u64) -> Outcome {
     r
 }
 
-fn piece(fd: i64, off: u64, n: u64) -> [trace_call::Detail<'static>; 3] {
+fn piece(fd: i64, off: u64, n: u64) -> [Detail<'static>; 3] {
     [("file", fd), ("off", off as i64), ("len", n as i64)]
 }
 
@@ -36,8 +35,8 @@ fn piece(fd: i64, off: u64, n: u64) -> [trace_call::Detail<'static>; 3] {
 /// (the peer has closed; no signal is raised), or another one of sendfile(2). Any thread may call it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn io_sendfile(s: i64, fd: i64, off: u64, n: u64) -> i64 {
-    let r = cancellable(|| ret::moved(send(s, fd, off, n)));
-    trace_call::count("io_sendfile", s, r, &piece(fd, off, n))
+    let r = cancellable(|| moved(send(s, fd, off, n)));
+    trace_count("io_sendfile", s, r, &piece(fd, off, n))
 }
 
 /// Passes up to `bytes` bytes of the file `fd`, from position `off`, to the function `cb`, piece by piece.
@@ -65,11 +64,11 @@ pub unsafe extern "C-unwind" fn io_mmapwritefile(
 ) -> i64 {
     // Not under a guard: a function of the program runs inside.
     // SAFETY: the C caller's promise.
-    let r = ret::moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
+    let r = moved(unsafe { CFilter::new(s, cb, None) }.map_err(Into::into).and_then(|mut filter| {
         let fd = Fd::new(fd)?;
         file::feed(s, fd, off, bytes, |bytes, n| filter.take(bytes, n))
     }));
-    guard_state(r, || trace_call::count("io_mmapwritefile", s, r, &piece(fd, off, bytes)))
+    guard_state(r, || trace_count("io_mmapwritefile", s, r, &piece(fd, off, bytes)))
 }
 
 /// Keeps SIGPIPE from killing the process: replaces the default action by an empty handler. Only the first call does

@@ -1,8 +1,6 @@
 //! The four wait calls.
 
-use super::guard::{cancellable, guard_state};
-use super::ret::or_minus_one;
-use super::trace_call;
+use super::entry::{cancellable, guard_state, or_minus_one, trace_without_fd};
 use crate::ctypes::Taia;
 use crate::event_loop::{self, Limit};
 use crate::time::Deadline;
@@ -75,9 +73,9 @@ pub extern "C-unwind" fn io_check() -> Silent {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_starteventloopthread(threads: c_uint) -> c_int {
     let r = guard_state(-1, || or_minus_one(event_loop::start_event_loop_threads(threads).map(|()| 0)));
-    trace_call::without_fd("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
+    trace_without_fd("io_starteventloopthread", r, &[("threads", threads.into())]) as c_int
 }
 
 fn wait(what: &'static str, limit: Limit) -> i64 {
-    trace_call::without_fd(what, cancellable(|| or_minus_one(event_loop::wait(limit).map(|n| n as i64))), &[])
+    trace_without_fd(what, cancellable(|| or_minus_one(event_loop::wait(limit).map(|n| n as i64))), &[])
 }

@@ -1,7 +1,6 @@
 //! Interest, reports and deadlines.
 
-use super::guard::{cancellable, guard_state};
-use super::trace_call;
+use super::entry::{cancellable, guard_state, trace_flag, trace_reported, trace_silent};
 use crate::event_loop;
 use crate::interest::Direction;
 use crate::time::Deadline;
@@ -48,7 +47,7 @@ pub extern "C-unwind" fn io_dontwantwrite(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain(d: i64) {
     guard_state((), || event_loop::eagain_wanted(d));
-    trace_call::silent("io_eagain", d, &[]);
+    trace_silent("io_eagain", d, &[]);
 }
 
 /// Tells the loop that a read or accept on `d`, made outside the library, returned EAGAIN. Withdraws a read
@@ -57,7 +56,7 @@ pub extern "C" fn io_eagain(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_read(d: i64) {
     guard_state((), || event_loop::eagain(d, Direction::Read));
-    trace_call::silent("io_eagain_read", d, &[]);
+    trace_silent("io_eagain_read", d, &[]);
 }
 
 /// Tells the loop that a write or connect on `d`, made outside the library, returned EAGAIN. Withdraws a
@@ -66,7 +65,7 @@ pub extern "C" fn io_eagain_read(d: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn io_eagain_write(d: i64) {
     guard_state((), || event_loop::eagain(d, Direction::Write));
-    trace_call::silent("io_eagain_write", d, &[]);
+    trace_silent("io_eagain_write", d, &[]);
 }
 
 /// Returns the next descriptor that the last wait call found readable, if there is still interest in reading
@@ -94,7 +93,7 @@ pub extern "C-unwind" fn io_canwrite() -> i64 {
 /// sleeps in a wait call returns from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforread(d: i64) -> c_int {
-    trace_call::flag("io_queueforread", d, queue_for(d, Direction::Read))
+    trace_flag("io_queueforread", d, queue_for(d, Direction::Read))
 }
 
 /// Makes `io_canwrite` return `d` once, ready or not, with interest or without. `io_close` and
@@ -104,7 +103,7 @@ pub extern "C" fn io_queueforread(d: i64) -> c_int {
 /// sleeps in a wait call returns from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn io_queueforwrite(d: i64) -> c_int {
-    trace_call::flag("io_queueforwrite", d, queue_for(d, Direction::Write))
+    trace_flag("io_queueforwrite", d, queue_for(d, Direction::Write))
 }
 
 fn queue_for(d: i64, dir: Direction) -> c_int {
@@ -121,7 +120,7 @@ fn queue_for(d: i64, dir: Direction) -> c_int {
 pub extern "C" fn io_timeouted() -> i64 {
     let d = guard_state(-1, || event_loop::expired().map_or(-1, i64::from));
     if trace::is_on() {
-        trace_call::reported("io_timeouted", d, trace::expired);
+        trace_reported("io_timeouted", d, trace::expired);
     }
     d
 }
@@ -158,7 +157,7 @@ fn want(d: i64, dir: Direction, what: &'static str) {
 #[cold]
 fn want_otherwise(d: i64, dir: Direction, what: &'static str) {
     cancellable(|| event_loop::want(d, dir));
-    trace_call::silent(what, d, &[]);
+    trace_silent(what, d, &[]);
 }
 
 #[inline(always)]
@@ -171,7 +170,7 @@ fn dont_want(d: i64, dir: Direction, what: &'static str) {
 #[cold]
 fn dont_want_otherwise(d: i64, dir: Direction, what: &'static str) {
     cancellable(|| event_loop::dont_want(d, dir));
-    trace_call::silent(what, d, &[]);
+    trace_silent(what, d, &[]);
 }
 
 #[cold]
@@ -194,7 +193,7 @@ fn next<const WRITE: bool>(what: &'static str) -> i64 {
 fn next_of_any(write: bool, what: &'static str) -> i64 {
     let d = cancellable(|| event_loop::next(if write { Direction::Write } else { Direction::Read }));
     if trace::is_on() {
-        trace_call::reported(what, d, || trace::reported(!write));
+        trace_reported(what, d, || trace::reported(!write));
     }
     d
 }
@@ -203,7 +202,7 @@ fn next_of_any(write: bool, what: &'static str) -> i64 {
 #[cold]
 fn trace_deadline(d: i64, at: Deadline) {
     match at {
-        Deadline::NEVER => trace_call::silent("io_timeout", d, &[]),
-        at => trace_call::silent("io_timeout", d, &[("ms", at.ms_from(Deadline::now()))]),
+        Deadline::NEVER => trace_silent("io_timeout", d, &[]),
+        at => trace_silent("io_timeout", d, &[("ms", at.ms_from(Deadline::now()))]),
     }
 }

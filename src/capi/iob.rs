@@ -1,10 +1,9 @@
 //! `iob.h`: making, filling and releasing batches.
 
+use super::entry::{cancellable, guard_state, one_or_zero, or_minus_one};
 use crate::batch::item::{self, Cleanup};
 use crate::batch::window::drop_window;
 use crate::batch::{Batch, block, prefetch};
-use crate::capi::guard::{cancellable, guard_state};
-use crate::capi::ret;
 use crate::ctypes::{IoBatch, IobEntry, WideBatch};
 use crate::event_loop;
 use crate::fd::Fd;
@@ -71,14 +70,14 @@ unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Optio
 
 #[inline(never)]
 fn add_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
-    cancellable(|| ret::one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
+    cancellable(|| one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
 }
 
 /// # Safety
 /// `b` is NULL or a valid batch, `s` is NULL or a string, and it fits the clean-up function.
 unsafe fn add_string(b: *mut IoBatch, s: *const c_char, cleanup: Option<Cleanup>) -> c_int {
     if s.is_null() {
-        return ret::one_or_zero(Err(Errno::EFAULT));
+        return one_or_zero(Err(Errno::EFAULT));
     }
     // SAFETY: the caller vouches for the string.
     let n = unsafe { CStr::from_ptr(s) }.count_bytes();
@@ -167,7 +166,7 @@ pub unsafe extern "C-unwind" fn iob_init_autofree(b: *mut IoBatch, hint_entries:
 unsafe fn init_result(b: *mut IoBatch, autofree: bool, hint: usize) -> c_int {
     let hint = u32::try_from(hint).unwrap_or(u32::MAX);
     // SAFETY: the caller's promise.
-    ret::or_minus_one(unsafe { init(b, autofree, hint) }.map(|()| 0)) as c_int
+    or_minus_one(unsafe { init(b, autofree, hint) }.map(|()| 0)) as c_int
 }
 
 /// Queues the `n` bytes at `buf` without copying them. The program keeps them alive and unchanged until they
@@ -254,7 +253,7 @@ pub unsafe extern "C-unwind" fn iob_addbuf_internal(
     guard_state(0, || {
         // SAFETY: the C caller's promise.
         let batch = unsafe { Batch::new(b) };
-        ret::one_or_zero(batch.and_then(|b| match n {
+        one_or_zero(batch.and_then(|b| match n {
             0 => Ok(()),
             n => b.add(item::buffer(buf.cast(), n, cleanup)),
         }))

@@ -1,10 +1,9 @@
 //! `iob.h`: sending batches.
 
+use super::entry::{guard_state, moved, trace_count};
 use crate::batch::{Batch, filter};
 use crate::capi::filter::CFilter;
-use crate::capi::guard::guard_state;
 use crate::capi::iob::close_file;
-use crate::capi::{ret, trace_call};
 use crate::ctypes::{IoBatch, SendfileCallback, WriteCallback};
 use crate::event_loop;
 use crate::fd::Fd;
@@ -52,11 +51,11 @@ unsafe fn watched(what: &'static str, s: i64, b: *mut IoBatch, f: impl FnOnce() 
         guard_state((), || unsafe { told_size(b) });
     }
     // Not under a guard: functions of the program run inside.
-    let r = ret::moved(f());
+    let r = moved(f());
     if trace::is_on() {
         // SAFETY: the caller's promise; the structure outlives the call.
         let left = unsafe { Batch::new(b) }.map_or(0, Batch::bytesleft);
-        guard_state(r, || trace_call::count(what, s, r, &[("left", left as i64)]));
+        guard_state(r, || trace_count(what, s, r, &[("left", left as i64)]));
     }
     r
 }

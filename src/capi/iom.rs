@@ -1,8 +1,6 @@
 //! `iom_*`: the multiplexer for several threads.
 
-use super::guard::cancellable;
-use super::ret::{one_or_zero, or_minus_one};
-use super::trace_call;
+use super::entry::{cancellable, one_or_zero, or_minus_one, trace_count, trace_without_fd};
 use crate::ctypes::IoMux;
 use crate::fd::Fd;
 use crate::mux::{Mux, Wait};
@@ -56,7 +54,7 @@ pub unsafe extern "C-unwind" fn iom_add(c: *mut IoMux, s: i64, events: c_uint) -
         let added = unsafe { Mux::new(c) }.and_then(|mux| mux.add(Fd::new(s)?, events));
         or_minus_one(added.map(|()| 0))
     });
-    trace_call::count("iom_add", s, r, &[("events", events.into())]) as c_int
+    trace_count("iom_add", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Asks for one more event on descriptor `s`, which was given to `iom_add` before. It works like `iom_add`,
@@ -76,7 +74,7 @@ pub unsafe extern "C-unwind" fn iom_requeue(c: *mut IoMux, s: i64, events: c_uin
         let armed = unsafe { Mux::new(c) }.and_then(|mux| mux.requeue(Fd::new(s)?, events));
         or_minus_one(armed.map(|()| 0))
     });
-    trace_call::count("iom_requeue", s, r, &[("events", events.into())]) as c_int
+    trace_count("iom_requeue", s, r, &[("events", events.into())]) as c_int
 }
 
 /// Waits for one event, for at most `timeout` milliseconds. 0 looks without waiting; (unsigned long)-1 means
@@ -121,8 +119,8 @@ pub unsafe extern "C-unwind" fn iom_wait(
         or_minus_one(code)
     });
     match event {
-        Some((fd, events)) => trace_call::count("iom_wait", fd, r, &[("events", events.into())]) as c_int,
-        None => trace_call::without_fd("iom_wait", r, &[]) as c_int,
+        Some((fd, events)) => trace_count("iom_wait", fd, r, &[("events", events.into())]) as c_int,
+        None => trace_without_fd("iom_wait", r, &[]) as c_int,
     }
 }
 

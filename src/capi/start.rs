@@ -1,6 +1,6 @@
 //! What runs when the library is loaded and when the process ends.
 
-use super::guard::guard_state;
+use super::entry::guard_state;
 use crate::event_loop;
 use crate::sys::{env, standard_error};
 use crate::trace;
