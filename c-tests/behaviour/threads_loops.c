@@ -105,6 +105,34 @@ TEST(event_loop_threads_report_each_event_to_one_thread) {
   CHECK_INT(library_threads(), 0);
 }
 
+/* All are ready when the first look is made; every other one to write. */
+/* promise: Everyone gets a turn */
+TEST(event_loop_threads_report_in_the_order_in_which_descriptors_became_ready) {
+  enum { PAIRS = 20 };
+  int64 d[PAIRS][2];
+  int i;
+  for (i = 0; i < PAIRS; i++) {
+    t_unix_pair(d[i]);
+    CHECK_INT(io_fd(d[i][0]), 1);
+    if (i % 2) {
+      io_wantwrite(d[i][0]);
+    } else {
+      l_put(d[i][1], "x");
+      io_wantread(d[i][0]);
+    }
+  }
+  CHECK_INT(io_starteventloopthread(1), 0);
+  for (i = 0; i < PAIRS; i++) {
+    CHECK_INT(i % 2 ? io_canwrite() : io_canread(), d[i][0]);
+    if (i % 2) {
+      io_dontwantwrite(d[i][0]);
+    } else {
+      io_dontwantread(d[i][0]);
+    }
+  }
+  io_finishandshutdown();
+}
+
 /* As take_bytes, but it can be cancelled while it waits, and only then: it reads by a call that is no cancellation point.
  * To disable cancellation is not enough, for glibc 2.36 acts on a signal that was under way in the next system call. */
 static void *take_until_cancelled(void *unused) {

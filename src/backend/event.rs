@@ -57,6 +57,11 @@ impl Event {
         self.data == Token::NOBODY
     }
 
+    /// Whether it was struck out.
+    pub(crate) fn is_struck(self) -> bool {
+        self.flags == 0
+    }
+
     /// The descriptor number.
     #[inline(always)]
     pub(crate) fn number(self) -> u32 {
@@ -139,6 +144,13 @@ impl Events {
     #[inline(always)]
     pub(crate) fn get(&self, i: usize) -> Option<Event> {
         self.list.get(i).map(|raw| Event { flags: raw.events, data: raw.u64 })
+    }
+
+    /// Leaves the event at `i` in its place, ready in no direction.
+    pub(crate) fn strike(&mut self, i: usize) {
+        if let Some(raw) = self.list.get_mut(i) {
+            raw.events = 0;
+        }
     }
 
     /// Takes out the event at `i`. The last one gets its place.

@@ -135,7 +135,7 @@ impl EventLoop {
     fn claim_hint(&mut self, number: u32, slot: &Slot) {
         if keep_errno(|| self.queue(number)).is_ok() {
             slot.hint.set(Hint::Claimed);
-            self.tell_consumers();
+            self.tell_consumer(Direction::Write);
             self.wake_looker();
         }
         self.tell_later(number, slot, Direction::Write);
@@ -182,7 +182,7 @@ impl EventLoop {
             return false;
         }
         slot.queued.set(slot.queued.get() | dir.into());
-        self.tell_consumers();
+        self.tell_consumer(dir);
         self.wake_looker();
         true
     }

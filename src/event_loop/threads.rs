@@ -13,7 +13,7 @@
 //! * Registrations are **one-shot**. An event stays until it is taken, and the kernel reports nothing more of the descriptor
 //!   until the lease ends.
 
-use super::deliver::report;
+use super::deliver::{queued, report};
 use super::looking::{Look, list};
 use super::wait::{Limit, Waiter, wait_on};
 use super::{EventLoop, STATE, attention, state};
@@ -258,12 +258,12 @@ impl EventLoop {
 
     /// How many events wait for a consumer.
     fn events_for(&self, dir: Direction) -> u32 {
-        let (mut n, mut i) = (0, 0);
+        let (mut n, mut i) = (0, self.cursors[dir.index()]);
         while let Some(event) = self.events.get(i) {
             i += 1;
             n += u32::from(self.news(event).has(dir));
         }
-        let is_free = |slot: &Slot| super::deliver::queued(slot).has(dir) && !slot.leased.get();
+        let is_free = |slot: &Slot| queued(slot).has(dir) && !slot.leased.get();
         let queued = self.queued.iter().filter(|&&number| table::slot(number).is_some_and(is_free)).count();
         n + queued as u32
     }
@@ -275,8 +275,15 @@ impl EventLoop {
         }
     }
 
+    /// Wakes a consumer for one more event.
+    pub(super) fn tell_consumer(&self, dir: Direction) {
+        if self.threads.waiting[dir.index()] > 0 {
+            CONSUMERS[dir.index()].advance(1);
+        }
+    }
+
     /// Wakes as many consumers as there are events.
-    pub(super) fn tell_consumers(&self) {
+    fn tell_consumers(&self) {
         for dir in Direction::BOTH {
             let waiting = self.threads.waiting[dir.index()];
             if waiting > 0 {
@@ -301,23 +308,28 @@ impl EventLoop {
         Some(number)
     }
 
-    /// Takes the first event that is news, and gives up those before it that are not news any more.
+    /// Takes the first event that is news, and gives up those before it that are not news any more. The cursor passes over
+    /// what is not ready in the direction, so that events of the other one are gone through once.
     fn take(&mut self, dir: Direction) -> Option<u32> {
-        let mut i = 0;
+        let mut i = self.cursors[dir.index()];
         while let Some(event) = self.events.get(i) {
             if self.news(event).has(dir) {
-                self.events.take_out(i);
+                self.events.strike(i);
                 if let Some(slot) = table::slot(event.number()) {
                     report(slot, dir, table::look());
                 }
                 return Some(event.number());
             }
-            if self.stands(event) {
-                i += 1;
-            } else {
-                self.events.take_out(i);
+            if !self.stands(event) {
+                self.events.strike(i);
                 self.give_up(event);
             }
+            self.has_unwanted |= event.is_wake();
+            let is_passed = event.is_wake() || self.events.get(i).is_some_and(|event| !event.is_ready(dir));
+            if self.cursors[dir.index()] == i && is_passed {
+                self.cursors[dir.index()] = i + 1;
+            }
+            i += 1;
         }
         None
     }
@@ -329,7 +341,7 @@ impl EventLoop {
 
     /// Ends an event that is not news any more. Its one-shot registration has fired, so the descriptor is watched again.
     fn give_up(&mut self, event: Event) {
-        let Some(slot) = table::slot(event.number()) else { return };
+        let Some(slot) = table::slot(event.number()).filter(|_| !event.is_struck()) else { return };
         if slot.generation() != event.generation() {
             self.note_ended(slot);
         } else if !slot.leased.get() {
@@ -354,7 +366,11 @@ impl EventLoop {
         let Some(slot) = table::slot(number).filter(|slot| slot.generation() == generation) else { return };
         slot.leased.set(false);
         self.watch_anew(number, slot);
-        self.tell_consumers();
+        for dir in Direction::BOTH {
+            if queued(slot).has(dir) {
+                self.tell_consumer(dir);
+            }
+        }
     }
 
     /// Adds the events of a look to those that are still news.
@@ -362,12 +378,12 @@ impl EventLoop {
         let kept = self.keep_what_stands();
         self.events_look = look.number();
         self.events.append(look.events());
-        self.cursors = [0; 2];
         self.has_news_from(kept)
     }
 
     /// Gives up the events that are not news any more. Returns how many are left.
     pub(super) fn keep_what_stands(&mut self) -> usize {
+        self.cursors = [0; 2];
         let mut i = 0;
         while let Some(event) = self.events.get(i) {
             if self.stands(event) {
