@@ -18,7 +18,7 @@ impl Direction {
     }
 }
 
-/// A set of directions: what a program wants, what the kernel watches, what is ready.
+/// A set of directions: wanted, watched or ready ones.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Interest(u8);
 

@@ -1,7 +1,7 @@
-//! What the library knows of one descriptor number.
+//! The record of one descriptor number: its registration, interest, deadline, cookie, and how to move bytes on it.
 //!
-//! Transfers read [`Slot::access`] and store [`Slot::used`] without the event loop's lock; everything else is written
-//! under it. A slot is never freed, so that a reference to one is always good.
+//! Transfers read [`Slot::access`] and store [`Slot::used`] without a lock. Everything else is written under the event
+//! loop's lock. A slot is never freed, so a reference to one is always valid.
 
 use crate::interest::Interest;
 use crate::mode::{FileKind, Mode};
@@ -17,28 +17,26 @@ use std::sync::atomic::{
 #[repr(align(64))]
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Counts the beginnings and ends of registrations: odd while there is one.
+    /// Counts the beginnings and ends of registrations. It is odd while the number is registered.
     generation: Field<u32>,
-    /// By direction: the look in which it was last reported, read or written through the library, or said to be not
-    /// ready.
+    /// By direction: the look in which it was last reported, read or written through the library, or declared not ready.
     pub(crate) used: [Field<u32>; 2],
-    /// What the program wants.
     pub(crate) want: Field<Interest>,
-    /// What the backend watches. It may exceed `want`: interest is withdrawn late.
+    /// What the backend watches. It may be more than `want`, because registrations are narrowed late.
     pub(crate) watched: Field<Interest>,
-    /// Events that the program queued itself and that were not reported yet: they need neither want nor readiness.
+    /// Events that the program queued and that were not reported yet. They need neither interest nor readiness.
     pub(crate) queued: Field<Interest>,
     pub(crate) hint: Field<Hint>,
     pub(crate) access: Field<Access>,
     pub(crate) dirty: Field<Dirty>,
-    /// The open file may live on elsewhere, so that closing the number does not end what the kernel watches.
+    /// The open file may have duplicates, so that closing the number does not end its registration with the kernel.
     pub(crate) shared: Field<bool>,
-    /// A thread was told of it and has not asked for its next event; only with event-loop threads.
+    /// A thread has taken its event and not asked for the next one yet. Only with event-loop threads.
     pub(crate) leased: Field<bool>,
     pub(crate) place: Field<Place>,
     /// The look in which the last registration ended.
     ended: Field<u32>,
-    /// The program's pointer, as a number: it is carried, never followed.
+    /// The program's pointer, as a number, because it is never dereferenced.
     pub(crate) cookie: Field<usize>,
     pub(crate) deadline: Field<Deadline>,
     /// Which file is registered. Zeros if the kernel could not tell.
@@ -57,26 +55,26 @@ pub(crate) fn is_since(then: u32, look: u32) -> bool {
     then.wrapping_sub(look) < LOOKS_AT_ONCE
 }
 
-/// The program's word that a descriptor can be written to.
+/// The hint of `io_fd_canwrite` that a descriptor can be written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hint {
     None,
-    /// It holds for the next `io_wantwrite`.
+    /// It waits for the next `io_wantwrite`.
     Given,
-    /// The program wants to write, so `io_canwrite` reports it without a look.
+    /// `io_wantwrite` has used it, so `io_canwrite` reports the descriptor without a look.
     Claimed,
 }
 
-/// How far telling the backend of new interest has come.
+/// Whether the backend has learned of the interest in a descriptor, and if not, what the next look does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Dirty {
-    /// Not on the dirty list.
+    /// It has; the number is not on the dirty list.
     No,
-    /// To be probed by the next look.
+    /// The next look probes it.
     Fresh,
-    /// A look has probed it, and whatever is still wanted is to be registered.
+    /// A look has probed it. The next one registers what is still wanted.
     Probed,
-    /// The backend refuses it: each look probes it.
+    /// The backend cannot watch it. Each look probes it.
     Refused,
 }
 
@@ -85,13 +83,13 @@ pub(crate) enum Dirty {
 pub(crate) struct Access(u8);
 
 impl Access {
-    /// Of a number that is not registered. Blocking is the safe assumption.
+    /// For a number that is not registered. Blocking mode is the safe assumption.
     pub(crate) const UNKNOWN: Access = Access(FileKind::Unknown as u8);
     const NONBLOCKING: u8 = 1 << 3;
-    /// What is done is traced or counted.
+    /// Calls are traced or counted, so the fast path is closed.
     const TRACED: u8 = 1 << 4;
 
-    /// A socket has no mode: each call is told not to wait.
+    /// The mode of a socket does not matter, because each call says MSG_DONTWAIT.
     pub(crate) fn new(kind: FileKind, mode: Mode) -> Access {
         let traced = if trace::is_on() { Access::TRACED } else { 0 };
         match mode {
@@ -102,7 +100,7 @@ impl Access {
         }
     }
 
-    /// Whether it is a socket of which nothing is traced.
+    /// Whether it is a socket, and calls are not traced.
     #[inline(always)]
     pub(crate) fn is_plain_socket(self) -> bool {
         self.0 == FileKind::Socket as u8
@@ -186,7 +184,7 @@ plain! {
 }
 
 impl Default for Slot {
-    /// Of a number that was never registered.
+    /// The slot of a number that was never registered.
     fn default() -> Slot {
         Slot {
             generation: Field::new(0),
@@ -219,14 +217,14 @@ impl Slot {
         self.generation() & 1 != 0
     }
 
-    /// Begins a registration of a vacant slot in the current look, of which nothing has been used.
+    /// Begins a registration. `look` is the current look; no direction counts as used in it.
     pub(crate) fn begin(&self, look: u32) {
         debug_assert!(!self.is_registered());
         self.used.iter().for_each(|used| used.set(look.wrapping_sub(1)));
         self.generation.set(self.generation().wrapping_add(1));
     }
 
-    /// Ends a registration in the current look. The number may still stand in lists of the loop, which pass over it.
+    /// Ends a registration. `look` is the current look. Lists of the loop may still have the number, and skip it.
     pub(crate) fn end(&self, look: u32) {
         self.generation.set(self.generation().wrapping_add(1));
         self.ended.set(look);
@@ -240,8 +238,8 @@ impl Slot {
         self.cookie.set(0);
     }
 
-    /// Whether an event of another generation shows that the kernel watches what was closed: it was so before the
-    /// event's `look`.
+    /// Whether the last registration ended before `look`. If so, an event of an older generation that `look` found shows
+    /// that the kernel still watches a closed file.
     pub(crate) fn ended_before(&self, look: u32) -> bool {
         !is_since(self.ended.get(), look)
     }

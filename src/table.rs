@@ -1,4 +1,4 @@
-//! Descriptor number → [`Slot`], and the number of the current look: what transfers read without a lock.
+//! Maps descriptor numbers to slots, and holds the number of the current look. Both are read without a lock.
 
 use crate::fd::Fd;
 use crate::interest::Direction;
@@ -19,7 +19,7 @@ impl Table {
     }
 }
 
-/// The one of the process.
+/// The table of the process.
 #[cfg(not(test))]
 #[inline(always)]
 fn table() -> &'static Table {
@@ -27,20 +27,20 @@ fn table() -> &'static Table {
     &TABLE
 }
 
-/// Unit tests run side by side: each thread has a table of its own.
+/// Unit tests run in parallel, so each thread has a table of its own.
 #[cfg(test)]
 fn table() -> &'static Table {
     thread_local!(static TABLE: &'static Table = Box::leak(Box::new(Table::new())));
     TABLE.with(|table| *table)
 }
 
-/// The slot of a number, if one was made.
+/// The slot of a number, if it has one.
 #[inline(always)]
 pub(crate) fn slot(number: u32) -> Option<&'static Slot> {
     table().slots.get(number)
 }
 
-/// The slot of a number as C passes it, if it is below 2^20 and one was made: two loads.
+/// The slot of a number as C passes it, if the number is below 2^20 and has one. This costs two loads.
 #[inline(always)]
 pub(crate) fn near_slot(d: i64) -> Option<&'static Slot> {
     table().slots.near(d as u64)
@@ -66,7 +66,7 @@ pub(crate) fn registered(d: i64) -> Option<&'static Slot> {
     slot_of(d).filter(|slot| slot.is_registered())
 }
 
-/// The slot of a number; makes it if it is missing.
+/// The slot of a number. Allocates it if the number has none.
 pub(crate) fn slot_or_new(number: u32) -> Result<&'static Slot, Errno> {
     table().slots.get_or_make(number)
 }
@@ -85,20 +85,20 @@ pub(crate) fn for_each_registered(mut f: impl FnMut(u32, &'static Slot)) {
     });
 }
 
-/// The number of the current look: what is used now was used in it. It counts up before the kernel is asked, and is read
-/// after a transfer: a race between the two hides a true event for one look, and never makes a false one.
+/// The number of the current look. A use is stamped with it. It is incremented before the kernel is asked and read after a
+/// transfer. If the two race, a true event may be hidden for one look, but no false one is reported.
 #[inline(always)]
 pub(crate) fn look() -> u32 {
     table().look.load(Relaxed)
 }
 
-/// A transfer through the library is over, or the program says that the direction is not ready.
+/// Stamps a direction as used: a transfer through the library is done, or the program says that it is not ready.
 #[inline(always)]
 pub(crate) fn mark_used(slot: &Slot, dir: Direction) {
     slot.used[dir.index()].set(look());
 }
 
-/// Begins the next look. 0 is none, for slots begin with it.
+/// Begins the next look. Its number is never 0, which new slots have.
 pub(crate) fn begin_look() -> u32 {
     let look = look().checked_add(1).unwrap_or(1);
     table().look.store(look, Relaxed);
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_alone_is_no_registration() {
+    fn a_slot_without_a_registration_is_not_registered() {
         let numbers = [5, 70_000, i32::MAX as u32];
         for n in numbers {
             assert!(slot(n).is_none());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_never_0() {
+    fn the_number_of_a_look_is_never_0() {
         set_look(u32::MAX);
         assert_eq!(begin_look(), 1);
         assert_eq!(begin_look(), 2);

@@ -1,12 +1,13 @@
-//! Deadlines.
+//! The deadlines of all descriptors: which one is next, and which have expired. It does not wait; [`crate::event_loop`]
+//! asks it how long a wait may take.
 //!
-//! A 4-ary heap of deadlines to come, whose keys may be too early: pushing a deadline back, which servers do at every
-//! event, and taking it away, which they do at every close, only change the slot. The heap learns of it when the old key
-//! comes near. Moving a deadline forward moves one key. A number is in the heap at most once, so memory follows the
-//! number of descriptors and not the number of changes.
+//! Deadlines that lie ahead are in a 4-ary heap, whose keys may be earlier than the deadlines in the slots. Servers push a
+//! deadline back at every event and remove it at every close. Both change only the slot; the key is corrected when it
+//! reaches the top. Moving a deadline forward moves one key. A number is in the heap at most once, so memory grows with the
+//! number of descriptors and not with the number of changes.
 //!
-//! What has expired leaves the heap for a list, so that an expired deadline that nobody collects wakes a wait once and is
-//! found again by each sweep of `io_timeouted` at no cost for the others.
+//! Expired deadlines move from the heap to a list. So a deadline that nobody collects ends one wait only, and each sweep of
+//! `io_timeouted` finds it again without looking at the others.
 
 use crate::grow::{Grow, take_out};
 use crate::slot::Slot;
@@ -16,7 +17,7 @@ use nix::errno::Errno;
 
 const ARITY: usize = 4;
 
-/// Where the timer keeps a number.
+/// Where a number is in the timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
     None,
@@ -55,17 +56,17 @@ struct Key {
 pub(crate) struct Timer {
     heap: Vec<Key>,
     expired: Vec<u32>,
-    /// How many of the expired the running sweep has named. They stand in front.
+    /// How many of the expired the running sweep has named. They come first in the list.
     named: usize,
-    /// Whether a sweep is under way: it names only what had expired when it began.
+    /// Whether a sweep is running. It names only what had expired when it began.
     sweeping: bool,
-    /// Descriptors that have a deadline, ahead or expired.
+    /// How many descriptors have a deadline, ahead or expired.
     set: usize,
-    /// A sweep has passed over one that had an event at hand: the next wait ends at once, for another sweep.
+    /// A sweep has passed over a descriptor with a pending report. The next wait ends at once, for another sweep.
     passed_over: bool,
 }
 
-/// Sets a deadline that is ahead to one that is no nearer, which concerns the slot alone. False for any other.
+/// Pushes a deadline back, which changes only the slot. False, and no change, if it lies not ahead or would move forward.
 #[inline(always)]
 pub(crate) fn push_back(slot: &Slot, at: Deadline) -> bool {
     let old = slot.deadline.get();
@@ -81,8 +82,8 @@ impl Timer {
         Timer { heap: Vec::new(), expired: Vec::new(), named: 0, sweeping: false, set: 0, passed_over: false }
     }
 
-    /// Sets the deadline of a registered number. Only a first deadline can fail, for lack of memory. Says whether waits may
-    /// have to end earlier.
+    /// Sets the deadline of a registered number. Fails only without memory, and only if the number is not in the heap.
+    /// Returns whether a wait may have to end earlier than before.
     #[inline]
     pub(crate) fn set(&mut self, number: u32, at: Deadline) -> Result<bool, Errno> {
         let Some(slot) = slot(number) else { return Ok(false) };
@@ -108,7 +109,7 @@ impl Timer {
     }
 
     fn add(&mut self, number: u32, slot: &Slot, at: Deadline) -> Result<(), Errno> {
-        // To expire needs no memory then.
+        // So that expiring needs no memory.
         self.expired.try_reserve(self.set + 1).map_err(|_| Errno::ENOMEM)?;
         self.heap.try_push(Key { at, number })?;
         if let Place::Expired(i) = slot.place.get() {
@@ -120,7 +121,7 @@ impl Timer {
         Ok(())
     }
 
-    /// Takes the deadline of a slot away. Its key stays in the heap, where it says nothing.
+    /// Removes the deadline of a slot. Its key stays in the heap until it reaches the top.
     #[inline]
     pub(crate) fn clear(&mut self, slot: &Slot) {
         if slot.deadline.get() == Deadline::NEVER {
@@ -140,13 +141,13 @@ impl Timer {
         self.set == 0
     }
 
-    /// What is left in the heap may be keys of deadlines that were taken away.
+    /// Not `heap.is_empty()`: keys of removed deadlines may be left in it.
     fn is_none_ahead(&self) -> bool {
         self.set == self.expired.len()
     }
 
-    /// [`Timer::advance`] to the present, exact for the next `horizon`; reads the clock only if a deadline
-    /// lies ahead.
+    /// [`Timer::advance`] to the present. It is exact for the next `horizon`, and reads the clock only if a deadline lies
+    /// ahead.
     #[inline]
     pub(crate) fn look(&mut self, now: impl FnOnce() -> Deadline, horizon: Span) -> Span {
         if std::mem::take(&mut self.passed_over) && !self.expired.is_empty() {
@@ -159,8 +160,8 @@ impl Timer {
         self.advance(now, now.after(horizon))
     }
 
-    /// Moves what has passed by `now` to the expired, and says how far ahead the next deadline is: not at all if one has
-    /// passed that had not been noticed. What lies beyond `horizon` may be said to be nearer than it is, but not within it.
+    /// Moves the deadlines that have passed by `now` to the expired. Returns how far ahead the next one is, 0 if one has
+    /// passed. Beyond `horizon` the answer may be too early, but not earlier than `horizon`.
     pub(crate) fn advance(&mut self, now: Deadline, horizon: Deadline) -> Span {
         let mut passed = false;
         while let Some(first) = self.heap.first_mut().filter(|key| key.at < horizon) {
@@ -185,12 +186,12 @@ impl Timer {
         match self.heap.first() {
             _ if passed => Span::ZERO,
             None => Span::FOREVER,
-            // The clock must be past the deadline, not on it.
+            // A deadline has passed one nanosecond after it.
             Some(key) => key.at.after(Span::nanos(1)).since(now),
         }
     }
 
-    /// The next expired descriptor of the sweep, or `None` at its end; the call after that begins another.
+    /// The next expired descriptor of the sweep, or `None` at its end. The call after that begins another sweep.
     pub(crate) fn sweep(&mut self, now: &impl Fn() -> Deadline) -> Option<u32> {
         if !self.sweeping {
             if self.is_empty() {
@@ -208,15 +209,15 @@ impl Timer {
         next
     }
 
-    /// The caller does not tell the program of what the sweep has just named.
+    /// The caller does not report the descriptor that the sweep has just named.
     pub(crate) fn pass_over(&mut self) {
         self.passed_over = true;
     }
 
-    /// Closes the gap that a number leaves among the expired; its place is the caller's to set.
+    /// Removes the number at `i` from the expired. The caller sets its place.
     fn leave_expired(&mut self, mut i: usize) {
         if i < self.named {
-            // The last of those that were named fills the gap, and the last of all the gap that it leaves.
+            // The last of the named numbers moves to `i`, so that the named ones still come first.
             self.named -= 1;
             self.move_expired(self.named, i);
             i = self.named;
@@ -235,7 +236,7 @@ impl Timer {
         }
     }
 
-    /// Takes the first key out of the heap; the slot's place is the caller's to set.
+    /// Removes the first key from the heap. The caller sets the slot's place.
     fn pop(&mut self) {
         take_out(&mut self.heap, 0);
         if !self.heap.is_empty() {

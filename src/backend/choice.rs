@@ -1,7 +1,7 @@
-//! Which backend this process uses, and all of them as one type.
+//! Chooses the backend of this process, and holds any backend as one type.
 //!
-//! An enum and not a trait object: the compiler sees every function that a call can reach, and so proves that none of
-//! them panics (`c-tests/layout/panics.sh`).
+//! The type is an enum and not a trait object, so that the compiler sees every function that a call can reach. That is how
+//! it proves that none of them panics (`c-tests/layout/panics.sh`).
 
 #[cfg(not(owfat_portable))]
 use super::epoll::Epoll;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const NO_SUCH: &str = "OWFAT_IO_BACKEND names no backend (epoll, poll)";
 
-/// A backend that threads hold while they wait in it.
+/// A backend, shared by the loop and the threads that wait in it.
 pub(crate) type Opened = Shared<AnyBackend>;
 
 pub(crate) enum AnyBackend {
@@ -31,7 +31,7 @@ pub(crate) enum AnyBackend {
     Scripted(std::sync::Arc<Scripted>),
 }
 
-/// Calls a method of whichever it is.
+/// Calls a method of the backend inside.
 macro_rules! each {
     ($any:expr, $b:ident => $call:expr) => {
         match $any {
@@ -122,8 +122,8 @@ pub(crate) fn open() -> Result<Opened, Errno> {
     Ok(opened)
 }
 
-/// By epoll, unless the environment says poll. Where a sandbox refuses epoll, `poll(2)` stands in; a lack of descriptors is
-/// the caller's to report.
+/// Opens epoll, or poll if the environment says so or a sandbox refuses epoll. If descriptors or memory are short, poll
+/// would not help, and the error goes to the caller.
 #[cfg(not(owfat_portable))]
 pub(crate) fn epoll_or_poll<T>(
     epoll: impl FnOnce() -> Result<T, Errno>,
@@ -133,7 +133,7 @@ pub(crate) fn epoll_or_poll<T>(
         return poll();
     }
     match epoll() {
-        // Sandboxes refuse it in many ways.
+        // Every other error counts, because sandboxes refuse with many different ones.
         Err(e) if !matches!(e, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) => poll(),
         opened => opened,
     }
@@ -148,7 +148,7 @@ fn open_poll() -> Result<Opened, Errno> {
     Shared::new(AnyBackend::Poll(Poll::open()?))
 }
 
-/// A process opens backends more than once.
+/// Complains only once, although a process opens backends again.
 fn complain_once(used: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {

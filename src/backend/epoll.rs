@@ -1,4 +1,4 @@
-//! epoll(7), level-triggered.
+//! The backend for Linux: epoll(7), level-triggered.
 
 use super::{Backend, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
@@ -16,7 +16,7 @@ const ONCE: u32 = libc::EPOLLONESHOT as u32;
 
 pub(crate) struct Epoll {
     set: Fd,
-    /// Made with the set: when a second thread needs it, there may be no descriptor left.
+    /// Opened together with the set, because later there may be no descriptor left.
     waker: Waker,
     closed: AtomicBool,
 }
@@ -36,8 +36,8 @@ impl Epoll {
     }
 }
 
-/// Has the set watch the waker. As a change of what it watches, this succeeds only for that set and that waker: all files
-/// of their kind share one inode, so that nothing else tells them from others under their numbers.
+/// Has the set watch the waker. With `Op::Modify` this is also the test whether both numbers are still the backend's: it
+/// succeeds only for this set and this waker. fstat(2) cannot tell, because all files of these kinds share one inode.
 fn watch_waker(set: Fd, op: Op, waker: &Waker) -> Result<(), Errno> {
     ctl(set, op, waker.fd(), flags(Interest::READ), Token::NOBODY)
 }
@@ -62,7 +62,7 @@ impl Backend for Epoll {
         let result = if new.interest.is_none() {
             ctl(self.set, Op::Delete, token.fd, 0, data)
         } else {
-            // The kernel may know more or less than we do: numbers are closed and reused behind our back.
+            // The kernel may know more or less than the slot, because the program closes and reuses numbers with close(2).
             let (first, otherwise, unless) = if old.is_none() {
                 (Op::Add, Op::Modify, Errno::EEXIST)
             } else {
@@ -84,8 +84,7 @@ impl Backend for Epoll {
     }
 
     fn is_same_file(&self, token: Token, watched: Watch) -> bool {
-        // A registration belongs to number and file together (epoll(7)), so that another file under
-        // the number has none.
+        // A registration belongs to the number and the open file together (epoll(7)). Another file has none.
         !matches!(
             ctl(self.set, Op::Modify, token.fd, mask(watched), token.to_data()),
             Err(Errno::ENOENT | Errno::EBADF)
@@ -93,7 +92,7 @@ impl Backend for Epoll {
     }
 
     fn closing(&self, _: Token) {
-        // The kernel ends the registration with the last copy of the descriptor (epoll(7)).
+        // The kernel ends the registration when the last duplicate is closed (epoll(7)).
     }
 
     #[inline]

@@ -1,4 +1,4 @@
-//! What comes out of a backend.
+//! Events: what a backend reports, and the token that says which registration an event belongs to.
 
 use crate::fd::Fd;
 use crate::grow::{Grow, take_out};
@@ -8,7 +8,7 @@ use crate::sys::poll::{ERR, HUP, IN, OUT, ready};
 use libc::epoll_event as Report;
 use nix::errno::Errno;
 
-/// What epoll would write.
+/// Has the fields of epoll's structure.
 #[cfg(owfat_portable)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report {
@@ -16,7 +16,7 @@ pub(super) struct Report {
     u64: u64,
 }
 
-/// Names one registration of a descriptor number.
+/// One registration of a descriptor number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Token {
     pub(crate) fd: Fd,
@@ -24,20 +24,19 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// The form in which the kernel carries a token. No token becomes [`Token::NOBODY`], because no
-    /// descriptor has that low half.
+    /// The token as epoll's user data. It is never [`Token::NOBODY`], because no descriptor has that lower half.
     pub(super) fn to_data(self) -> u64 {
         u64::from(self.generation) << 32 | self.fd.index() as u64
     }
 
-    /// Data of a registration that the backend makes for itself.
+    /// User data of the waker.
     pub(super) const NOBODY: u64 = u64::MAX;
 }
 
 /// One ready descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Event {
-    /// As poll(2) reports, in bits that epoll shares.
+    /// In the bits of poll(2), which epoll shares.
     flags: u32,
     /// As [`Token::to_data`] makes it.
     data: u64,
@@ -51,7 +50,7 @@ impl Event {
     /// The waker's, which has no token.
     pub(super) const WAKE: Event = Event { flags: IN, data: Token::NOBODY };
 
-    /// Whether a thread was woken: the event of no descriptor.
+    /// Whether it is the waker's event.
     #[inline]
     pub(crate) fn is_wake(self) -> bool {
         self.data == Token::NOBODY
@@ -73,7 +72,7 @@ impl Event {
         (self.data >> 32) as u32
     }
 
-    /// Whether a transfer in that direction will not block. An error or a hang-up is both directions.
+    /// Whether a transfer in that direction will not block. An error or a hang-up makes both directions ready.
     #[inline(always)]
     pub(crate) fn is_ready(self, dir: Direction) -> bool {
         let mask = match dir {
@@ -94,7 +93,7 @@ impl Event {
         self.flags
     }
 
-    /// For a trace: in which directions it is ready, and whether for an error.
+    /// For a trace: the ready directions, or "error".
     pub(crate) fn word(self) -> &'static str {
         let ready = self.ready();
         match (ready.has(Direction::Read), ready.has(Direction::Write)) {
@@ -106,7 +105,7 @@ impl Event {
     }
 }
 
-/// The events of one look, in the form in which epoll writes them.
+/// The events of one look, in the structure that epoll_wait(2) fills.
 #[derive(Debug)]
 pub(crate) struct Events {
     pub(super) list: Vec<Report>,
@@ -134,7 +133,7 @@ impl Events {
         self.list.len()
     }
 
-    /// Adds an event; without effect if there is no room, for then the next look finds it.
+    /// Adds an event. Drops it if there is no room; the next look finds it again.
     pub(super) fn push(&mut self, event: Event) {
         if self.list.len() < self.list.capacity() {
             self.list.put(Report { events: event.flags, u64: event.data });
@@ -153,7 +152,7 @@ impl Events {
         }
     }
 
-    /// Takes out the event at `i`. The last one gets its place.
+    /// Removes the event at `i`. The last one takes its place.
     pub(crate) fn take_out(&mut self, i: usize) {
         take_out(&mut self.list, i);
     }
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_survive_the_kernel() {
+    fn a_token_comes_back_from_the_kernel_unchanged() {
         let token = Token { fd: Fd::new(i64::from(i32::MAX)).unwrap(), generation: u32::MAX };
         let event = Event::new(token, IN);
         assert_eq!((event.number(), event.generation()), (i32::MAX as u32, u32::MAX));

@@ -1,21 +1,21 @@
-//! How the kernel is asked which descriptors are ready.
+//! The backends: how the kernel is asked which descriptors are ready, by epoll(7) or poll(2). A backend owns its kernel
+//! object and its waker. It knows nothing of slots or interest: changes go in, events come out.
 //!
 //! # The contract of a backend
 //!
-//! * **Level-triggered.** [`Backend::wait`] reports every watched direction that is ready at the time of the call, as
-//!   often as it is called, up to the room that it is given; what found no room comes before the rest next time. With
-//!   [`Watch::once`] a report ends the registration until it is set again.
-//! * **No false report.** An event was true inside the call that returned it.
+//! * **Level-triggered.** Each call of [`Backend::wait`] reports every watched direction that is ready, up to the room that
+//!   it is given. What found no room comes first next time. With [`Watch::once`] an event ends the registration until it
+//!   is set again.
+//! * **No false event.** An event was true at some moment inside the call that returned it.
 //! * **Errors and hang-ups** make both directions ready, watched or not, because a read or a write will not block.
-//! * **Tokens.** An event carries the [`Token`] of the registration that it belongs to. A registration can outlive its
-//!   descriptor (`dup`, `fork`); the event loop tells its events by the generation in the token.
-//! * **One sleeper, any caller.** One thread at a time sleeps in [`Backend::wait`]. Others may call it meanwhile without
-//!   sleeping, and every other method under the event loop's lock. A change of interest reaches the sleeper at once; [`Backend::wake`] ends its
-//!   sleep with an event that has no token.
-//! * **Its own descriptors** are confirmed before they are closed, read or written: the program may have closed them and
-//!   got their numbers for its own files. Then they are left alone, and the backend is [`Refusal::Lost`].
-//!
-//! A backend knows neither slots nor interest lists: changes go in, events come out.
+//! * **Tokens.** An event carries the [`Token`] of its registration. A registration can outlive its descriptor (`dup`,
+//!   `fork`); the event loop recognises its events by the generation in the token.
+//! * **One sleeper, any caller.** One thread at a time sleeps in [`Backend::wait`]. Meanwhile others may call it without
+//!   sleeping, and every other method under the event loop's lock. A change of interest reaches the sleeper at once.
+//!   [`Backend::wake`] ends its sleep with an event that has no token.
+//! * **Own descriptors.** The program may close the backend's descriptors and get their numbers for its own files. So a
+//!   backend checks each one before it closes, reads or writes it. If it is not the backend's any more, it is left alone,
+//!   and the backend is [`Refusal::Lost`].
 
 mod choice;
 #[cfg(not(owfat_portable))]
@@ -41,7 +41,7 @@ use crate::sys::waker::Waker;
 use crate::time::Span;
 use nix::errno::Errno;
 
-/// How often the processor is left to threads that are to leave.
+/// How often [`Backend::dismiss_followers`] yields before it gives up.
 const MOST_YIELDS: u32 = 10_000;
 
 /// What a registration reports.
@@ -52,19 +52,19 @@ pub(crate) struct Watch {
     pub(crate) once: bool,
 }
 
-/// Why a descriptor is not watched.
+/// Why a descriptor could not be watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
     #[cfg_attr(owfat_portable, allow(dead_code, reason = "poll(2) says so when it is asked"))]
-    /// The number is not open: nothing will ever happen on it.
+    /// The number is not open, so that nothing will happen on it.
     Closed,
-    /// The backend's own descriptor is not what it was.
+    /// The backend's own descriptor is not its own any more.
     Lost,
-    /// This file cannot be watched, or there is no room for it.
+    /// This file cannot be watched, or a limit is reached.
     Unable,
 }
 
-/// See the module's text for what all of this promises together.
+/// The module's text says what an implementation promises.
 pub(crate) trait Backend: Send + Sync {
     /// As in `OWFAT_IO_BACKEND`.
     fn name(&self) -> &'static str;
@@ -72,21 +72,21 @@ pub(crate) trait Backend: Send + Sync {
     /// Watches `token.fd` for `new` instead of `old`. An empty `new` ends the registration.
     fn set(&self, token: Token, old: Interest, new: Watch) -> Result<(), Refusal>;
 
-    /// Whether the registration made for `token` still belongs to the file that is open under its number.
+    /// Whether the file under the number is still the one that was registered for `token`.
     fn is_same_file(&self, token: Token, watched: Watch) -> bool;
 
-    /// The caller is about to close the descriptor, of which no copy is known to remain.
+    /// The caller is about to close the descriptor, and knows of no duplicate.
     fn closing(&self, token: Token);
 
-    /// Adds to `events`, until there are `room`, waiting up to `timeout` for the first. `EINTR`
-    /// when a signal handler ran; `EBADF` or `EINVAL` when the backend's own descriptor is lost.
-    /// `probe` is memory for it.
+    /// Adds up to `room` events to `events`. Waits up to `timeout` for the first. `EINTR` if a signal handler ran; `EBADF`
+    /// or `EINVAL` if the backend's own descriptor is lost. `probe` is memory that it may use.
     fn wait(&self, events: &mut Events, probe: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno>;
 
-    /// Asks about descriptors that are not watched, without waiting, and whether [`Backend::wait`] might find something.
+    /// Asks about the descriptors in `probe`, which are not watched, and whether [`Backend::wait`] might find something.
+    /// Does not wait.
     fn probe(&self, probe: &mut Probe) -> Result<Found, Errno>;
 
-    /// What ends a sleep; none where nobody ever sleeps.
+    /// The waker; `None` if nobody ever sleeps.
     fn waker(&self) -> Option<&Waker>;
 
     /// Ends the sleep of the thread that is in [`Backend::wait`], or else of the next one, and that of the threads
@@ -97,7 +97,7 @@ pub(crate) trait Backend: Send + Sync {
         }
     }
 
-    /// The event of a [`Backend::wake`] has come.
+    /// Resets the waker, after the event of a [`Backend::wake`].
     fn drain(&self) {
         if self.is_whole() {
             self.waker().into_iter().for_each(Waker::drain);
@@ -109,7 +109,7 @@ pub(crate) trait Backend: Send + Sync {
         self.waker().into_iter().for_each(|waker| waker.count_follower(begins));
     }
 
-    /// Sleeps until [`Backend::wake`] is called, without taking its event.
+    /// Sleeps until [`Backend::wake`] is called, and leaves its event to the others.
     fn wait_beside(&self, timeout: Span) -> Result<(), Errno> {
         self.waker().map_or(Ok(()), |waker| waker.wait(timeout))
     }
@@ -119,7 +119,8 @@ pub(crate) trait Backend: Send + Sync {
         self.waker().is_some_and(Waker::has_followers)
     }
 
-    /// Has the threads leave [`Backend::wait_beside`], if they do so in good time: one may have left it by siglongjmp.
+    /// Waits until no thread is in [`Backend::wait_beside`]. Gives up after a while, because a thread may have left it by
+    /// siglongjmp and is counted for ever.
     fn dismiss_followers(&self) {
         for _ in 0..MOST_YIELDS {
             if !self.has_followers() {

@@ -1,4 +1,4 @@
-//! poll(2): everywhere, and O(descriptors) for each wait.
+//! The backend for systems without epoll: poll(2). Each wait costs time in proportion to the number of descriptors.
 
 use super::{Backend, Event, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
@@ -21,14 +21,14 @@ struct Watched {
     list: Sorted<Fd, Registration>,
     /// A thread is in poll(2), with a copy of the list.
     is_asleep: bool,
-    /// The number with which the next wait begins to look, so that a full house starves nobody.
+    /// The next wait begins with this number, so that nobody starves if more are ready than there is room for.
     start: Fd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Registration {
     generation: u32,
-    /// Empty once it has ended. The entry stays until the next look: most numbers come back.
+    /// Empty once it has ended. The entry stays until the next look, because most numbers come back soon.
     watch: Watch,
 }
 
@@ -47,7 +47,7 @@ impl Poll {
         })
     }
 
-    /// Applies a change, and has the thread that sleeps on the list as it was look again.
+    /// Applies a change. If a thread sleeps on a copy of the old list, wakes it.
     fn change(&self, f: impl FnOnce(&mut Watched) -> Result<(), Refusal>) -> Result<(), Refusal> {
         let mut w = self.watched.lock();
         f(&mut w)?;
@@ -73,7 +73,7 @@ impl Watched {
         }
     }
 
-    /// Fills `probe` with what is watched, beginning with the number whose turn it is, and forgets what has ended.
+    /// Removes what has ended, and fills `probe` with what is watched, from `start` on.
     fn ask(&mut self, probe: &mut Probe) -> Result<(), Errno> {
         self.list.retain(|_, r| !r.watch.interest.is_none());
         probe.begin(self.list.len())?;
@@ -86,7 +86,7 @@ impl Watched {
     /// Turns the answers into events while there is room.
     fn report(&mut self, probe: &Probe, events: &mut Events, room: usize) {
         for (token, flags) in probe.answers() {
-            // A change of another thread counts more than what was so before.
+            // Another thread may have ended or replaced the registration since.
             let Some(watch) = self.get(token).map(|r| r.watch) else { continue };
             if events.len() >= room {
                 self.start = token.fd;
@@ -126,17 +126,17 @@ impl Backend for Poll {
     }
 
     fn is_same_file(&self, _: Token, _: Watch) -> bool {
-        // It is asked about by number each time.
+        // poll(2) is asked by number, so it always asks about the current file.
         true
     }
 
     fn closing(&self, token: Token) {
-        // A thread in poll(2) holds the file open.
+        // A thread in poll(2) holds the file open, so it has to return.
         let _ = self.set(token, Interest::NONE, ENDED);
     }
 
     fn wait(&self, events: &mut Events, probe: &mut Probe, room: usize, timeout: Span) -> Result<(), Errno> {
-        // Who only looks may do so beside the one that sleeps.
+        // A look without sleep may run beside the thread that sleeps.
         let sleeps = timeout != Span::ZERO;
         let mut w = self.watched.lock();
         w.ask(probe)?;
@@ -186,7 +186,7 @@ mod tests {
 
     const READ: Watch = Watch { interest: Interest::READ, once: false };
 
-    /// `n` sockets that can be read from, watched by `p`; what keeps them open.
+    /// Has `p` watch `n` sockets that can be read from. Returns also what keeps them open.
     fn watch_ready(p: &Poll, n: usize, watch: Watch) -> (Vec<Token>, Vec<[OwnedFd; 2]>) {
         let pairs: Vec<_> = (0..n).map(|_| stream_sockets().unwrap()).collect();
         let tokens: Vec<_> = pairs
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_house_is_reported_in_turns() {
+    fn more_ready_descriptors_than_a_look_has_room_for_are_reported_in_turns() {
         let p = Poll::open().unwrap();
         let (tokens, _open) = watch_ready(&p, 10, READ);
         let mut numbers: Vec<u32> = tokens.iter().map(|t| t.fd.index() as u32).collect();

@@ -1,4 +1,4 @@
-//! Asking poll(2) about descriptors.
+//! A probe: one question to poll(2) about descriptors that the backend does not watch.
 
 use super::{Event, Events, Token};
 use crate::fd::Fd;
@@ -9,15 +9,13 @@ use crate::time::Span;
 use libc::pollfd;
 use nix::errno::Errno;
 
-/// Descriptors to ask about, with their tokens.
-///
-/// The event loop asks so about descriptors that are not watched, and never sleeps over it: a call that slept would hold
-/// files open that another thread closes, and would answer for numbers that have changed hands.
+/// Descriptors to ask about, with their tokens. The event loop never sleeps in a probe: the call would hold files open that
+/// another thread closes, and answer for numbers that are other files by then.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    /// In front, a descriptor of the backend's own or a number that poll(2) passes over.
+    /// The first is a descriptor of the backend's own, or a number that poll(2) ignores.
     questions: Vec<pollfd>,
-    /// Of the tokens of all but the first.
+    /// The generations of all but the first.
     generations: Vec<u32>,
 }
 
@@ -26,11 +24,11 @@ pub(crate) struct Probe {
 pub(crate) struct Found {
     /// Descriptors that are ready.
     pub(crate) ready: usize,
-    /// The first descriptor, the backend's own, is.
+    /// Whether the first descriptor, the backend's own, is ready.
     pub(crate) first: bool,
 }
 
-/// A negative number is no question (poll(2)).
+/// poll(2) ignores negative numbers.
 const NO_QUESTION: pollfd = pollfd { fd: -1, events: 0, revents: 0 };
 
 impl Probe {
@@ -81,7 +79,7 @@ impl Probe {
         })
     }
 
-    /// Has a test answer in place of poll(2). Returns how many are ready.
+    /// For tests: answers in place of poll(2). Returns how many are ready.
     #[cfg(any(test, fuzzing))]
     pub(super) fn answer(&mut self, f: impl Fn(Token, Interest) -> Option<Event>) -> usize {
         let mut ready = 0;
@@ -94,7 +92,7 @@ impl Probe {
         ready
     }
 
-    /// Adds what is ready to `events`. A number that is not open is not.
+    /// Adds what is ready to `events`. A number that is not open is not ready.
     pub(crate) fn report(&self, events: &mut Events) {
         for (token, flags) in self.answers().filter(|(_, flags)| flags & NVAL == 0) {
             events.push(Event::new(token, flags));

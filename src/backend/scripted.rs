@@ -1,4 +1,4 @@
-//! A backend whose kernel is a script: tests say what is ready, and see what the event loop asked for.
+//! A backend for tests. The test says what is ready, and sees what the event loop asked for.
 
 use super::{Backend, Event, Events, Found, Probe, Refusal, Token, Watch};
 use crate::fd::Fd;
@@ -16,13 +16,13 @@ pub(crate) struct Script {
     pub(crate) ready: BTreeMap<Fd, Interest>,
     /// Errors and hang-ups, which are reported whatever is watched.
     pub(crate) hung_up: BTreeSet<Fd>,
-    /// What the event loop has us watch.
+    /// What the event loop has it watch.
     pub(crate) watched: BTreeMap<Fd, (Token, Watch)>,
     /// Numbers that cannot be watched, as regular files.
     pub(crate) unwatchable: Vec<Fd>,
     /// Registrations whose descriptor is gone.
     pub(crate) stale: Vec<Token>,
-    /// Where the next wait begins, as the kernel moves what it has reported to the end of its list.
+    /// Where the next wait begins. The kernel, too, moves what it has reported to the end of its list.
     turn: Option<Fd>,
     /// Calls of `set`, of `probe` and of `wait`.
     pub(crate) sets: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Script {
     pub(crate) waits: usize,
     /// The room of the last wait.
     pub(crate) room: usize,
-    /// The sleep of the last wait that found nothing; `None` in it is "without limit".
+    /// The timeout of the last wait that found nothing; `Some(None)` is "without limit".
     pub(crate) slept: Option<Span>,
 }
 
@@ -114,7 +114,7 @@ impl Backend for Scripted {
         found.iter().for_each(|&e| events.push(e));
         if found.is_empty() && timeout != Span::ZERO {
             s.slept = Some(timeout);
-            // Nothing will ever happen in a script, so a signal ends the sleep.
+            // Nothing can happen while a scripted backend sleeps, so it ends as if by a signal.
             return Err(Errno::EINTR);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! `IOM_*` bits, those of poll(2), and time limits.
+//! Translates `IOM_*` bits to those of poll(2) and back, and splits long time limits.
 
 use crate::interest::Interest;
 use crate::sys::poll::{ERR, HUP, IN, OUT};
@@ -8,7 +8,7 @@ const READ: c_uint = 1;
 const WRITE: c_uint = 2;
 const ERROR: c_uint = 4;
 
-/// What to ask for. `IOM_ERROR` needs no asking, and unknown bits have always been ignored.
+/// The directions to ask for. The kernel reports errors unasked. libowfat, too, ignores unknown bits.
 pub(super) fn wanted(events: c_uint) -> Interest {
     let mut wanted = Interest::NONE;
     if events & READ != 0 {
@@ -20,8 +20,8 @@ pub(super) fn wanted(events: c_uint) -> Interest {
     wanted
 }
 
-/// What to tell the program, whether it asked for it or not: an error or a hang-up ends both directions,
-/// and a program that only looks at its own direction must learn of it.
+/// The bits to report. An error or a hang-up sets both directions, asked for or not, so that a program that tests only its
+/// own direction notices it.
 pub(super) fn happened(mask: u32) -> c_uint {
     let mut events = 0;
     if mask & (IN | ERR | HUP) != 0 {
@@ -45,8 +45,8 @@ impl Limit {
         Limit((ms != c_ulong::MAX).then_some(ms))
     }
 
-    /// The limit of the next system call, and what remains once that has passed, if anything does. The
-    /// kernel never ends a wait early, so no clock needs to be read in between.
+    /// The timeout of the next system call, and the limit that remains after it, if any. The kernel never ends a wait
+    /// early, so the clock is not read in between.
     pub(super) fn step(self) -> (c_int, Option<Limit>) {
         let Some(ms) = self.0 else { return (-1, None) };
         match c_int::try_from(ms) {

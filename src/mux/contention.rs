@@ -1,22 +1,21 @@
-//! Whether other threads of a multiplexer take events, too.
+//! Guesses whether other threads take events from the same multiplexer. A thread that finds no event yields the processor
+//! once before it sleeps if they do.
 //!
-//! A thread that finds no event goes to sleep, and the next event has to wake it: two switches, which cost more than
-//! the event. While others are at work that is often too soon: whoever makes the next events, a client on the same
-//! machine for instance, waits for a processor, and the others will look for events in a moment anyway. Then a thread
-//! lets the rest of the machine run once before it sleeps. It may do so only then: when nobody else would look, an
-//! event must not wait for somebody's slice of time to end.
+//! Falling asleep and being woken are two context switches, which cost more than an event. While other threads take events,
+//! the next ones are often about to come: their source, a client on the same machine for example, waits for a processor.
+//! If no other thread takes events, a yield would only delay the next event by somebody's time slice.
 //!
-//! This is a hint. Right or wrong, it decides nothing but when a thread falls asleep.
+//! A wrong guess costs time and nothing else.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 thread_local! {
-    /// What the count was when this thread took its last event.
+    /// The count when this thread took its last event.
     static TAKEN: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many events were taken, which may come round.
+/// Counts the events that were taken. The count may wrap around.
 pub(super) struct Contention<'a>(pub(super) &'a AtomicU32);
 
 impl Contention<'_> {
@@ -24,13 +23,13 @@ impl Contention<'_> {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Whether others took events since this thread took its last one. Knows nothing of a thread that comes for the
-    /// first time, or from another multiplexer, and may say either.
+    /// Whether others have taken events since this thread took its last one. The answer may be wrong for a thread that
+    /// comes for the first time or from another multiplexer.
     pub(super) fn is_found(&self) -> bool {
         self.0.load(Ordering::Relaxed) != TAKEN.get()
     }
 
-    /// This thread has an event.
+    /// This thread has taken an event.
     pub(super) fn count_event(&self) {
         TAKEN.set(self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
     }
@@ -42,7 +41,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn only_others_count() {
+    fn only_events_that_other_threads_took_are_contention() {
         let count = AtomicU32::new(u32::MAX);
         let here = Contention(&count);
         here.count_event();

@@ -1,4 +1,4 @@
-//! The kernel's side of a multiplexer, as one type: epoll, or poll(2) where there is no epoll.
+//! The queue of a multiplexer as one type: epoll's, or [`poll`]'s where there is no epoll.
 
 #[cfg(not(owfat_portable))]
 use super::epoll;
@@ -16,15 +16,15 @@ pub(super) enum Taken {
     Event(i64, u32),
 }
 
-/// What the program's memory keeps of it.
+/// What `iomux_t` stores of the queue.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers {
-    /// It is poll's.
+    /// Whether the queue is poll's.
     pub(super) polls: bool,
     pub(super) ctx: Fd,
-    /// What wakes all threads.
+    /// The descriptor that wakes all threads.
     pub(super) waker: Fd,
-    /// Of the pipe, where it is poll's.
+    /// The inode of the pipe, if the queue is poll's.
     pub(super) inode: u32,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Kernel {
 }
 
 impl Numbers {
-    /// Opens a queue, chosen as the backend of the event loop is.
+    /// Opens a queue. The choice is the same as for the backend of the event loop.
     pub(super) fn open() -> Result<Numbers, Errno> {
         let poll = || {
             let (ctx, waker, file) = poll::create()?;
@@ -52,7 +52,7 @@ impl Numbers {
         }
     }
 
-    /// Ends every wait, once the multiplexer says that it was aborted.
+    /// Wakes every thread, after the multiplexer was marked as aborted.
     pub(super) fn wake(self) -> Result<(), Errno> {
         #[cfg(not(owfat_portable))]
         if !self.polls {
@@ -87,7 +87,7 @@ impl Kernel {
         }
     }
 
-    /// One event, for which it waits up to `slice` milliseconds, or without limit if that is negative.
+    /// Takes one event. Waits up to `slice` milliseconds for it, without limit if that is negative.
     pub(super) fn take(&self, slice: c_int, is_aborted: impl Fn() -> bool) -> Result<Option<Taken>, Errno> {
         match self {
             #[cfg(not(owfat_portable))]

@@ -1,14 +1,15 @@
-//! `iom_*`: several threads take single events from one multiplexer.
+//! `iom_*`: a multiplexer, from which several threads take single events. It is independent of the event loop
+//! ([`crate::event_loop`]), but chooses between epoll and poll in the same way.
 //!
-//! The queue is the kernel's, unless there is no epoll ([`poll`]). Every registration is one-shot, every waiting thread
-//! asks for one event, and the kernel hands each event to one thread and wakes one thread an event. Nothing is fetched
-//! ahead, so nothing can be lost, and no thread waits on behalf of another.
+//! The queue of events is epoll's, or a list of ours where there is no epoll ([`poll`]). Every registration is one-shot.
+//! Every waiting thread asks the kernel for one event. The kernel gives each event to one thread, and wakes only that one.
+//! So the library holds no event that could be lost.
 //!
-//! To take several events a call and keep the others for the next calls would save system calls, and break a
-//! promise: a program may close(2) a descriptor whose event is kept, without a word to us, and give its number to
-//! another file. Only the kernel can drop that event, and to ask it costs as much as to fetch one.
+//! Taking several events in one call, and keeping the rest for later calls, would save system calls. But the program may
+//! close(2) a descriptor whose event is kept, and its number may become another file. Only the kernel can drop that event,
+//! and asking it costs as much as fetching one.
 //!
-//! So with epoll there is no protocol between threads. What they share is a hint of how busy they are ([`contention`]).
+//! So with epoll the threads share no state, except a hint of how busy they are ([`contention`]).
 
 mod bits;
 mod contention;
@@ -31,15 +32,15 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::thread::yield_now;
 
-/// `working` of an initialised multiplexer, beside the two bits. Memory that never saw `iom_init` hardly holds this, so
-/// that its `ctx`, 0 in a zeroed structure, is not taken for a descriptor of ours.
+/// The value of `working` in an initialised multiplexer, without the two bits below. Other memory hardly holds it by
+/// chance. This check keeps a zeroed structure from being used, whose `ctx` would be descriptor 0.
 const INITIALISED: c_int = 0x696f_6d30;
 /// It was not aborted.
 const LIVE: c_int = 1;
 /// Its queue is poll's.
 const POLLS: c_int = 2;
 
-/// Gives back what multiplexers have left that were closed.
+/// Frees what closed multiplexers have left.
 pub(crate) fn shut_down() {
     poll::shut_down();
 }
@@ -60,11 +61,11 @@ pub(crate) enum Wait {
     Aborted,
 }
 
-/// A multiplexer in the caller's memory, which any number of threads may hold at once: every access is
-/// atomic and none is through a reference to the whole structure.
+/// A multiplexer in the caller's memory. Any number of threads may use it at once: every access is atomic, and there is
+/// never a reference to the whole structure.
 ///
-/// Used are `ctx` (the descriptor of the queue), `working` ([`INITIALISED`]), `h` (the waker), `l` (events taken) and the
-/// first number of `q` (the inode of a waker that is a pipe).
+/// These fields are used: `ctx` (the descriptor of the queue), `working` ([`INITIALISED`]), `h` (the waker), `l` (events
+/// taken), and the first number of `q` (the inode of the waker, if that is a pipe).
 #[derive(Clone, Copy)]
 pub(crate) struct Mux(NonNull<IoMux>);
 
@@ -76,8 +77,8 @@ impl Mux {
         NonNull::new(c).map(Mux).ok_or(Errno::EFAULT)
     }
 
-    /// Starts afresh, whatever the memory holds. What an earlier `init` opened is not closed: the memory
-    /// may as well be new, and its bytes anybody's numbers.
+    /// Initialises the memory, whatever it holds. Descriptors of an earlier `init` are not closed, because in new memory
+    /// these fields would be random numbers.
     pub(crate) fn init(self) -> Result<(), Errno> {
         let numbers = Numbers::open()?;
         self.waker().store(numbers.waker.index() as u32, Ordering::Relaxed);
@@ -99,9 +100,9 @@ impl Mux {
         self.opened()?.kernel()?.arm_again(fd, bits::wanted(events))
     }
 
-    /// Waits up to `ms` milliseconds, for ever with the largest number. `EINTR` is an error like any other.
+    /// Waits up to `ms` milliseconds, without limit if it is the largest number. A signal handler ends it with `EINTR`.
     pub(crate) fn wait(self, ms: c_ulong) -> Result<Wait, Errno> {
-        // Looked at first: events may stand in epoll's queue before the waker.
+        // Checked here as well, because epoll may return other events before the waker's.
         let numbers = self.opened()?;
         if self.is_aborted() {
             return Ok(Wait::Aborted);
@@ -135,8 +136,8 @@ impl Mux {
         }))
     }
 
-    /// Ends every wait, running and future. Level-triggered: each thread that it wakes leaves the
-    /// waker ready for the next. An atomic store and system calls, so a signal handler may do it.
+    /// Ends every wait, running and future. The waker is level-triggered, so it stays ready for the next thread. This is
+    /// an atomic store and system calls, so a signal handler may call it.
     pub(crate) fn abort(self) -> Result<(), Errno> {
         let numbers = self.opened()?;
         self.state().fetch_and(!LIVE, Ordering::Release);
@@ -147,7 +148,7 @@ impl Mux {
         self.state().load(Ordering::Acquire) & LIVE == 0
     }
 
-    /// What an initialised multiplexer keeps.
+    /// The descriptors of an initialised multiplexer.
     fn opened(self) -> Result<Numbers, Errno> {
         let state = self.state().load(Ordering::Acquire);
         if state & !(LIVE | POLLS) != INITIALISED {

@@ -1,8 +1,9 @@
-//! poll(2) as the queue, where there is no epoll: what is armed stands in a list, which is found by the number of `ctx`.
+//! The queue where there is no epoll: a list of what is armed, which is found by the number of `ctx`, and poll(2).
 //!
-//! Each thread that waits sleeps on all that is armed, and on a pipe, whose read end is `ctx`. Who changes the list writes
-//! into the pipe. Whoever comes first reads that away and leads: it sleeps on the list as it is then, and the others may
-//! sleep on with an older one. A leader that ends writes again. What a thread finds counts only if the list still says so.
+//! Each thread that waits sleeps in poll(2) on everything that is armed and on a pipe, whose read end is `ctx`. A thread
+//! that changes the list writes a byte to the pipe. The next thread that begins a sleep reads the byte and becomes the leader:
+//! it sleeps on the new list, while the others may go on sleeping on an older one. A leader that stops writes a byte again. An
+//! event that a thread finds counts only if the list still has it.
 
 use super::kernel::Taken;
 use crate::backend::{Probe, Token};
@@ -33,29 +34,30 @@ pub(super) struct Queue {
 
 struct List {
     entries: Sorted<Fd, Entry>,
-    /// The number with which the next look begins, so that nobody starves.
+    /// The next look begins with this number, so that nobody starves.
     start: Fd,
-    /// Of the last entry that was armed.
+    /// The generation of the last entry that was armed.
     generation: u32,
-    /// Threads in a wait.
+    /// How many threads are in a wait.
     sleepers: usize,
     /// The thread that leads, or [`NOBODY`].
     leader: usize,
-    /// Something stands in the pipe that nobody has read yet.
+    /// There is an unread byte in the pipe.
     has_note: bool,
 }
 
 /// A descriptor that was added.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// The number may be another file's by now.
+    /// Which file was added. The number may be another file's by now.
     file: Identity,
     generation: u32,
-    /// Until its event is taken.
+    /// What it is armed for; `None` once its event was taken.
     armed: Option<Interest>,
 }
 
-/// A new queue: its `ctx`, and the number and the file of the pipe's other end. Queues whose `ctx` was closed go.
+/// Opens a queue. Returns its `ctx`, and the number and the file of the pipe's other end. Frees queues whose `ctx` was
+/// closed.
 pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
     let mut queues = QUEUES.lock();
     queues.retain(|_, queue| queue.waker.confirm() != Err(Errno::EBADF));
@@ -75,7 +77,7 @@ pub(super) fn create() -> Result<(Fd, Fd, Identity), Errno> {
     Ok((ctx, write, file))
 }
 
-/// Gives back what queues have left that are not sure to be open.
+/// Frees the queues whose `ctx` was closed.
 pub(super) fn shut_down() {
     let mut queues = QUEUES.lock();
     queues.retain(|_, queue| queue.waker.is_pipe());
@@ -84,7 +86,7 @@ pub(super) fn shut_down() {
     }
 }
 
-/// The queue of that `ctx`. `EBADF`: it was closed. `EINVAL`: it is another process's.
+/// The queue of `ctx`. `EBADF` if it was closed, `EINVAL` if another process opened it.
 pub(super) fn find(ctx: Fd) -> Result<Shared<Queue>, Errno> {
     let found = QUEUES.lock().get_mut(ctx).map(|queue| queue.clone());
     match found {
@@ -93,7 +95,7 @@ pub(super) fn find(ctx: Fd) -> Result<Shared<Queue>, Errno> {
     }
 }
 
-/// Ends every wait for good, once the multiplexer says that it was aborted. Takes no lock: a signal handler may do it.
+/// Wakes every thread, after the multiplexer was marked as aborted. Takes no lock, so a signal handler may call it.
 pub(super) fn wake(ctx: Fd, write: Fd, inode: u32) -> Result<(), Errno> {
     let file = identity(ctx)?;
     let waker = Waker::of_pipe(ctx, write, file);
@@ -103,7 +105,7 @@ pub(super) fn wake(ctx: Fd, write: Fd, inode: u32) -> Result<(), Errno> {
     waker.confirm().map(|()| waker.wake())
 }
 
-/// In a new child process, which makes queues of its own: these wake threads of its parent.
+/// For a new child process. It forgets the queues, because their pipes wake threads of the parent.
 pub(super) fn in_child() {
     QUEUES.in_child(|queues, _| mem::forget(mem::replace(queues, Sorted::new())));
 }
@@ -124,7 +126,7 @@ impl Queue {
         self.put(fd, interest, true)
     }
 
-    /// Refuses in epoll's words.
+    /// Fails with the errno that epoll_ctl(2) would give.
     fn put(&self, fd: Fd, interest: Interest, was_added: bool) -> Result<(), Errno> {
         let (kind, file) = who(fd)?;
         match kind {
@@ -146,7 +148,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes one event, waiting up to `slice` milliseconds for it, without limit if that is negative.
+    /// Takes one event. Waits up to `slice` milliseconds for it, without limit if that is negative.
     pub(super) fn take(&self, slice: c_int, is_aborted: impl Fn() -> bool) -> Result<Option<Taken>, Errno> {
         let end = u64::try_from(slice).ok().map(|ms| Moment::now().after(Span::millis(ms)));
         let mut probe = Probe::new();
@@ -173,12 +175,12 @@ impl Queue {
         }
     }
 
-    /// This thread is about to sleep on the list as it is: it leads if it comes first after a change.
+    /// Called before this thread sleeps on the current list. The first thread after a change becomes the leader.
     fn catch_up(&self, list: &mut List, is_aborted: impl Fn() -> bool) {
         if mem::take(&mut list.has_note) {
             self.waker.drain();
             list.leader = NOBODY;
-            // What an abort has written ends every wait.
+            // The byte of an abort has to stay, because it ends every wait.
             if is_aborted() {
                 self.waker.wake();
             }
@@ -195,7 +197,7 @@ impl Queue {
     }
 }
 
-/// A thread in a wait, which it may leave by being cancelled.
+/// Counts a thread in a wait. A destructor ends that, because the thread may be cancelled.
 struct Sleeper<'a>(&'a Queue);
 
 impl Sleeper<'_> {
@@ -230,7 +232,7 @@ impl List {
         Ok(())
     }
 
-    /// The first event among the answers, which is its entry's only one. One whose file was closed waits for none any more.
+    /// Takes the first event among the answers. An entry whose file was closed is disarmed.
     fn take(&mut self, probe: &Probe) -> Option<Taken> {
         for (token, flags) in probe.answers() {
             let Some(entry) = self.entries.get_mut(token.fd) else { continue };
@@ -239,7 +241,7 @@ impl List {
             }
             let is_closed = match identity(token.fd) {
                 Ok(file) => file != entry.file,
-                // Another refusal does not tell.
+                // Any other error says nothing about the file.
                 Err(e) => e == Errno::EBADF,
             };
             entry.armed = None;

@@ -1,4 +1,4 @@
-//! A multiplexer and one pipe, call by call.
+//! Each function of the multiplexer, on one pipe.
 
 use super::*;
 use crate::sys::pair::pipe;
@@ -10,7 +10,7 @@ const READ: c_uint = 1;
 const WRITE: c_uint = 2;
 const LONG: c_ulong = 10_000;
 
-/// A multiplexer in memory that holds something else, which stays for good.
+/// A multiplexer in leaked memory, each byte of which is `byte`.
 fn in_memory_of(byte: u8) -> Mux {
     let memory = Box::leak(Box::new(MaybeUninit::<IoMux>::uninit())).as_mut_ptr();
     // SAFETY: the structure has integers only, which may have any value.
@@ -83,7 +83,7 @@ fn an_abort_ends_waits_that_have_begun_and_all_later_ones() {
     let kernel = mux.opened().unwrap().kernel().unwrap();
     assert!(!mux.is_aborted());
     assert_eq!(mux.abort(), Ok(()));
-    // As a thread does that was past the question whether it is aborted.
+    // Like a thread that had checked for an abort just before.
     assert_eq!(mux.take(&kernel, c_int::MAX), Ok(Some(Wait::Aborted)));
     write.write_all(b"x").unwrap();
     assert!(mux.is_aborted());

@@ -20,7 +20,7 @@ fn of(number: u32) -> &'static Slot {
     slot(number).unwrap()
 }
 
-/// To the moment, exact for all that lies ahead.
+/// With no horizon, so that the answer is exact.
 fn advance(timer: &mut Timer, now: Deadline) -> Span {
     timer.advance(now, Deadline::NEVER)
 }
@@ -67,7 +67,7 @@ fn an_expired_deadline_wakes_once() {
 }
 
 #[test]
-fn what_is_taken_away_while_a_sweep_names_it_takes_no_other_with_it() {
+fn a_sweep_names_every_expired_number_although_each_gets_a_new_deadline_meanwhile() {
     let mut timer = timer_of(3);
     for n in 0..3 {
         timer.set(n, at(1)).unwrap();
@@ -96,7 +96,7 @@ fn a_deadline_that_was_taken_away_wakes_nobody() {
 }
 
 #[test]
-fn only_a_first_place_is_the_nearest() {
+fn only_a_deadline_that_becomes_the_nearest_shortens_a_wait() {
     let mut timer = timer_of(3);
     assert_eq!(timer.set(0, at(10)), Ok(true));
     assert_eq!(timer.set(1, at(20)), Ok(false));
@@ -105,7 +105,7 @@ fn only_a_first_place_is_the_nearest() {
 }
 
 #[test]
-fn pushing_back_moves_nothing_and_grows_nothing() {
+fn pushing_deadlines_back_neither_moves_nor_adds_keys_in_the_heap() {
     let mut timer = timer_of(100);
     for n in 0..100 {
         timer.set(n, at(100 + i64::from(n))).unwrap();
@@ -133,9 +133,9 @@ fn a_deadline_in_place_of_a_nearer_one_that_was_taken_away_ends_waits_earlier() 
 }
 
 proptest! {
-    /// Against a plain map: what a sweep names is what has passed, and a wait is never told too late.
+    /// The model is a map. `Due` is checked when nothing expires.
     #[test]
-    fn equals_a_scan_of_everything(ops in prop::collection::vec((0u32..12, 0i64..60, 0u8..6), 1..200)) {
+    fn sweeps_and_waits_agree_with_a_scan_of_all_deadlines(ops in prop::collection::vec((0u32..12, 0i64..60, 0u8..6), 1..200)) {
         let mut timer = timer_of(12);
         let mut model = std::collections::BTreeMap::new();
         let mut now = 0;

@@ -1,4 +1,4 @@
-//! epoll as the queue.
+//! The queue on Linux: an epoll set.
 
 mod waker;
 
@@ -13,31 +13,31 @@ use nix::errno::Errno;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
-/// The event data that no descriptor has.
+/// User data of the waker, which no descriptor has.
 const WAKER: u64 = u64::MAX;
 
 pub(super) use epoll::create;
 
-/// Has a new set watch the waker, which ends no wait yet. It is closed if that fails.
+/// Adds the waker to a new set, with no event for now. If that fails, closes the set.
 pub(super) fn add_waker(set: Fd) -> Result<(Fd, Fd), Errno> {
     let watched = waker::descriptor().and_then(|waker| ctl(set, Op::Add, waker, 0, WAKER).map(|()| waker));
     match watched {
         Ok(waker) => Ok((set, waker)),
         Err(e) => {
-            // The caller is to hear of the first error.
+            // The caller gets the first error.
             let _ = close(set);
             Err(e)
         }
     }
 }
 
-/// From now on the waker ends every wait.
+/// Arms the waker, which is always writable. From now on every wait ends at once.
 pub(super) fn wake(set: Fd, waker: Fd) -> Result<(), Errno> {
     ctl(set, Op::Modify, waker, flags(Interest::WRITE), WAKER)
 }
 
-/// Arms `fd` for one event. A descriptor is added once and armed again after each of its events, so the
-/// call that arms again is tried first. The third try is for two threads that add the same descriptor.
+/// Arms `fd` for one event. Arming again is tried first, because a descriptor is added once and armed again after each of
+/// its events. The third try is for two threads that add one descriptor at the same time.
 pub(super) fn arm(set: Fd, fd: Fd, interest: Interest) -> Result<(), Errno> {
     match arm_again(set, fd, interest) {
         Err(Errno::ENOENT) => match tell(set, Op::Add, fd, interest) {
@@ -61,7 +61,7 @@ fn mask(interest: Interest) -> u32 {
     flags(interest) | libc::EPOLLONESHOT as u32
 }
 
-/// One system call for one event: what this thread does not take is another's.
+/// Takes one event in one system call, and leaves the others to other threads.
 pub(super) fn take(set: Fd, slice: c_int) -> Result<Option<Taken>, Errno> {
     let event = wait(set, &mut [MaybeUninit::uninit()], slice)?.first().map(|e| (e.u64, e.events));
     Ok(event.map(|(data, mask)| if data == WAKER { Taken::Woken } else { Taken::Event(data as i64, mask) }))

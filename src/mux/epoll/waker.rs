@@ -1,9 +1,8 @@
-//! What `iom_abort` wakes the waiting threads with.
+//! The descriptor with which `iom_abort` wakes the waiting threads: the write end of a pipe.
 //!
-//! One pipe serves every multiplexer of the process: nothing is ever written to it, so that its write end
-//! is always writable. A multiplexer watches it for nothing until it is aborted, which therefore needs no
-//! new descriptor and no memory; and as there is no function that ends a multiplexer, closing `ctx` has to
-//! be enough, which a descriptor for each of them would forbid.
+//! Nothing is ever written to the pipe, so it is always writable. A multiplexer adds it with no event and arms it when it
+//! is aborted. So an abort needs neither memory nor a new descriptor. One pipe serves all multiplexers of the process: no
+//! function ends a multiplexer, so closing `ctx` must not leave another descriptor open.
 
 use crate::fd::Fd;
 use crate::sys::mode::status;
@@ -13,11 +12,11 @@ use nix::errno::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Inode number of the pipe in the upper half (the kernel numbers pipes with 32 bits, from 1), descriptor in
-/// the lower one; 0 = no pipe yet. A lock would be unsafe to take in a child of `fork`.
+/// The inode of the pipe in the upper half (the kernel numbers pipes with 32 bits, from 1), its descriptor in the lower
+/// half; 0 if there is no pipe yet. It is an atomic because a child of `fork` could not take a lock.
 static PIPE: AtomicU64 = AtomicU64::new(0);
 
-/// The descriptor that is always writable and never readable. It stays open for good.
+/// The descriptor, which is always writable and stays open.
 pub(super) fn descriptor() -> Result<Fd, Errno> {
     kept_in(&PIPE)
 }
@@ -26,7 +25,7 @@ fn kept_in(pipe_of_all: &AtomicU64) -> Result<Fd, Errno> {
     loop {
         let known = pipe_of_all.load(Ordering::Acquire);
         let fd = Fd::from_index(known as u32);
-        // A program that closes "all" descriptors closes this one too, and its number goes to another file.
+        // The program may have closed it, with all other descriptors, and its number may be another file's.
         if known != 0 && identity(fd) == Ok(known) {
             return Ok(fd);
         }
@@ -34,7 +33,7 @@ fn kept_in(pipe_of_all: &AtomicU64) -> Result<Fd, Errno> {
         let (read, write) = (above_standard(read)?, above_standard(write)?);
         let fresh = identity(number(&write))?;
         if pipe_of_all.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            // Without a reader the pipe would report an error instead of "writable": never closed.
+            // The read end stays open. Without it the pipe would report an error instead of "writable".
             let _ = read.into_raw_fd();
             return Ok(Fd::from_index(write.into_raw_fd() as u32));
         }
