@@ -1,11 +1,11 @@
-//! libowfat's growing array, as an owned `malloc` block inside a structure that C programs hold.
+//! libowfat's growing array: an owned `malloc` block in a structure that C programs hold.
 //!
-//! Every function relies on the invariant that an [`Array`] carries from the border: `p` is NULL or the start
-//! of a `malloc` block of `allocated` bytes, the first `initialized` of them in use. NULL with a negative
-//! `allocated` is a failed array, which stays failed until [`reset`].
+//! Every function relies on this invariant of [`Array`], which the C border establishes: `p` is NULL or the start of a
+//! `malloc` block of `allocated` bytes, the first `initialized` of which are in use. If `p` is NULL and `allocated` is
+//! negative, the array has failed, and stays so until [`reset`].
 //!
-//! `headroom` is neither used nor changed, as in libowfat 0.32: the block always starts at `p`. Batches keep
-//! a marker of their own there, so whatever happens to the array, the field survives.
+//! `headroom` is neither used nor changed, as in libowfat 0.32: the block always starts at `p`. Batches keep a mark of their
+//! own there.
 
 use crate::ctypes::Array;
 use crate::sys::mem;
@@ -31,18 +31,18 @@ pub(crate) fn start(x: &Array) -> *mut u8 {
     x.p.cast()
 }
 
-/// Where member `pos` lies, if it starts within the bytes in use. (libowfat's manual asks for the whole member
-/// to lie there, its code does not, and a program that mixes sizes may live on that.)
+/// The address of member `pos`, if it starts within the bytes in use. (By libowfat's manual the whole member has to be in
+/// use. Its library does not check that, and a program that mixes sizes may rely on it.)
 pub(crate) fn get(x: &Array, member: u64, pos: i64) -> Option<*mut u8> {
     let from = span(member, pos).ok()?;
     let all = bytes(x)?;
     (!x.p.is_null() && from < all).then(|| at(x, from))
 }
 
-/// Makes sure that member `pos` is allocated and in use, new bytes being 0, and says where it lies. The
-/// result is NULL only for a member of no size in an empty array. On failure `x` is untouched.
+/// Makes sure that member `pos` is allocated and in use, and returns its address. New bytes are 0. The result is NULL only
+/// for a member of no size in an empty array. If it fails, `x` is unchanged.
 ///
-/// The block moves; pointers into it from earlier calls are dead.
+/// The block may move, so pointers into it from earlier calls are invalid.
 pub(crate) fn allocate(x: &mut Array, member: u64, pos: i64) -> Result<*mut u8, Errno> {
     if failed(x) {
         return Err(Errno::ENOMEM);
@@ -58,7 +58,7 @@ pub(crate) fn allocate(x: &mut Array, member: u64, pos: i64) -> Result<*mut u8, 
     Ok(at(x, from))
 }
 
-/// Makes room for `need` bytes in all. A block is made larger by half, or by `unit`.
+/// Makes room for `need` bytes in all. The block grows by half, at least by `unit`.
 pub(crate) fn make_room(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
     if failed(x) { Err(Errno::ENOMEM) } else { grow(x, need, unit) }
 }
@@ -125,7 +125,7 @@ pub(crate) fn all(x: &Array) -> Option<(*const u8, u64)> {
     bytes(x).map(|n| (start(x).cast_const(), n))
 }
 
-/// Address and number of the bytes `pos..stop`, if they are in use. No bytes at all can be had anywhere.
+/// Address and number of the bytes `pos..stop`, if they are in use. An empty range is always there.
 pub(crate) fn part(x: &Array, pos: i64, stop: i64) -> Option<(*const u8, u64)> {
     let (pos, stop) = (usize::try_from(pos).ok()?, usize::try_from(stop).ok()?);
     if pos == stop {
@@ -163,17 +163,17 @@ fn at(x: &Array, offset: u64) -> *mut u8 {
     x.p.cast::<u8>().wrapping_add(offset as usize)
 }
 
-/// Makes the block at least `need` bytes long. Growing by half of what there was keeps a long row of appends
-/// linear; where memory is too short for that, as much as needed will do.
+/// Makes the block at least `need` bytes long. It grows by half, so that a long row of appends takes linear time. If memory
+/// is too short for that, it grows by what is needed.
 fn reserve(x: &mut Array, need: u64, member: u64) -> Result<(), Errno> {
     if need <= x.allocated.unsigned_abs() {
         return Ok(());
     }
-    // libowfat's units: a first allocation is as large as there.
+    // These are libowfat's units, so that a first allocation has the same size.
     grow(x, need, if member < 8 { 128 } else { 4096 })
 }
 
-/// [`reserve`] in units of one's own, where room is short.
+/// [`reserve`] with a unit of the caller's.
 fn grow(x: &mut Array, need: u64, unit: u64) -> Result<(), Errno> {
     let have = x.allocated.unsigned_abs();
     let enough = need.checked_next_multiple_of(unit).ok_or(Errno::ENOMEM)?;

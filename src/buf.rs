@@ -1,7 +1,7 @@
-//! Memory that belongs to the C caller, handed to the kernel and never dereferenced here.
+//! Memory of the C caller. It is handed to the kernel and not dereferenced here.
 //!
-//! The kernel checks the addresses itself (`EFAULT`), so a NULL or dangling pointer is an error code and
-//! not undefined behaviour, as long as no Rust reference is made of it.
+//! The kernel checks the addresses. So a NULL or dangling pointer is `EFAULT` and not undefined behaviour, as long as no
+//! Rust reference is made of it.
 
 /// Caller's memory that may be read.
 #[derive(Clone, Copy, Debug)]

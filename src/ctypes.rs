@@ -1,7 +1,6 @@
-//! The structures that C programs hold, bit for bit as libowfat 0.32 lays them out.
+//! The structures that C programs hold, with the layout of libowfat 0.32.
 //!
-//! The headers declare them by hand-checked text (they are part of the contract, not of this
-//! implementation); the assertions here and their C twins in `c-tests/layout/` keep the two equal.
+//! The headers declare them in text written by hand. The assertions here and those in `c-tests/layout/` keep the two equal.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::mem::{MaybeUninit, align_of, offset_of, size_of};
@@ -40,8 +39,8 @@ pub struct Array {
     pub headroom: usize,
 }
 
-/// An I/O batch as programs embed it: the 64 bytes of libowfat 0.32. A caller built against 0.34 has eight
-/// more ([`WideBatch`]); they are never touched unless the caller passed the structure to an `iob_init` function.
+/// An I/O batch as programs embed it: the 64 bytes of libowfat 0.32. A program built with 0.34 has eight more
+/// ([`WideBatch`]). The library writes those only in batches that it allocated or that came through an `iob_init` function.
 #[repr(C)]
 #[derive(Debug)]
 pub struct IoBatch {
@@ -57,14 +56,14 @@ pub struct IoBatch {
     pub files: c_long,
 }
 
-/// An `io_batch` as 0.34's header declares it. Only batches that the library made itself, or that came through an
-/// `iob_init` function, are known to have the second part.
+/// An `io_batch` as 0.34's header declares it. Only batches that the library allocated, or that came through an `iob_init`
+/// function, surely have the second part.
 #[repr(C)]
 #[derive(Debug)]
 pub struct WideBatch {
     /// What every batch has.
     pub batch: IoBatch,
-    /// 1: entries are released as soon as they are sent. For the program to read; the library does not.
+    /// 1 if entries are released as soon as they are sent. The program may read it; the library does not.
     pub autofree: c_int,
 }
 
@@ -82,7 +81,7 @@ pub struct IobEntry {
     pub offset: u64,
     /// Bytes not yet sent.
     pub n: u64,
-    /// Called once with the entry's address when the batch lets go of it; may be NULL.
+    /// Called once, with the entry's address, when the batch releases it; may be NULL.
     pub cleanup: Option<unsafe extern "C-unwind" fn(*mut IobEntry)>,
 }
 
@@ -104,7 +103,7 @@ pub struct IoMuxSlot {
     pub events: c_int,
 }
 
-/// What programs see as a `sem_t`, in its size and alignment.
+/// Has the size and alignment of `sem_t`.
 #[repr(C)]
 #[derive(Debug)]
 pub struct MuxSemaphore(MaybeUninit<libc::sem_t>);
@@ -113,7 +112,7 @@ pub struct MuxSemaphore(MaybeUninit<libc::sem_t>);
 #[repr(C)]
 #[derive(Debug)]
 pub struct IoMux {
-    /// The descriptor that stands for it.
+    /// The descriptor of the multiplexer.
     pub ctx: c_int,
     /// Synchronisation word.
     pub working: c_int,
@@ -127,10 +126,10 @@ pub struct IoMux {
     pub sem: MuxSemaphore,
 }
 
-/// A filter: takes up to `n` bytes and says how many it took, 0 for end of file, -1 with errno for errors.
+/// A filter: takes up to `n` bytes. Returns how many it took, 0 for end of file, or -1 with errno.
 pub type WriteCallback = Option<unsafe extern "C-unwind" fn(s: i64, buf: *const c_void, n: u64) -> i64>;
 
-/// A filter for whole pieces of files, as `SSL_sendfile` is one.
+/// A filter for whole pieces of files, like `SSL_sendfile`.
 pub type SendfileCallback =
     Option<unsafe extern "C-unwind" fn(s: i64, fd: i64, off: u64, n: u64, cb: WriteCallback) -> i64>;
 

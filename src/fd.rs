@@ -1,14 +1,13 @@
-//! Descriptor numbers that have passed the border check.
+//! Descriptor numbers whose range was checked at the C border.
 
 use nix::errno::Errno;
 
-/// A descriptor number in the range that the kernel uses. It need not be open: the kernel judges that.
+/// A number in the range of descriptors. It need not be open; the kernel checks that.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Fd(i32);
 
 impl Fd {
-    /// Checks an `int64` from C. A number outside `0..=INT_MAX` can be no descriptor: `EBADF`, before
-    /// its low half could reach the kernel as somebody else's number.
+    /// Checks an `int64` from C. `EBADF` if it is outside `0..=INT_MAX`: cut to 32 bits, it could be another descriptor.
     pub(crate) fn new(d: i64) -> Result<Fd, Errno> {
         match i32::try_from(d) {
             Ok(n) if n >= 0 => Ok(Fd(n)),
@@ -16,7 +15,7 @@ impl Fd {
         }
     }
 
-    /// The low half of a number that was checked elsewhere, or that is none, which the kernel will say.
+    /// The lower half of a number that was checked elsewhere, or that the kernel will refuse.
     pub(crate) fn unchecked(d: i64) -> Fd {
         Fd(d as i32)
     }

@@ -1,15 +1,15 @@
-//! The bodies of the fuzz targets that need to see inside. `fuzz/` has the rest, and the corpora, which the tests
+//! The bodies of the fuzz targets that use the library's internals. `fuzz/` has the rest, and the corpora, which the tests
 //! here run without a fuzzer.
 
 use crate::batch::model::{Setting, bytes, ledger};
 use crate::event_loop::model::{Op, scripted::run_scripted};
 use crate::table;
 
-/// Longer inputs find nothing that a shorter one does not.
+/// Longer inputs find nothing new.
 const OPS_MAX: usize = 200;
 
-/// The event loop on a scripted kernel, against its model. The first byte says after how many looks their numbers come
-/// round, three more are a step.
+/// The event loop on a scripted kernel, against its model. The first byte says after how many looks their numbers wrap
+/// around. Each three bytes after it are a step.
 pub fn machine(input: &[u8]) {
     let Some((&to_wrap, rest)) = input.split_first() else { return };
     table::set_look(u32::MAX - u32::from(to_wrap));
@@ -18,7 +18,7 @@ pub fn machine(input: &[u8]) {
     run_scripted(&ops);
 }
 
-/// Batches, their plan and their books, against their models. The first byte is the setting, four more are a step.
+/// Batches against their models. The first byte is the setting. Each four bytes after it are a step.
 pub fn plan(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else { return };
     let steps = rest.chunks_exact(4).take(OPS_MAX);
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// What the fuzzer has found, and what it takes to get everywhere, without a fuzzer.
+    /// Runs the corpus of a target without a fuzzer.
     fn replay(target: &str, run: fn(&[u8])) {
         let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/").to_owned() + target;
         let mut files = 0;

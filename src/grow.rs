@@ -1,17 +1,16 @@
-//! Lists that say so when there is no memory for more, instead of ending the process, and that take any index.
+//! Vectors that return an error if there is no memory, instead of ending the process, and that accept any index.
 
 use nix::errno::Errno;
 
 pub(crate) trait Grow<T> {
-    /// Adds `x` at the end. `ENOMEM`: there was neither room nor memory, and nothing has changed.
+    /// Adds `x` at the end. If there is neither room nor memory, returns `ENOMEM` and changes nothing.
     fn try_push(&mut self, x: T) -> Result<(), Errno>;
 
-    /// [`Grow::try_push`] where room was made before.
+    /// Adds `x` at the end, where room was made before.
     fn put(&mut self, x: T);
 }
 
-// The second look at the capacity says nothing new to a reader, but it shows the compiler that `push` has room, so
-// that no way to its panic is left in the library.
+// The second test of the capacity proves to the compiler that `push` has room, so that the library has no path to its panic.
 
 impl<T> Grow<T> for Vec<T> {
     #[inline]
@@ -36,7 +35,7 @@ impl<T> Grow<T> for Vec<T> {
     }
 }
 
-/// Removes element `i`, if there is one. The last one gets its place.
+/// Removes element `i`, if there is one. The last one takes its place.
 #[inline]
 pub(crate) fn take_out<T>(v: &mut Vec<T>, i: usize) {
     if i >= v.len() {

@@ -7,20 +7,20 @@
 //!          ◀int, errno─      ◀Result─  table / timer  ◀─events──
 //!                               │
 //!                               ├─▶ batch (io_batch: send, filter) ─▶ xfer (one try at moving bytes)
-//! mux (iom_*) stands beside the event loop and shares nothing with it
+//! mux (iom_*) is independent of the event loop
 //! ```
 //!
-//! A module uses only what is below it: `capi → event_loop → (batch → xfer; timer → table → slot; backend)
-//! → vocabulary (fd, interest, mode, time, outcome, buf, array, ctypes) → sys`.
+//! A module uses only modules to the right of it: `capi → event_loop → (batch → xfer; timer → table → slot; backend)
+//! → common types (fd, interest, mode, time, outcome, buf, array, ctypes) → sys`.
 //!
 //! # Border rules
 //!
-//! * Only `capi` defines C names. Each function checks, converts, calls one Rust function and converts
-//!   back; the conventions for results are types in `capi::entry`.
-//! * No panic and no Rust reference crosses the border; a C callback runs with no lock held and no borrow
-//!   of library state alive, because callbacks call back into the library.
-//! * Memory that C may release comes from `malloc`; a descriptor of the caller is never closed by a drop.
-//! * `unsafe` lives in `capi` and `sys`, and where a C structure is viewed (`batch`, `mux`, `array`).
+//! * Only `capi` defines C names. Each function checks its arguments, calls one Rust function and converts the result
+//!   (`capi::entry`).
+//! * No panic and no Rust reference crosses the border. While a C callback runs, no lock is held and no state of the library
+//!   is borrowed, because callbacks call the library.
+//! * Memory that C may free comes from `malloc`. A drop never closes a descriptor of the caller.
+//! * `unsafe` is in `capi` and `sys`, and where a C structure is accessed (`batch`, `mux`, `array`).
 
 mod array;
 mod backend;

@@ -1,7 +1,6 @@
-//! What decides how a descriptor is read and written without waiting.
+//! The mode and the kind of a descriptor. They decide how it is read and written without waiting.
 
-/// Whether the descriptor's open file is sure to have `O_NONBLOCK`. Blocking is the safe assumption: each
-/// call is then told not to wait.
+/// Whether the open file surely has `O_NONBLOCK`. Blocking is the safe assumption: each call then says "do not wait".
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Mode {
     #[default]
@@ -9,10 +8,10 @@ pub(crate) enum Mode {
     Nonblocking,
 }
 
-/// What a blocking descriptor is: each kind is asked not to wait in its own way.
+/// The kind of file. Each kind has its own way to say "do not wait".
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum FileKind {
-    /// Not looked at yet.
+    /// The kernel was not asked yet.
     #[default]
     Unknown,
     Socket,
@@ -22,6 +21,6 @@ pub(crate) enum FileKind {
     Regular,
     /// A terminal or another character device.
     Device,
-    /// eventfd, timerfd and their kind.
+    /// eventfd, timerfd and the like.
     Other,
 }

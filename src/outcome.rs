@@ -1,4 +1,4 @@
-//! What one attempt at moving bytes came to.
+//! The result of one attempt to move bytes.
 
 use nix::errno::Errno;
 
@@ -12,7 +12,7 @@ pub(crate) enum Stop {
 }
 
 impl From<Errno> for Stop {
-    /// `EINTR` before any byte moved is "try again later" to a caller that never blocks.
+    /// To a caller that does not wait, `EINTR` before any byte moved means "try again later".
     fn from(e: Errno) -> Stop {
         match e {
             Errno::EAGAIN | Errno::EINTR => Stop::Again,
@@ -21,16 +21,16 @@ impl From<Errno> for Stop {
     }
 }
 
-/// Bytes moved (0 = end of file, or nothing asked for), or why none. What may be more than one system call moves is
-/// counted in `u64`: a file can be larger than the memory.
+/// How many bytes moved (0 at end of file, or if none were asked for), or why none. `N` is `u64` where several system calls
+/// add up, because a file can be larger than the memory.
 pub(crate) type Outcome<N = usize> = Result<N, Stop>;
 
-/// What an attempt has shown of the readiness that it could use up.
+/// What an attempt has shown about the readiness of the descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Readiness {
     Stands,
     UsedUp,
-    /// It ended for another reason: an error, or a file that was at its end.
+    /// Nothing: it ended by an error, or the file was at its end.
     Unclear,
 }
 

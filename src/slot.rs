@@ -118,8 +118,8 @@ impl Access {
 }
 
 /// A small value that any thread may load and store. Every access is `Relaxed`, which is a plain load or store on every
-/// processor. Values that belong together are written under the event loop's lock; what transfers read without it stands
-/// for itself.
+/// processor. Values that belong together are written under the event loop's lock. What transfers read without the lock
+/// does not depend on other values.
 pub(crate) trait Plain: Copy {
     type Cell;
     fn cell(self) -> Self::Cell;

@@ -1,5 +1,5 @@
-//! A map in a sorted list, for keys of which there are few, or which mostly come in ascending order. That of the
-//! standard library ends the process when memory is short.
+//! A map in a sorted vector, for few keys or keys that mostly come in ascending order. The maps of the standard library end
+//! the process if memory is short.
 
 use crate::grow::Grow;
 use nix::errno::Errno;
@@ -20,7 +20,7 @@ impl<K: Ord + Copy, V> Sorted<K, V> {
         self.0.get_mut(i).map(|(_, value)| value)
     }
 
-    /// The value under `key`, made by `value` if there is none.
+    /// The value under `key`. If there is none, adds `value()`.
     pub(crate) fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> Result<&mut V, Errno> {
         let i = match self.place(key) {
             Ok(i) => i,
@@ -36,7 +36,7 @@ impl<K: Ord + Copy, V> Sorted<K, V> {
         self.0.get_mut(i).map(|(_, value)| value).ok_or(Errno::ENOMEM)
     }
 
-    /// All, beginning with `key` or what comes after it, and from the front again.
+    /// All entries, from `key` on to the end and then from the beginning.
     pub(crate) fn iter_from(&self, key: K) -> impl Iterator<Item = (K, &V)> {
         let turn = self.place(key).unwrap_or_else(|i| i);
         self.0.iter().skip(turn).chain(self.0.iter().take(turn)).map(|(key, value)| (*key, value))
@@ -48,7 +48,7 @@ impl<K: Ord + Copy, V> Sorted<K, V> {
         self.0.pop().map(|(_, value)| value)
     }
 
-    /// Keeps what `f` answers true for.
+    /// Keeps the entries for which `f` returns true.
     pub(crate) fn retain(&mut self, mut f: impl FnMut(K, &mut V) -> bool) {
         self.0.retain_mut(|(key, value)| f(*key, value));
     }

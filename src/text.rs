@@ -1,14 +1,14 @@
-//! A short text for a person, put together without the formatting of the standard library, which the compiler cannot
-//! prove to be free of panics.
+//! Short texts for people. The formatting of the standard library is not used, because the compiler cannot prove that it
+//! does not panic.
 
 use crate::sys::standard_error;
 
 /// Enough for a line.
 pub(crate) const SHORT: usize = 256;
-/// Enough for a hundred short ones.
+/// Enough for a hundred short lines.
 pub(crate) const LONG: usize = 4096;
 
-/// What was added so far, if it fitted.
+/// A text of at most `ROOM` bytes.
 pub(crate) struct Text<const ROOM: usize = SHORT> {
     bytes: [u8; ROOM],
     len: usize,
@@ -30,7 +30,7 @@ impl<const ROOM: usize> Text<ROOM> {
         self.add_bytes(s.as_bytes());
     }
 
-    /// The end of a path, with a `?` for each byte that a terminal might obey.
+    /// Adds the end of a path, with a `?` in place of each control character.
     pub(crate) fn add_path(&mut self, path: &[u8]) {
         const SHOWN: usize = 160;
         let cut = path.len().saturating_sub(SHOWN);
@@ -54,7 +54,7 @@ impl<const ROOM: usize> Text<ROOM> {
         self.add_digits::<10>(n, 1);
     }
 
-    /// With zeros before it, so that there are at least `width` digits.
+    /// Adds a number with at least `width` digits.
     pub(crate) fn add_padded(&mut self, n: u64, width: usize) {
         self.add_digits::<10>(n, width);
     }
@@ -79,12 +79,12 @@ impl<const ROOM: usize> Text<ROOM> {
         self.add_bytes(digits.get(digits.len() - used..).unwrap_or_default());
     }
 
-    /// `None` if something did not fit.
+    /// The text; `None` if something did not fit.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         if self.overflowed { None } else { self.bytes.get(..self.len) }
     }
 
-    /// On standard error. One that cannot take it changes nothing.
+    /// Writes the text to standard error, if that can take it.
     pub(crate) fn say(&self) {
         standard_error::say(self.bytes().unwrap_or_default());
     }

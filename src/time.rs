@@ -1,8 +1,8 @@
-//! Wall-clock deadlines and lengths of time.
+//! Deadlines on the wall clock, moments of the monotonic clock, and lengths of time.
 //!
-//! Programs hand over TAI64NA labels of the wall clock. Inside, a deadline is one signed 64-bit number of
-//! nanoseconds since 1970: it spans 292 years to either side, saturates beyond, and compares in one
-//! instruction. Attoseconds are below the resolution of the clock they are compared with.
+//! Programs pass TAI64NA labels of the wall clock. Inside, a deadline is one signed 64-bit number of nanoseconds since 1970.
+//! That reaches 292 years to either side, saturates beyond, and compares in one instruction. Attoseconds are dropped,
+//! because no clock has them.
 
 use crate::ctypes::Taia;
 use crate::sys::clock;
@@ -58,12 +58,12 @@ impl Deadline {
         if t.sec.x == 0 { Deadline::NEVER } else { Deadline::moment(t) }
     }
 
-    /// Converts a label that always means a moment, as the limit of a wait does.
+    /// Converts a label of which seconds of zero are a moment, too, as in the limit of a wait.
     #[inline]
     pub(crate) fn moment(t: Taia) -> Deadline {
-        // Labels are compared by seconds first, so nanoseconds past a second add nothing.
+        // taia_less compares seconds first, so more than a second of nanoseconds must not count.
         let nanos = i64::from(t.nano).min(NANOS_PER_SEC - 1);
-        // A distance that wraps is so large that the product overflows.
+        // If the difference wraps, it is so large that the product overflows and saturates.
         let secs = t.sec.x.wrapping_sub(UNIX_EPOCH_LABEL) as i64;
         match secs.checked_mul(NANOS_PER_SEC).and_then(|ns| ns.checked_add(nanos)) {
             Some(ns) => Deadline(ns),
@@ -104,12 +104,12 @@ impl Deadline {
     }
 }
 
-/// What a clock shows, in one number. Reading cannot fail for these clocks; 0 would expire nothing.
+/// The time of a clock as one number. Reading these clocks cannot fail. If it did, 0 would expire no deadline.
 fn nanoseconds(shown: Result<(i64, i64), Errno>) -> i64 {
     shown.map_or(0, |(s, ns)| s.saturating_mul(NANOS_PER_SEC).saturating_add(ns))
 }
 
-/// A moment of the monotonic clock, in nanoseconds since it began. (`Instant` panics where the clock fails.)
+/// A moment of the monotonic clock, in nanoseconds since its start. (`Instant` panics if the clock fails.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Moment(i64);
 
@@ -118,7 +118,7 @@ impl Moment {
         Moment(nanoseconds(clock::monotonic()))
     }
 
-    /// The moment `d` later; one that is too far to count never comes.
+    /// The moment `d` later. It saturates, so that a moment too far ahead never comes.
     pub(crate) fn after(self, d: Span) -> Moment {
         Moment(self.0.saturating_add_unsigned(d.0))
     }

@@ -1,6 +1,6 @@
-//! The block that a small batch keeps its entries in, and the one that a batch of the library's own is. Most batches live
-//! for one answer; the blocks of the last one are kept for the next, which costs a tenth of what `malloc` and `free` do.
-//! They are `malloc` blocks all the same: programs may free a batch that they have reset.
+//! The memory of batches: the block of a small batch's entries, and the batch itself if the library allocates it. Most
+//! batches live for one answer, so the blocks of the last one are kept for the next. That costs a tenth of `malloc` and
+//! `free`. They are `malloc` blocks, because programs may free a batch that they have reset.
 
 use crate::batch::{ENTRY, window};
 use crate::ctypes::Array;
@@ -9,21 +9,21 @@ use crate::sys::spare::Spare;
 use nix::errno::Errno;
 use std::ptr::{self, NonNull};
 
-/// Bytes of a block: a program that looks at the array finds it allocated.
+/// Bytes of a block, which programs see in the array's `allocated`.
 pub(super) const SIZE: u64 = 16 * ENTRY;
 
 static SPARE: Spare = Spare::new();
 
 static SPARE_BATCH: Spare = Spare::new();
 
-/// A block of `size` bytes for a batch; always the same size.
+/// A block for a batch. `size` is the same in every call.
 #[inline]
 pub(crate) fn batch(size: usize) -> Result<NonNull<u8>, Errno> {
     // SAFETY: a new block.
     SPARE_BATCH.take().map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), size) }, Ok)
 }
 
-/// Lets go of a batch. One that the program has made by itself, as it must not, may be smaller than ours.
+/// Frees a batch. If the program allocated it itself, against the rules, its block may be too small to be kept.
 ///
 /// # Safety
 /// `p` is a `malloc` block that nobody uses any more; `size` is that of [`batch`].
@@ -37,7 +37,7 @@ pub(crate) unsafe fn free_batch(p: NonNull<u8>, size: usize) {
     }
 }
 
-/// Gives an array that has no block a first one. False: it has failed, or there is no memory.
+/// Gives an array its first block. False if the array has failed or there is no memory.
 #[inline(never)]
 pub(super) fn begin(x: &mut Array) -> bool {
     if x.allocated != 0 {
@@ -52,7 +52,7 @@ pub(super) fn begin(x: &mut Array) -> bool {
     true
 }
 
-/// Lets go of a block of `size` bytes, or of NULL.
+/// Frees a block of `size` bytes, or NULL.
 ///
 /// # Safety
 /// It is a `malloc` block of that size that nobody uses any more.
@@ -66,7 +66,7 @@ pub(super) unsafe fn free(p: *mut u8, size: i64) {
     }
 }
 
-/// Gives the spare block back.
+/// Frees the spare blocks.
 pub(crate) fn shut_down() {
     window::shut_down();
     for p in [SPARE.take(), SPARE_BATCH.take()].into_iter().flatten() {

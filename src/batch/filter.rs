@@ -1,4 +1,4 @@
-//! Sending a batch through a filter, a C function that encrypts or compresses, say.
+//! `iob_write`: passes a batch to a filter, a C function of the program that encrypts or compresses, for example.
 
 use crate::batch::item::Cleanup;
 use crate::batch::{Batch, Look, Place, window};
@@ -9,24 +9,23 @@ use crate::sys::guard::cancellable;
 use crate::xfer::file;
 use nix::errno::Errno;
 
-/// The program's side. Both may do anything with the library, this very batch included.
+/// The program's functions. They may call every function of the library, on this batch as well.
 pub(crate) trait Filter {
-    /// The descriptor that is passed through to the program's functions.
+    /// The descriptor that is handed to the program's functions.
     fn target(&self) -> i64;
-    /// Offers memory; the result is at most `n`.
+    /// Offers `n` bytes. The result is at most `n`.
     fn take(&mut self, bytes: *const u8, n: u64) -> Outcome<u64>;
     /// Whether the program has a function for pieces of files.
     fn takes_files(&self) -> bool;
-    /// Offers a piece of a file, as [`Filter::take`] memory.
+    /// Offers a piece of a file. The result is at most `n`.
     fn take_file(&mut self, fd: i64, off: u64, n: u64) -> Outcome<u64>;
 }
 
-/// Calls the filter until everything is taken, it takes less than it is offered, or something fails. Resets
-/// the batch when nothing is left. `closing` is the clean-up function of file entries that own their
-/// descriptor.
+/// Calls the filter until everything is taken, it takes less than it is offered, or something fails. Resets the batch when
+/// nothing is left. `closing` is the clean-up function of file entries that own their descriptor.
 ///
-/// If the filter itself resets or sends the batch, the call ends there: what the filter says it took is reported,
-/// the batch stays as the filter left it. If the filter never returns, the batch is as it was before the call.
+/// If the filter resets or sends the batch, the call ends with the filter's answer, and the batch stays as the filter left
+/// it. If the filter leaves by an exception or a jump, the batch is as it was before the filter was called.
 #[inline(always)]
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome<u64> {
     let mut total = 0;
@@ -36,7 +35,7 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             break None;
         }
         let Some(mut place) = batch.first_unsent() else {
-            // The fields contradict each other. Better an error than an endless 0.
+            // The program has changed fields so that they contradict each other. 0 would make it try for ever.
             break Some(Stop::Failed(Errno::EINVAL));
         };
         let (asked, answer) = if place.kind != FROM_FILE {
@@ -51,7 +50,7 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
             Ok(taken) => taken,
             Err(stop) => break Some(stop),
         };
-        // More than fits, if the filter queues more.
+        // It saturates, because a filter can queue more without end.
         total = u64::saturating_add(total, taken);
         let Some(e) = batch.still_there(&look, &place) else { break None };
         if !batch.consume(e, &place, taken) {
@@ -70,9 +69,9 @@ pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) ->
     }
 }
 
-/// Offers a file entry, piece by piece, until one is not taken or is the last. How much that one was, and the answer; those
-/// before it are counted off the batch and added to `total`, and `place` is behind them. Fails if there is nothing to
-/// offer.
+/// Offers a file entry, piece by piece, until one is refused or is the last. Returns the size of that piece and the answer.
+/// The pieces before it are taken off the batch and added to `total`, and `place` is moved past them. Fails if no piece
+/// could be offered.
 #[inline(never)]
 fn offer_file(
     batch: Batch,
@@ -115,7 +114,7 @@ fn offer_file(
         }
         let done = answer.unwrap_or(0);
         let refused_at = (done < asked).then(|| place.offset.wrapping_add(done));
-        // SAFETY: it is the entry of before, one of `item::file`.
+        // SAFETY: it is the same entry, which `item::file` made.
         cancellable(|| unsafe { window::settle(now, refused_at, place.n.saturating_sub(done)) });
         return Ok((asked, answer));
     }

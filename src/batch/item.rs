@@ -1,4 +1,4 @@
-//! Entries of a batch: making them, comparing them, letting them go.
+//! Entries of a batch: how they are made and released.
 
 use crate::batch::Batch;
 use crate::ctypes::{FROM_BUF, FROM_FILE, IobEntry};
@@ -7,29 +7,29 @@ use nix::errno::Errno;
 use std::ffi::c_char;
 use std::ptr;
 
-/// How an entry lets go of what it holds. Called once, with the entry's address.
+/// Releases what an entry holds. Called once, with the entry's address.
 pub(crate) type Cleanup = unsafe extern "C-unwind" fn(*mut IobEntry);
 
-/// Functions are told apart by address. Should a compiler ever give one function two, an entry of ours would
-/// be taken for a stranger's, which only costs speed.
+/// Clean-up functions are compared by address. If a compiler gave one function two addresses, an entry of ours would be
+/// treated as a foreign one, which only costs time.
 pub(crate) fn address(f: Cleanup) -> usize {
     f as usize
 }
 
-/// `n` bytes at `buf`.
+/// The entry for `n` bytes at `buf`.
 #[inline(always)]
 pub(crate) fn buffer(buf: *const c_char, n: u64, cleanup: Option<Cleanup>) -> IobEntry {
     IobEntry { kind: FROM_BUF, fd: -1, buf, offset: 0, n, cleanup }
 }
 
-/// `n` bytes of `fd` from position `off`. The clean-up function begins with [`drop_window`](crate::batch::window::drop_window), or is it.
+/// The entry for `n` bytes of `fd` from position `off`. The clean-up function is, or calls first,
+/// [`drop_window`](crate::batch::window::drop_window).
 #[inline(always)]
 pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
     IobEntry { kind: FROM_FILE, fd, buf: ptr::null(), offset: off, n, cleanup: Some(cleanup) }
 }
 
-/// Adds an entry that the batch owns from now on, whatever happens: an empty one, and one that cannot be
-/// added, is released at once.
+/// Adds an entry that belongs to the batch from now on. If it is empty or cannot be added, it is released at once.
 pub(crate) fn add_owned(batch: Result<Batch, Errno>, e: IobEntry) -> Result<(), Errno> {
     match batch {
         Ok(batch) if e.n > 0 => batch.add(IobEntry { ..e }).inspect_err(|_| release_refused(&e)),
@@ -55,29 +55,29 @@ pub(crate) unsafe extern "C-unwind" fn free_buffer(e: *mut IobEntry) {
     unsafe { mem::free((*e).buf.cast_mut().cast()) };
 }
 
-/// Clean-up of `iob_addbuf_munmap`. Sent and unsent bytes make the length that was mapped.
+/// Clean-up of `iob_addbuf_munmap`. The length of the mapping is the sum of sent and unsent bytes.
 ///
 /// # Safety
 /// `e` points to an entry whose mapping was handed over, and is not released again.
 pub(crate) unsafe extern "C-unwind" fn unmap_buffer(e: *mut IobEntry) {
-    // SAFETY: as above. A length that no memory has is for the kernel to refuse.
+    // SAFETY: as above. The kernel refuses an impossible length.
     unsafe {
         let n = usize::try_from((*e).offset.wrapping_add((*e).n)).unwrap_or(usize::MAX);
         mem::unmap((*e).buf.cast_mut().cast(), n);
     }
 }
 
-/// Runs the clean-up function of an entry, once, on a copy: the function may add to the batch, which moves the entries,
-/// or reset it. It may also leave by an exception, `pthread_exit` or `longjmp`; nothing here minds.
+/// Runs the clean-up function of an entry, once. It gets a copy of the entry, because it may add to the batch, which moves
+/// the entries, or reset the batch. It may also leave by an exception, `pthread_exit` or `longjmp`.
 ///
 /// # Safety
-/// `e` points to an entry with which nothing else is going to be done but releasing it again (which does
-/// nothing) or freeing its memory. It may be dangling when the function returns.
+/// `e` points to an entry that is only released again (which does nothing) or freed afterwards. It may be dangling when
+/// the function returns.
 #[inline]
 pub(crate) unsafe fn release(e: *mut IobEntry) {
     // SAFETY: the caller vouches for `e`.
     if let Some(cleanup) = unsafe { (*e).cleanup.take() } {
-        // SAFETY: as above; whoever added the entry gave the function for it.
+        // SAFETY: as above; the function was given for this entry.
         unsafe { cleanup(&mut IobEntry { ..*e }) };
     }
 }

@@ -1,8 +1,9 @@
-//! Batches: rows of buffers and file pieces that go out in order.
+//! Batches: queues of buffers and pieces of files, which are sent in order. This module owns the structure, its entries and
+//! what they hold. It moves no bytes ([`crate::xfer`]) and knows nothing of registrations ([`crate::event_loop`]).
 //!
-//! An `io_batch` belongs to the C program, which embeds it, zeroes it, moves it and reads its fields. [`Batch`]
-//! is a view that keeps nothing: every method reads the structure afresh, and no reference into it outlives a
-//! method, because callbacks and clean-up functions may add entries or reset the batch.
+//! An `io_batch` belongs to the C program, which embeds it, zeroes it, moves it and reads its fields. [`Batch`] is a view
+//! without state: every method reads the structure again, and no reference into it outlives a method, because callbacks
+//! and clean-up functions may add entries or reset the batch.
 
 pub(crate) mod block;
 pub(crate) mod filter;
@@ -23,41 +24,41 @@ use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-/// In `headroom` of the array: release entries as soon as they are sent, until `iob_reset`. The field is 0 in
-/// every batch that was zeroed or filled by libowfat 0.32. It cannot be the `autofree` field of 0.34's header, which
-/// lies behind the 64 bytes that an older program has.
+/// A mark in `headroom` of the array: entries are released as soon as they are sent, until `iob_reset`. The field is 0 in
+/// every batch that was zeroed or filled by libowfat 0.32. The `autofree` field of 0.34's header cannot be used, because
+/// the structure of an older program ends before it.
 const AUTOFREE: usize = 0x2f77_0000;
 
-/// There as well while a filter looks at an entry, which may do anything to the batch. A filter that never comes back
-/// leaves it there, which does no harm.
+/// In the same field while a filter runs, which may do anything to the batch. A filter that leaves by a jump leaves the
+/// mark there, which does no harm.
 const LOOKING: usize = 0x8000_0000;
 
-/// There as well: how often the batch was reset under a filter's eyes. So a reset shows even if what is queued then looks
-/// like what was there.
+/// In the same field: counts the resets while a filter runs. So a reset is noticed even if what is queued afterwards looks
+/// like what was there before.
 const RESETS: usize = 0xffff;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
 
-/// An entry of a batch, as it was when it was looked at.
+/// An entry of a batch, as it was before the filter was called.
 struct Place {
     i: usize,
-    /// Bytes that the array must have for it.
+    /// Where the entry ends in the array, in bytes.
     end: u64,
     kind: c_int,
-    /// Of a buffer.
+    /// The unsent bytes, if it is a buffer.
     bytes: *const u8,
     offset: u64,
     n: u64,
 }
 
-/// A place in a batch at the begin of an entry, or where the first one begins that has unsent bytes.
+/// A position in a batch: the first entry that has unsent bytes.
 #[derive(Clone, Copy)]
 struct Mark {
     next: usize,
     bytesleft: u64,
 }
 
-/// The marks of a batch before a filter looks at its entries, and meanwhile.
+/// The value of `headroom` before a filter runs, and meanwhile.
 struct Look {
     before: usize,
     during: usize,
@@ -75,8 +76,8 @@ impl Batch {
         NonNull::new(b).map(Batch).ok_or(Errno::EFAULT)
     }
 
-    /// Makes it an empty batch, whatever was there. Room for `hint` entries is got in advance; an error says
-    /// that it was not to be had, and the batch is usable all the same.
+    /// Makes it an empty batch, whatever was there before, with room for `hint` entries. If there is no memory for that,
+    /// returns an error; the batch can be used all the same.
     pub(crate) fn init(self, autofree: bool, hint: u32) -> Result<(), Errno> {
         let headroom = if autofree { AUTOFREE } else { 0 };
         // SAFETY: `new` requires the structure to be writable; nothing in it needs a drop.
@@ -99,8 +100,8 @@ impl Batch {
     }
 
     fn with_array<R>(self, f: impl FnOnce(&mut Array) -> R) -> R {
-        // SAFETY: `new` requires a valid structure; `f` is one of this module's closures, which call nothing
-        // that could reach the batch by another way.
+        // SAFETY: `new` requires a valid structure; `f` is one of this module's closures, which do not reach the batch in
+        // another way.
         f(unsafe { &mut (*self.raw()).b })
     }
 
@@ -142,7 +143,7 @@ impl Batch {
         unsafe { (*self.raw()).next = next as c_long }
     }
 
-    /// Where entry `i` lies, until the next entry is added.
+    /// The address of entry `i`, until the next entry is added.
     #[inline]
     fn entry(self, i: usize) -> Option<*mut IobEntry> {
         self.with_array(|b| {
@@ -164,7 +165,7 @@ impl Batch {
         f(unsafe { slice::from_raw_parts_mut(first, len - next) })
     }
 
-    /// Puts an entry at the end. On failure the batch is as before and the entry is still the caller's.
+    /// Adds an entry at the end. If it fails, the batch is unchanged and the entry is still the caller's.
     pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
         self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
         if self.add_quickly(IobEntry { ..e }) {
@@ -174,7 +175,7 @@ impl Batch {
         self.add_quickly(e).then_some(()).ok_or(Errno::ENOMEM)
     }
 
-    /// [`Batch::add`] if there is room, which nearly always is so. Cannot panic, and makes the entry where it belongs.
+    /// The fast path of [`Batch::add`]; false if there is no room. The entry is made in its place.
     #[inline(always)]
     pub(crate) fn add_quickly(self, e: IobEntry) -> bool {
         // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
@@ -195,9 +196,8 @@ impl Batch {
         true
     }
 
-    /// For one more entry.
     fn make_room(self) -> Result<(), Errno> {
-        // Not while anybody counts on the places of entries.
+        // Not while a filter runs: its entry must stay at its index.
         if self.with_array(|b| b.headroom) == AUTOFREE && self.drop_gone() {
             return Ok(());
         }
@@ -207,7 +207,7 @@ impl Batch {
         })
     }
 
-    /// A filter is going to look at entries.
+    /// Marks that a filter is about to run.
     #[inline(always)]
     fn begin_looking(self) -> Look {
         self.with_array(|b| {
@@ -220,7 +220,7 @@ impl Batch {
     #[inline(always)]
     fn end_looking(self, look: Look) {
         if look.before & LOOKING == 0 {
-            // Of a call further out, the mark stays.
+            // In a nested call, the mark of the outer call stays.
             self.with_array(|b| b.headroom = if b.headroom == look.during { look.before } else { 0 });
         }
     }
@@ -247,8 +247,8 @@ impl Batch {
         None
     }
 
-    /// The entry at a place, if it is as it was: the filter may have added entries behind it. Without a reset an entry
-    /// only changes by being sent.
+    /// The entry at a place, if it is unchanged. The filter may have added entries after it. An entry changes only by a
+    /// reset or by being sent.
     #[inline(always)]
     fn still_there(self, look: &Look, place: &Place) -> Option<*mut IobEntry> {
         // SAFETY: as in `first_unsent`.
@@ -264,8 +264,8 @@ impl Batch {
         unsafe { (*e).offset == place.offset && (*e).n == place.n }.then_some(e)
     }
 
-    /// Counts `sent` bytes off the front, over as many entries as they reach. A finished entry keeps its
-    /// fields, as in libowfat; `next` has passed it.
+    /// Takes `sent` bytes off the front, over as many entries as they cover. A finished entry keeps its fields, as in
+    /// libowfat; `next` is moved past it.
     #[inline]
     fn advance(self, sent: usize) {
         if sent as u64 >= self.bytesleft() {
@@ -293,13 +293,13 @@ impl Batch {
         self.set_bytesleft(self.bytesleft().saturating_sub(sent as u64));
     }
 
-    /// What is not sent, as it is now.
+    /// The present position.
     #[inline(always)]
     fn mark(self) -> Mark {
         Mark { next: self.next(), bytesleft: self.bytesleft() }
     }
 
-    /// Entries that were finished since the mark come back, unless they were let go of; the count of their bytes.
+    /// Queues entries again that were finished since the mark, unless they were released. Returns how many bytes they have.
     fn back_to(self, mark: Mark) -> u64 {
         let back = mark.bytesleft.saturating_sub(self.bytesleft());
         self.set_next(mark.next);
@@ -307,7 +307,7 @@ impl Batch {
         back
     }
 
-    /// With autofree, lets go of what was finished since the mark.
+    /// With autofree, releases what was finished since the mark.
     #[inline(always)]
     fn release_since(self, mark: Mark) {
         if self.autofree() {
@@ -315,11 +315,11 @@ impl Batch {
         }
     }
 
-    /// Counts `taken` bytes off the entry `e` at `place`, the first unsent one. As libowfat does after filtering, the
-    /// fields of a finished entry say so themselves. False: these were the last of the batch, which is now to be reset.
+    /// Takes `taken` bytes off the entry `e` at `place`, the first unsent one. A finished entry gets `n` = 0, as in
+    /// libowfat after filtering. False if nothing is left, so that the caller has to reset the batch.
     #[inline(always)]
     fn consume(self, e: *mut IobEntry, place: &Place, taken: u64) -> bool {
-        // SAFETY: `still_there` gave the entry, and `new` requires a valid structure; nothing reaches them another way.
+        // SAFETY: `still_there` returned the entry, and `new` requires a valid structure; nothing else reaches them.
         let (e, b) = unsafe { (&mut *e, &mut *self.raw()) };
         e.offset = place.offset.wrapping_add(taken);
         e.n = place.n.saturating_sub(taken);

@@ -1,19 +1,19 @@
-//! What to hand to the kernel next.
+//! Decides what the next system call of a send gets. It makes no call itself.
 
 use crate::buf::Source;
 use crate::ctypes::{FROM_FILE, IobEntry};
 use crate::sys::message::Gather;
 use crate::xfer::gather::SMALL_FILE;
 
-/// One send's worth.
+/// What one call sends.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     /// No entry has unsent bytes.
     Nothing,
-    /// The buffers in the list. `more`: bytes behind them follow in the same call of the library, so the last
-    /// segment may wait for them; the end of a batch may not, or an answer lies in the kernel for 200 ms.
+    /// The buffers in the list. `more`: other bytes follow in the same call of the library, so the last segment may wait
+    /// for them. The end of a batch must not wait, or the kernel would hold an answer for 200 ms.
     Buffers { more: bool },
-    /// The same with a small piece of a file, for which the list has a gap.
+    /// The buffers in the list, and a small piece of a file, for which the list has a gap.
     Around { small: Small, more: bool },
     /// A piece of a file.
     File(Piece),
@@ -37,8 +37,8 @@ pub(crate) struct Small {
     pub(crate) n: usize,
 }
 
-/// Looks at unsent entries and fills `list` with the buffers up to the kernel's limit or the next file piece that
-/// is too large, or one too many, to be sent with them.
+/// Fills `list` with unsent buffers, up to the kernel's limit or the next piece of a file that is too large to be sent with
+/// them. One small piece can go with them, a second one cannot.
 #[inline(always)]
 pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
     let gathered = list.start(unsent, as_buffer);
@@ -50,7 +50,7 @@ pub(crate) fn next_step(unsent: &[IobEntry], list: &mut Gather) -> Step {
     after_buffers(unsent, gathered, list)
 }
 
-/// A file piece that is not copied, and what is in the list before it.
+/// The step at a piece of a file that is not copied. Buffers before it go first.
 #[inline(always)]
 fn in_one_call(e: &IobEntry, list: &Gather) -> Step {
     let piece = Piece { fd: e.fd, off: e.offset, n: e.n };
@@ -60,7 +60,7 @@ fn in_one_call(e: &IobEntry, list: &Gather) -> Step {
     }
 }
 
-/// A buffer to begin a list with.
+/// The unsent bytes of an entry, if it is a buffer.
 #[inline(always)]
 fn as_buffer(e: &IobEntry) -> Option<Source> {
     (e.kind != FROM_FILE).then(|| source(e))
@@ -95,7 +95,7 @@ fn after_buffers(unsent: &[IobEntry], gathered: usize, list: &mut Gather) -> Ste
 
 fn source(e: &IobEntry) -> Source {
     let len = usize::try_from(e.n).unwrap_or(usize::MAX);
-    // SAFETY: whoever added the entry keeps the memory unchanged until it is sent or the batch is reset.
+    // SAFETY: the program keeps the memory unchanged until it is sent or the batch is reset.
     unsafe { Source::new(e.buf.cast::<u8>().wrapping_add(e.offset as usize), len) }
 }
 

@@ -1,4 +1,4 @@
-//! Letting go of entries: what was sent, what has to make room, and all of it at a reset.
+//! Releases entries: those that were sent, with autofree, and all of them at a reset.
 
 use super::{AUTOFREE, Batch, ENTRY, LOOKING, RESETS, block, empty, item};
 use crate::array;
@@ -7,8 +7,8 @@ use std::ffi::c_long;
 use std::ptr;
 
 impl Batch {
-    /// A batch with autofree that is filled and sent in turns may never be empty: the entries that are gone, if they
-    /// are most, must not fill its array for ever.
+    /// Removes finished entries from the array, if they are most of it and all released. A batch with autofree that is
+    /// filled and sent in turns may never be empty, and its array must not grow without end.
     pub(super) fn drop_gone(self) -> bool {
         let (gone, len) = (self.next(), self.len());
         let are_most = gone > len / 2 && gone <= len;
@@ -19,13 +19,13 @@ impl Batch {
         may_go
     }
 
-    /// Whether entry `i` is still to be let go of.
+    /// Whether entry `i` has not been released yet.
     fn is_held(self, i: usize) -> bool {
         // SAFETY: an entry of the array; a short look, during which nothing else runs.
         self.entry(i).is_some_and(|e| unsafe { (*e).cleanup.is_some() })
     }
 
-    /// Takes the entries that are gone out of the array, and the array out of a batch that has no others.
+    /// Removes the finished entries from the array. If there are no others, frees the array.
     fn forget_gone(self) {
         let (gone, len) = (self.next(), self.len());
         if gone == 0 {
@@ -42,13 +42,13 @@ impl Batch {
         });
     }
 
-    /// Lets go of entries that are gone, in the order in which they were added.
+    /// Releases finished entries, in the order in which they were added.
     #[inline]
     pub(super) fn release_range(self, from: usize, to: usize) {
         let mut i = from;
         loop {
-            // Looked at afresh each time: a clean-up function may have added to the batch, sent or reset it. Whatever is
-            // gone then is to be let go of, too.
+            // Read again each time, because a clean-up function may have added to the batch, sent or reset it. What is
+            // finished then is released as well.
             let end = to.min(self.next()).min(self.len());
             let first = self.with_array(|b| b.p.cast::<IobEntry>());
             // SAFETY: entries of the array; nothing else runs while they are looked at.
@@ -58,13 +58,13 @@ impl Batch {
             if i >= end {
                 return;
             }
-            // SAFETY: an entry of the array that is gone; each is released once.
+            // SAFETY: a finished entry of the array; each is released once.
             unsafe { item::release(first.wrapping_add(i)) };
             i += 1;
         }
     }
 
-    /// Whether nothing was ever queued since the last reset, nor is the batch marked: a reset changes nothing.
+    /// Whether a reset would change nothing: nothing was queued since the last one, and the batch has no mark.
     #[inline(always)]
     pub(crate) fn is_pristine(self) -> bool {
         // SAFETY: `new` requires a valid structure.
@@ -72,10 +72,8 @@ impl Batch {
         b.b.p.is_null() && b.b.allocated == 0 && b.bytesleft == 0 && b.next == 0 && b.b.headroom == 0
     }
 
-    /// Lets go of everything, in the order in which it was added, and leaves an empty batch. What a clean-up function adds
-    /// meanwhile is queued in it.
-    ///
-    /// It is a batch without autofree then, as with libowfat 0.34.
+    /// Releases everything, in the order in which it was added, and leaves an empty batch without autofree, as libowfat 0.34
+    /// does. What a clean-up function adds meanwhile stays queued.
     #[inline]
     pub(crate) fn reset(self) {
         if self.autofree() {
@@ -85,20 +83,20 @@ impl Batch {
         self.let_go(0);
     }
 
-    /// [`Batch::reset`] when all is sent. Autofree goes on: a program that fills the batch again may never empty it.
+    /// [`Batch::reset`] when everything is sent. Autofree stays on.
     #[inline]
     pub(crate) fn emptied(self) {
         self.let_go(if self.autofree() { AUTOFREE } else { 0 });
     }
 
-    /// An entry stays in the batch, as one that is gone, until it is let go of: a clean-up function that never comes back
-    /// leaves the others there for the next reset.
+    /// Marks all entries as finished and releases them one by one. If a clean-up function leaves by a jump, the others are
+    /// still there for the next reset.
     #[inline]
     fn let_go(self, mark: usize) {
         // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
         let b = unsafe { &mut *self.raw() };
         let (mut e, mut end) = (b.b.p.cast::<IobEntry>(), ENTRY);
-        // Where no clean-up function runs nobody sees what is done in which order.
+        // If no entry has a clean-up function, the order does not matter.
         // SAFETY: entries of the array.
         while end <= b.b.initialized && !e.is_null() && unsafe { (*e).cleanup.is_none() } {
             e = e.wrapping_add(1);
@@ -123,7 +121,7 @@ impl Batch {
             _ => LOOKING | (b.b.headroom.wrapping_add(1) & RESETS),
         };
         if len == 0 {
-            // A block without entries, or a failed array.
+            // It is a block without entries, or a failed array.
             self.set_next(1);
         } else {
             self.release_range(0, len);
@@ -131,7 +129,7 @@ impl Batch {
         self.forget_gone();
     }
 
-    /// [`Batch::reset`] until nothing is left of what clean-up functions add.
+    /// Calls [`Batch::reset`] until clean-up functions add nothing more.
     pub(crate) fn reset_for_good(self) {
         // SAFETY: `new` requires a valid structure.
         while unsafe { !(*self.raw()).b.p.is_null() } {

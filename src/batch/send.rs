@@ -1,4 +1,4 @@
-//! Sending a batch to a descriptor.
+//! `iob_send`: sends a batch to a descriptor, in as many system calls as it takes.
 
 use crate::batch::Batch;
 use crate::batch::plan::{Piece, Small, Step, next_step};
@@ -7,51 +7,51 @@ use crate::sys::message::Gather;
 use crate::xfer::sendfile;
 use nix::errno::Errno;
 
-/// What a call came to.
+/// The result of a call.
 pub(crate) struct Sent {
-    /// Bytes sent over all entries, or why none.
+    /// How many bytes of all entries were sent, or why none.
     pub(crate) outcome: Outcome<u64>,
-    /// Of the descriptor, to be written to.
+    /// Whether the descriptor can still be written to.
     pub(crate) readiness: Readiness,
 }
 
-/// Where the bytes go; the tests have one that follows a script.
+/// Makes the system calls. The tests have one that follows a script.
 pub(crate) trait Carrier {
     fn buffers(&mut self, list: &Gather, more: bool) -> Result<usize, Errno>;
-    /// Buffers around a small piece of a file; `None` if that has to be sent by itself.
+    /// Sends buffers around a small piece of a file; `None` if the piece has to be sent by itself.
     fn around(&mut self, list: &mut Gather, small: Small, more: bool) -> Option<Result<usize, Errno>>;
     fn file(&mut self, piece: Piece) -> Outcome;
-    /// What was allowed to wait for more leaves now, because no more comes. `is_sure`: there is something that waits.
+    /// Has the kernel send what it holds back for more, because no more comes. `is_sure`: it does hold something back.
     fn push_held(&mut self, is_sure: bool);
-    /// A packet, of which a part waits for more, is dropped as a whole. False: the descriptor sends no packets in parts.
+    /// Drops a datagram of which the kernel holds a part back. False if the descriptor holds no parts of datagrams.
     fn drop_held(&mut self) -> bool;
 }
 
-/// What one call of the kernel, or two, came to.
+/// The result of one system call, or two.
 struct Moved {
     /// Bytes that were offered.
     asked: usize,
-    /// Bytes that went.
+    /// Bytes that were sent.
     outcome: Outcome,
-    /// The last of them were allowed to wait for more.
+    /// Whether the kernel may hold the last of them back for more.
     more: bool,
     from_file: bool,
 }
 
-/// One step.
+/// The result of one step.
 enum Turn {
-    /// The fields contradict each other.
+    /// The program has changed fields so that they contradict each other.
     Nothing,
-    /// A file has no more bytes, and should.
+    /// A file ends before the queued piece does.
     EndedEarly,
     Moved(Moved),
 }
 
-/// Sends until everything is gone, the descriptor takes less than it is given, or something fails. A file
-/// that ends before its piece does is `EIO`, once everything before the gap is sent. Resets the batch when
-/// nothing is left. Of a packet that does not get whole no part counts as sent.
+/// Sends until nothing is left, the descriptor takes less than it is given, or something fails. If a file ends before its
+/// piece does, everything before the gap is sent and the result is `EIO`. Resets the batch when nothing is left. If a
+/// datagram cannot be completed, no part of it counts as sent.
 ///
-/// Clean-up functions run between the steps, where nothing is held: they may never come back.
+/// Clean-up functions run between the steps, where nothing is held, because they may leave by a jump.
 pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     let mut total = 0;
     let mut held = false;
@@ -66,10 +66,10 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
         }
         let Moved { asked, outcome, more, from_file } = match take_turn(to, batch) {
             Turn::Moved(moved) => moved,
-            // Better an error than an endless 0.
+            // 0 would make the program try for ever.
             Turn::Nothing => break (Some(Stop::Failed(Errno::EINVAL)), Readiness::Unclear),
             Turn::EndedEarly => {
-                // Older kernels hold the last segment of a file that ended early.
+                // Older kernels hold the last segment back if a file ended early.
                 ended_early = true;
                 break (Some(Stop::Failed(Errno::EIO)), Readiness::Unclear);
             }
@@ -110,7 +110,7 @@ pub(crate) fn send(to: &mut impl Carrier, batch: Batch) -> Sent {
     Sent { outcome, readiness }
 }
 
-/// Whether it was the file that could not be read: the socket has what went before.
+/// Whether the file could not be read. The socket has what came before it.
 #[cold]
 fn is_of_the_file(stop: Stop) -> bool {
     matches!(stop, Stop::Failed(Errno::EBADF | Errno::EINVAL | Errno::EIO | Errno::ESPIPE | Errno::EISDIR))

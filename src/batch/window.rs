@@ -1,9 +1,9 @@
-//! What a filter is offered of a file, kept in the file's entry.
+//! The window on a file that a filter is offered. It is kept in the file's entry.
 //!
-//! The entry is the right owner: it moves with the batch, and what resets the batch drops the window, so no
-//! other file's bytes can ever be served in its place. It is the owner also while the filter looks, which may never come
-//! back from that. The `buf` field, which a file entry does not need, holds it. Entries that libowfat's own code made may
-//! have anything there; ours are known by their clean-up function.
+//! The entry owns the window, also while the filter runs, because the filter may leave by a jump. So the window moves with
+//! the batch, and a reset drops it; bytes of another file can never be offered in its place. The pointer is in `buf`, which
+//! a file entry does not use. Entries that libowfat's code made may have anything there. Ours are recognised by their
+//! clean-up function.
 
 use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
@@ -29,7 +29,7 @@ pub(crate) unsafe extern "C-unwind" fn drop_window(e: *mut IobEntry) {
     }
 }
 
-/// The last window that was given up, with its memory, for the next file.
+/// The last window that was given up, kept with its memory for the next file.
 static SPARE: Spare = Spare::new();
 
 /// # Safety
@@ -38,7 +38,7 @@ unsafe fn give_up(window: NonNull<Window>) {
     // SAFETY: it is the caller's.
     unsafe { (*window.as_ptr()).forget() };
     if let Some(superfluous) = SPARE.leave(window.cast()) {
-        // SAFETY: it came from `new`, and nobody else has it.
+        // SAFETY: it came from `Box::new`, and nobody else has it.
         drop(unsafe { Box::from_raw(superfluous.cast::<Window>().as_ptr()) });
     }
 }
@@ -50,7 +50,7 @@ fn new() -> Result<NonNull<Window>, Errno> {
     }
 }
 
-/// Gives the spare window back.
+/// Frees the spare window.
 pub(super) fn shut_down() {
     if let Some(p) = SPARE.take() {
         // SAFETY: as in `give_up`.
@@ -63,7 +63,7 @@ pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
 }
 
-/// [`offer`] of bytes that are there already; there are many of these to one that has to be read.
+/// The fast path of [`offer`], for bytes that were read before. Most are.
 ///
 /// # Safety
 /// As for [`offer`].
@@ -74,8 +74,8 @@ pub(crate) unsafe fn offer_held(e: *mut IobEntry, off: u64, n: u64) -> Option<(*
     window.held(off, n).map(|bytes| (bytes.as_ptr(), bytes.len() as u64))
 }
 
-/// Where the file's next bytes are, and how many: at most `n` of `fd` from `off` on. They stay there until the entry is
-/// released or [`settle`] lets them go.
+/// The address and number of the file's next bytes: at most `n` of `fd` from `off` on. They stay there until the entry is
+/// released or [`settle`] drops them.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
@@ -92,8 +92,8 @@ pub(crate) unsafe fn offer(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Resul
     Ok((bytes.as_ptr(), bytes.len() as u64))
 }
 
-/// After an offer: what begins at `refused_at` was not taken, and stays. With all taken, and none `left` of the entry,
-/// nothing does.
+/// Ends an offer. What begins at `refused_at` was not taken and stays. If everything was taken and nothing is `left` of the
+/// entry, the window is given up.
 ///
 /// # Safety
 /// As for [`offer`].

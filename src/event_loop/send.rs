@@ -1,4 +1,4 @@
-//! `iob_send`: connects the sending of a batch ([`send`]) with the loop and the transfers.
+//! `iob_send`: connects the sending of a batch ([`send()`]) with the loop and the transfers.
 
 use super::transfer::used;
 use crate::batch::Batch;

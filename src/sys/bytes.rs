@@ -1,6 +1,6 @@
-//! Moving bytes between a descriptor and the caller's memory, with and without waiting.
+//! System calls that move bytes between a descriptor and the caller's memory, with and without waiting.
 //!
-//! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`); nothing here follows them.
+//! [`Source`] and [`Target`] are addresses that the kernel checks (`EFAULT`). They are not dereferenced here.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -25,15 +25,15 @@ pub(crate) fn write(fd: Fd, s: Source) -> Result<usize, Errno> {
     moved(unsafe { cancel::write(fd.raw(), s.ptr().cast(), s.len()) })
 }
 
-/// read(2) on a socket that does not wait, whatever the socket's mode. Counted by the caller: the usual way is not taken
-/// while calls are counted. -1 and errno if it fails.
+/// Receives from a socket without waiting, whatever its mode. -1 with errno if it fails. The caller counts the call, because
+/// the fast path is not taken while calls are counted.
 #[inline(always)]
 pub(crate) fn receive_nowait(fd: Fd, t: Target) -> i64 {
     // SAFETY: `Target` vouches that the memory may be overwritten.
     unsafe { cancel::recv(fd.raw(), t.ptr().cast(), t.len(), libc::MSG_DONTWAIT) as i64 }
 }
 
-/// write(2) on a socket that does not wait and raises no SIGPIPE. Counted as [`receive_nowait`].
+/// Sends to a socket without waiting and without SIGPIPE. Counted by the caller, as [`receive_nowait`].
 #[inline(always)]
 pub(crate) fn send_nowait(fd: Fd, s: Source) -> i64 {
     let flags = libc::MSG_DONTWAIT | QUIET;
@@ -41,13 +41,12 @@ pub(crate) fn send_nowait(fd: Fd, s: Source) -> i64 {
     unsafe { cancel::send(fd.raw(), s.ptr().cast(), s.len(), flags) as i64 }
 }
 
-/// read(2) that does not wait, whatever the descriptor's mode. `EOPNOTSUPP`, `ENOSYS`: the file or the system cannot do
-/// it.
+/// read(2) that does not wait, whatever the mode. `EOPNOTSUPP` or `ENOSYS` if the file or the system cannot do that.
 pub(crate) fn read_nowait(fd: Fd, t: Target) -> Result<usize, Errno> {
     moved(moving::read_nowait(fd, t))
 }
 
-/// As [`read_nowait`].
+/// write(2) that does not wait; see [`read_nowait`].
 pub(crate) fn write_nowait(fd: Fd, s: Source) -> Result<usize, Errno> {
     moved(moving::write_nowait(fd, s))
 }

@@ -1,8 +1,8 @@
-//! The C library's cancellation points that this library uses (pthreads(7)).
+//! The cancellation points of the C library that this library uses (pthreads(7)).
 //!
-//! A thread that is cancelled unwinds out of such a call, as it would in a C program. The libc crate declares them as
-//! functions that never do; so all of them are declared here. Whoever calls one must leave nothing behind that a drop
-//! does not mend, and must be called from exported functions that let an unwinding pass (`capi::guard`).
+//! A thread that is cancelled unwinds out of such a call. The libc crate declares these functions as ones that do not
+//! unwind, so they are declared here again. A caller must clean up in destructors only, and must be reached through an
+//! exported function that lets the unwinding pass (`capi::guard`).
 
 use super::wide::off_t;
 use libc::{c_char, c_int, c_void, fd_set, iovec, msghdr, nfds_t, pollfd, size_t, ssize_t, timeval};
@@ -36,8 +36,8 @@ unsafe extern "C-unwind" {
     pub(super) fn epoll_wait(set: c_int, events: *mut libc::epoll_event, n: c_int, timeout: c_int) -> c_int;
 }
 
-/// Sleeps by futex(2), of which the C library makes no cancellation point. While the thread can be cancelled at any
-/// instruction, nothing in this frame needs a drop, and it is no part of another frame.
+/// Sleeps by futex(2) as a cancellation point, which the C library has not. Meanwhile the thread can be cancelled at any
+/// instruction, so this frame is not inlined and has nothing to drop.
 ///
 /// # Safety
 /// `word` lives through the call.
@@ -59,6 +59,6 @@ pub(super) unsafe fn futex_wait(word: *const u32, operation: c_int, value: u32) 
     }
 }
 
-// By syscall(2) where the C library may not have them: no cancellation points.
+// Where the C library may not have them, syscall(2) is used, which is no cancellation point.
 #[cfg(not(any(target_env = "gnu", owfat_portable)))]
 pub(super) use super::wide::{preadv2, pwritev2};

@@ -1,4 +1,4 @@
-//! What the kernel's clocks show.
+//! The kernel's clocks.
 
 use libc::{CLOCK_MONOTONIC, CLOCK_REALTIME, clockid_t};
 use nix::errno::Errno;
@@ -9,7 +9,7 @@ pub(crate) fn real() -> Result<(i64, i64), Errno> {
     read(CLOCK_REALTIME)
 }
 
-/// Seconds and nanoseconds since some moment, which no one can set.
+/// Seconds and nanoseconds of a clock that cannot be set.
 pub(crate) fn monotonic() -> Result<(i64, i64), Errno> {
     read(CLOCK_MONOTONIC)
 }
@@ -31,8 +31,8 @@ mod kernel {
     }
 }
 
-/// Seconds of 32 bits end in 2038, and with them `clock_gettime`; this name is the one that programs get which are built
-/// with `_TIME_BITS=64` (glibc 2.34).
+/// On a 32-bit glibc `clock_gettime` has seconds of 32 bits, which end in 2038. This is the name that programs built with
+/// `_TIME_BITS=64` use (glibc 2.34).
 #[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
 mod kernel {
     #[repr(C)]

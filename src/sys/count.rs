@@ -1,7 +1,7 @@
-//! How many system calls the library has made, by kind, for `OWFAT_IO_STATS`.
+//! Counts the system calls of the library, by kind, for `OWFAT_IO_STATS`.
 //!
-//! Counted where they are made. Those of the C library on its own account (memory, threads) are not ours to count, and
-//! the short ways count nothing: they are closed while somebody counts.
+//! They are counted where they are made. Those that the C library makes by itself (memory, threads) are not counted. Fast
+//! paths do not count, because they are closed while calls are counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -61,7 +61,7 @@ pub(crate) fn begin() {
     ON.store(true, Relaxed);
 }
 
-/// One is about to be made.
+/// Counts a call that is about to be made.
 #[inline(always)]
 pub(crate) fn count(call: Call) {
     if ON.load(Relaxed) {
@@ -76,7 +76,7 @@ fn add(call: Call) {
     }
 }
 
-/// Every kind that there was, in alphabetical order.
+/// Calls `f` with each kind that was counted, in alphabetical order.
 pub(crate) fn each(mut f: impl FnMut(&'static str, u64)) {
     for (name, count) in NAMES.iter().zip(&COUNTS) {
         let n = count.load(Relaxed);
@@ -86,7 +86,7 @@ pub(crate) fn each(mut f: impl FnMut(&'static str, u64)) {
     }
 }
 
-/// In a forked child, which counts its own.
+/// For a new child process, which counts its own calls.
 pub(crate) fn reset() {
     COUNTS.iter().for_each(|count| count.store(0, Relaxed));
 }

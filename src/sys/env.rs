@@ -1,17 +1,17 @@
-//! The environment, as far as a set-user-ID program may trust it.
+//! Environment variables. In a process with raised privileges they count as unset.
 //!
-//! It is read once, when the library is loaded. Many programs overwrite theirs later (to show a name in the list of
-//! processes), clear it before they fork, or change it in one thread while another waits; the C library forbids to read
-//! it meanwhile.
+//! They are read once, when the library is loaded. Many programs overwrite the environment later (to show a name in the
+//! list of processes), clear it before they fork, or change it in one thread while another waits. The C library does not
+//! allow reading it meanwhile.
 
 use super::once::Once;
 use super::system::secure_variable;
 use std::ffi::CStr;
 
-/// More than the longest value that means something.
+/// Longer than every value that means something.
 const ROOM: usize = 16;
 
-/// A value, of which only the beginning is kept if it is long: then it means nothing either.
+/// The beginning of a value. A value that does not fit means nothing, and neither does its beginning.
 struct Short {
     bytes: [u8; ROOM],
     len: usize,
@@ -34,24 +34,23 @@ impl Short {
 
 static BACKEND: Once<Short> = Once::new();
 
-/// The library has been loaded.
+/// Reads the environment. Called when the library is loaded.
 pub(crate) fn begin() {
     // Only the first reading counts.
     let _ = BACKEND.set(with_secure(c"OWFAT_IO_BACKEND", Short::new));
 }
 
-/// What `OWFAT_IO_BACKEND` was when the library was loaded; nothing if it was unset, or the process runs with raised
-/// privilege.
+/// The value of `OWFAT_IO_BACKEND` when the library was loaded; empty if it was unset or the process has raised privileges.
 pub(crate) fn backend() -> &'static [u8] {
     if BACKEND.get().is_none() {
-        // A library that was loaded before this one calls it while it is loaded itself.
+        // The initialisation of another library may call this one before its own runs.
         begin();
     }
     BACKEND.get().map(Short::get).unwrap_or_default()
 }
 
-/// Calls `f` with the variable's value, or `None` if it is unset or the process runs with raised privilege. For the
-/// time when the library is loaded.
+/// Calls `f` with the variable's value, or `None` if it is unset or the process has raised privileges. Called only while the
+/// library is loaded.
 pub(crate) fn with_secure<R>(name: &CStr, f: impl FnOnce(Option<&[u8]>) -> R) -> R {
     let value = secure_variable(name);
     if value.is_null() {

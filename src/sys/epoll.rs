@@ -1,4 +1,4 @@
-//! epoll by raw numbers: nix's wrapper owns its descriptor, and ours may have to be let go unclosed.
+//! epoll by raw numbers. nix's wrapper owns its descriptor and closes it, but ours may be the program's by then.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -30,8 +30,8 @@ pub(crate) fn create() -> Result<Fd, Errno> {
     Fd::new(own::above_standard(set)?.into_raw_fd().into())
 }
 
-/// The older call, which is the one on the lists of sandboxes that were made for libowfat. A set that programs would
-/// inherit is none: then it stays at the `refusal`.
+/// Opens a set by the older call, which sandboxes made for libowfat allow. If it cannot be made close-on-exec, the result
+/// is the `refusal` of the newer call.
 fn create_as_before(refusal: Errno) -> Result<OwnedFd, Errno> {
     count(Call::Epollcreate);
     // SAFETY: no pointer is passed.
@@ -75,7 +75,7 @@ fn first_of<T>(slice: &mut [T], n: usize) -> &mut [T] {
     slice.split_at_mut_checked(n).map_or(&mut [], |(first, _)| first)
 }
 
-/// [`wait`] that appends to `list` until there are `most`, or its capacity is used up.
+/// Waits for events and appends them to `list`, up to `most` in all or its capacity.
 pub(crate) fn append(set: Fd, list: &mut Vec<epoll_event>, most: usize, timeout: c_int) -> Result<(), Errno> {
     let more = most.saturating_sub(list.len());
     let n = wait(set, first_of(list.spare_capacity_mut(), more), timeout)?.len();

@@ -1,10 +1,10 @@
-//! A count to sleep on until it changes: what a condition variable is for a lock that is not the C library's.
+//! An event count: threads sleep until it changes. It is like a condition variable, but works with any lock.
 
 use super::sync::{self, AtomicU32};
 use std::sync::atomic::Ordering;
 
-/// Look at the count while the reason to sleep holds, under the lock that guards the reason; then unlock and sleep.
-/// Whoever takes the reason away, under the lock, advances the count: a sleep that has not begun does not begin.
+/// To sleep: under the lock that guards the reason to sleep, read the count; unlock; call `sleep` with it. To wake: under
+/// the lock, end the reason and advance the count. A sleep that has not begun by then returns at once.
 pub(crate) struct EventCount(AtomicU32);
 
 impl EventCount {
@@ -16,12 +16,12 @@ impl EventCount {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Sleeps unless the count has changed since it was `seen`. May return for no reason. A cancellation point.
+    /// Sleeps unless the count has changed since it was `seen`. May return without a reason. It is a cancellation point.
     pub(crate) fn sleep(&self, seen: u32) {
         sync::sleep_while_cancellable(&self.0, seen);
     }
 
-    /// Advances the count and wakes up to `threads` that sleep.
+    /// Advances the count and wakes up to `threads` sleeping threads.
     pub(crate) fn advance(&self, threads: u32) {
         self.0.fetch_add(1, Ordering::Release);
         sync::wake(&self.0, threads);

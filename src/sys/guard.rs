@@ -1,19 +1,18 @@
-//! No panic leaves the library; what is not its own passes through.
+//! Guards: no panic leaves the library, and exceptions of the program pass through it.
 //!
-//! In a release there is no panic to be caught (`c-tests/layout/panics.sh`), and the optimiser takes most of this away.
-//! It is for all other builds, whose compiler proves less.
+//! A release build has no panic (`c-tests/layout/panics.sh`), and the optimiser removes most of the guards. They are for
+//! builds whose compiler proves less.
 //!
-//! No guard stands while a function of the program runs (a filter, a clean-up function), or in a cancellation point. Such a
-//! function may leave by an exception, by `pthread_exit` or by `longjmp`, and so does a thread that is cancelled. An exception that is not ours must pass, and `catch_unwind` stops it;
-//! and what a frame would have to put back, a jump skips. So a function that calls back guards the pieces between the
-//! calls, and holds nothing in the frames below them that needs a drop.
+//! No guard is active while a function of the program runs (a filter, a clean-up function) or in a cancellation point. The
+//! function may leave by an exception, `pthread_exit` or `longjmp`, and a cancelled thread unwinds. `catch_unwind` would
+//! stop an exception, and a jump skips destructors. So a function that calls back guards only the code between the calls,
+//! and has nothing to drop while a callback runs.
 
 use super::A_BUG;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `f`, which makes no system call that is a cancellation point, and calls no function of the program. A panic in it
-/// is a bug of ours; the caller, who never asked for a Rust library, gets `on_panic` with errno [`A_BUG`] instead of a dead
-/// process.
+/// Runs `f`, which makes no system call that is a cancellation point and calls no function of the program. If it panics,
+/// which is a bug of this library, returns `on_panic` with errno [`A_BUG`].
 #[inline]
 pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
@@ -22,8 +21,8 @@ pub(crate) fn guard_state<R>(on_panic: R, f: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Runs `f`, out of which a thread may be cancelled: nothing is caught, because only what is ours may be. Where the
-/// compiler has not proved that there is no panic, one ends the process here and does not reach the caller.
+/// Runs `f`, in which the thread may be cancelled. Nothing is caught, because the unwinding of a cancelled thread must
+/// pass. A panic, in a build that is not proved to have none, ends the process here.
 #[inline(always)]
 pub(crate) fn cancellable<R>(f: impl FnOnce() -> R) -> R {
     let bomb = OnPanic;

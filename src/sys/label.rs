@@ -1,7 +1,7 @@
-//! What a debugger, or `owfat-io-check --running`, finds in the memory of a process: which backend it uses.
+//! A label in the memory of the process that says which backend it uses, for `owfat-io-check --running` and debuggers.
 //!
-//! No exported name, which other libraries could take for theirs: it is looked for by its first bytes, in what the
-//! process may write to of the file that the library came in.
+//! It has no exported name, which could clash with one of another library. It is found by its first bytes, in the writable
+//! memory that came from the library's file.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,14 +11,14 @@ const ROOM: usize = size_of::<u64>();
 struct Label {
     /// As in `src/bin/owfat-io-check/running.rs`.
     mark: [u8; 24],
-    /// The backend's name, filled up with zeros. In one piece, so that no reader sees half of it.
+    /// The backend's name, filled up with zeros. An atomic, so that no reader sees half of it.
     backend: AtomicU64,
 }
 
 #[used]
 static LABEL: Label = Label { mark: *b"libowfat_io backend is:\0", backend: AtomicU64::new(0) };
 
-/// A backend was opened. The first [`ROOM`] bytes of its name are all of it.
+/// Sets the label, after a backend was opened. Names have at most [`ROOM`] bytes.
 pub(crate) fn set_backend(name: &str) {
     let mut bytes = [0; ROOM];
     for (place, byte) in bytes.iter_mut().zip(name.bytes()) {

@@ -1,4 +1,4 @@
-//! What Linux does in its own way.
+//! System calls that only Linux has. `portable` has the same names for other systems.
 
 pub(super) mod moving;
 
@@ -14,10 +14,10 @@ use std::ptr::{self, NonNull};
 /// Lets a file of a 32-bit program grow past 2 GiB.
 pub(crate) const O_LARGEFILE: c_int = libc::O_LARGEFILE;
 
-/// What poll(2) is asked for to learn that a peer writes no more.
+/// Has poll(2) report that the peer has ended its stream.
 pub(super) const POLL_RDHUP: u32 = libc::POLLRDHUP as u32;
 
-/// See `sys`. One question where errno is serves for both ends.
+/// See `sys`. It asks for the address of errno only once.
 #[inline]
 pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: it has an address as long as the thread lives.
@@ -41,7 +41,7 @@ unsafe extern "C" {
     fn secure_getenv(name: *const c_char) -> *mut c_char;
 }
 
-/// A string of the environment, or NULL if there is none or the process runs with raised privilege.
+/// An environment variable, or NULL if it is unset or the process has raised privileges.
 pub(super) fn secure_variable(name: &CStr) -> *const c_char {
     // SAFETY: the name ends in a zero byte.
     unsafe { secure_getenv(name.as_ptr()) }
@@ -55,7 +55,7 @@ pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
     Ok(ends)
 }
 
-/// The bytes that a `malloc` block has.
+/// The size of a `malloc` block.
 ///
 /// # Safety
 /// `p` is the start of a live `malloc` block.
@@ -70,13 +70,13 @@ pub(crate) fn set_name(name: &CStr) {
     unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
 }
 
-/// The kernel's number of the calling thread; never 0.
+/// The kernel's number of the calling thread, which is never 0.
 pub(super) fn thread_number() -> u32 {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
-/// Sleeps until [`wake`] is called for `word`, unless it is not `value` any more.
+/// Sleeps until [`wake`] is called for `word`. Returns at once if `word` is not `value` any more.
 pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
     futex(word, libc::FUTEX_WAIT, value);
 }
@@ -89,12 +89,12 @@ pub(super) fn sleep_while_cancellable(word: &AtomicU32, value: u32) {
     unsafe { cancel::futex_wait(word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value) };
 }
 
-/// Wakes up to `threads` of those who sleep over `word`.
+/// Wakes up to `threads` of the threads that sleep on `word`.
 pub(super) fn wake(word: &AtomicU32, threads: u32) {
     futex(word, libc::FUTEX_WAKE, threads);
 }
 
-/// futex(2), within the process. An error is as good as a wake-up: the caller looks at the word again.
+/// futex(2), within the process. Errors are ignored, because the caller reads the word again anyway.
 fn futex(word: &AtomicU32, operation: c_int, value: u32) {
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
     count(Call::Futex);
@@ -102,5 +102,5 @@ fn futex(word: &AtomicU32, operation: c_int, value: u32) {
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
 }
 
-/// In a new child process: the kernel has no memory of those who slept.
+/// For a new child process. Nothing to do: the kernel knows of no sleeper in it.
 pub(crate) fn in_child() {}

@@ -1,8 +1,8 @@
-//! A value that its owner lends to one thread at a time, and which outlives its owner while it is lent.
+//! A value that its owner lends to one thread at a time. While it is lent it may outlive its owner.
 //!
-//! What a wait call needs while it sleeps without the lock is lent to it. The owner may be gone when it wakes (the loop
-//! was shut down, the process has forked), and the borrower may never come back (it left by siglongjmp): neither leads
-//! to a use after free, and a thread that jumped out of its wait call gets the same value again in the next one.
+//! A wait call borrows what it needs while it sleeps without the lock. When it wakes, the owner may be gone (the loop was
+//! shut down, the process has forked). Or the borrower may not come back (it left by siglongjmp). Neither is a use after
+//! free. A thread that jumped out of its wait call gets the same value again in the next one.
 
 use super::mem::boxed;
 use super::sync::AtomicUsize;
@@ -13,12 +13,12 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
-/// Marks a value whose owner is gone: bit 0 of no thread's number.
+/// Marks a value whose owner is gone. No thread's number has this bit.
 const ORPHAN: usize = 1;
 const NOBODY: usize = 0;
 
 struct Shelf<T> {
-    /// The number of the thread that has it, or [`NOBODY`]; with [`ORPHAN`], the borrower is to free it.
+    /// The number of the thread that has it, or [`NOBODY`]. With [`ORPHAN`], the borrower frees it.
     borrower: AtomicUsize,
     value: UnsafeCell<T>,
 }
@@ -50,8 +50,8 @@ impl<T> Loan<T> {
         borrower != NOBODY && borrower != this_thread()
     }
 
-    /// Lends the value to this thread, unless another one has it. If this thread has it already, it has jumped out of
-    /// the call that borrowed it.
+    /// Lends the value to this thread, unless another one has it. If this thread has it already, it has left the call that
+    /// borrowed it by a jump.
     pub(crate) fn lend(&mut self) -> Option<Lent<T>> {
         if self.is_lent_elsewhere() {
             return None;
@@ -60,7 +60,7 @@ impl<T> Loan<T> {
         Some(Lent(self.0))
     }
 
-    /// In a forked child: a borrower that is another thread is not in this process.
+    /// For a new child process. A borrower that is another thread is not in this process.
     pub(crate) fn take_back_in_child(&mut self) {
         if self.is_lent_elsewhere() {
             self.shelf().borrower.store(NOBODY, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl<T> Loan<T> {
 }
 
 impl<T> Lent<T> {
-    /// A value that is nobody else's.
+    /// A value without an owner, for this thread only.
     pub(crate) fn own(value: T) -> Result<Lent<T>, Errno> {
         let borrower = AtomicUsize::new(this_thread() | ORPHAN);
         Ok(Lent(NonNull::from(Box::leak(boxed(Shelf { borrower, value: UnsafeCell::new(value) })?))))

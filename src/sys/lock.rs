@@ -1,16 +1,16 @@
-//! The lock of the library's state: cheap for a program of one thread, and in nobody's way at a fork.
+//! The lock of the library's state. It costs little in a program with one thread, and does not hinder a fork.
 //!
-//! A lock of our own because the one of the standard library costs several times what it guards here: it asks
-//! for panics in flight, and takes atomic operations where there is nobody to race with. While the C library
-//! says that only one thread exists (`__libc_single_threaded`), nothing is locked: no thread can appear while the
-//! lock is held, unless the holder starts one ([`ForkLock::lock_marked`]).
+//! The mutex of the standard library costs several times what it guards here: it checks for panics, and uses atomic
+//! operations even if there is one thread. This one locks nothing while the C library says that there is only one thread
+//! (`__libc_single_threaded`). No second thread can appear while the lock is held, unless the holder starts one
+//! ([`ForkLock::lock_marked`]).
 //!
 //! # Forks
 //!
-//! Nobody waits for the lock before a fork or holds it across one. A fork handler of the program may need it, in any
-//! order with ours, and a fork in a signal handler may have interrupted the very thread that holds it. Instead the child
-//! looks who had it ([`ForkLock::in_child`]). The thread that forked goes on in the child and unlocks. Any other thread is
-//! not in the child: then the lock is free, and what it guards may be half changed, which the child mends.
+//! No fork handler takes the lock. A handler of the program may need it, before or after ours, and a fork in a signal
+//! handler may have interrupted the thread that holds it. Instead the child checks who had the lock
+//! ([`ForkLock::in_child`]). If it was the thread that forked, that goes on in the child and unlocks. Any other thread is not
+//! in the child, so the lock is free, and the child repairs what may be half changed.
 
 use super::sync::{AtomicU32, LOOKS, YIELDS, sleep_while, spin_loop, wake_one, yield_now};
 use super::thread::{single_threaded, this_thread};
@@ -20,16 +20,16 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const FREE: u32 = 0;
-/// Held by the only thread there is.
+/// Held by the only thread.
 const HELD: u32 = 2;
-/// Somebody may be asleep over it; beside the holder's mark.
+/// A bit beside the holder's mark: a thread may be asleep on the lock.
 const WAITED_FOR: u32 = 1;
 
-/// A mutex. A panic under the lock unlocks it: the panic became an error code at the border, and the next call goes on
-/// with what is there.
+/// A mutex. A panic under the lock unlocks it: the guard turns the panic into an error code, and the next call goes on with
+/// the state as it is.
 ///
-/// While there is one thread nothing is locked, and so nothing shows that a signal handler has interrupted the holder;
-/// with `MARKS` it does.
+/// With `MARKS` the word is written even if there is one thread, so that a signal handler can tell that it has interrupted
+/// the holder.
 pub(crate) struct ForkLock<T, const MARKS: bool = false> {
     /// [`FREE`], or the mark of the thread that holds it.
     word: AtomicU32,
@@ -40,7 +40,7 @@ pub(crate) struct ForkLock<T, const MARKS: bool = false> {
 // between threads may be shared in here.
 unsafe impl<T: Send, const MARKS: bool> Sync for ForkLock<T, MARKS> {}
 
-/// The right to the value; as shareable as an exclusive reference to it.
+/// The right to the value. It is as shareable as an exclusive reference.
 pub(crate) struct Guard<'a, T, const MARKS: bool = false> {
     lock: &'a ForkLock<T, MARKS>,
     /// Whether the lock's word says that it is held.
@@ -48,7 +48,8 @@ pub(crate) struct Guard<'a, T, const MARKS: bool = false> {
     value: PhantomData<&'a mut T>,
 }
 
-/// Tells a thread from every other one that lives: their control blocks are more than 64 bytes apart.
+/// The mark of the calling thread. It is unique among living threads, because their control blocks are more than 64 bytes
+/// apart.
 #[inline(always)]
 fn mark() -> u32 {
     (this_thread() >> 5) as u32 & !WAITED_FOR | HELD
@@ -67,7 +68,7 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
         })
     }
 
-    /// The lock, unless somebody has it.
+    /// Takes the lock, unless somebody has it.
     #[inline(always)]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T, MARKS>> {
         if !single_threaded() {
@@ -84,7 +85,7 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
         (!MARKS || is_free).then(|| self.guard(MARKS))
     }
 
-    /// [`ForkLock::lock`] that holds also against threads which the caller is about to start.
+    /// Takes the lock so that it excludes also threads which the caller is about to start.
     pub(crate) fn lock_marked(&self) -> Guard<'_, T, MARKS> {
         if self.word.compare_exchange(FREE, mark(), Acquire, Relaxed).is_err() {
             self.lock_later();
@@ -109,8 +110,8 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
             }
             spin_loop();
         }
-        // A holder that was interrupted goes on at once. To be woken would interrupt it again when it unlocks, in the
-        // middle of what it does: whoever looks then sees the half of it, over and over.
+        // Yield before sleeping. A holder that was preempted then goes on at once. If this thread slept, the holder would
+        // be preempted again by the wake-up when it unlocks, in the middle of its work.
         for _ in 0..YIELDS {
             yield_now();
             if self.word.load(Relaxed) == FREE
@@ -121,7 +122,7 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
         }
         loop {
             let word = self.word.load(Relaxed);
-            // Whoever has slept takes the lock as waited for: others may be asleep still.
+            // A thread that has slept takes the lock with this bit, because others may still be asleep.
             if word == FREE {
                 if self.word.compare_exchange(FREE, mark | WAITED_FOR, Acquire, Relaxed).is_ok() {
                     return;
@@ -147,13 +148,13 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
         wake_one(&self.word);
     }
 
-    /// In a new child process, by its one thread. Calls `adopt` with the contents, and whether another thread of the
-    /// parent may have left them half changed; not if this thread has the lock, because a signal handler forked.
+    /// For a new child process. Calls `adopt` with the contents, and whether another thread of the parent may have left them
+    /// half changed. Does not call it if this thread holds the lock: then a signal handler has forked.
     pub(crate) fn in_child(&self, adopt: impl FnOnce(&mut T, bool)) {
         let word = self.word.load(Relaxed);
         let holder = word & !WAITED_FOR;
         if word != FREE && (holder == HELD || holder == mark()) {
-            // Nobody else is here to wait.
+            // No other thread can be waiting.
             return self.word.store(holder, Relaxed);
         }
         self.word.store(mark(), Relaxed);
@@ -162,9 +163,8 @@ impl<T, const MARKS: bool> ForkLock<T, MARKS> {
 }
 
 impl<T> ForkLock<T> {
-    /// Calls `f` under the lock, unless somebody has it. For fast paths: a program of one thread has a way of its own
-    /// through `f`, with nothing to unlock, and what is returned goes through the call that wakes a waiter, so that neither
-    /// way has to save a register.
+    /// Calls `f` under the lock, unless somebody has it. For fast paths: with one thread there is a copy of `f` of its own,
+    /// with nothing to unlock. The result is passed through the call that wakes a waiter, so that no register is saved.
     #[inline(always)]
     pub(crate) fn try_with<R>(&self, f: impl Fn(&mut T) -> R) -> Option<R> {
         if single_threaded() {

@@ -1,16 +1,15 @@
-//! A file that the library writes about itself, in a program that knows nothing of it.
+//! A file that the library writes: the trace or the counters. The program knows nothing of it.
 //!
-//! The program may be limited in what it can write, and a write beyond that limit would kill it (SIGXFSZ). That it may
-//! close the descriptor is what [`Owned`] is for.
+//! A write beyond the limit of file sizes would kill the program (SIGXFSZ), so the limit is checked. The program may close
+//! the descriptor; [`Owned`] is for that.
 //!
-//! # In folders of everybody
+//! # Folders that everybody may write to
 //!
-//! A file in `/tmp` may have been put there by another user, to have root write to it, or through it into a third file.
-//! So a file that is there already is written only if it belongs to the user that the process runs as, or to root, and
-//! has this one name. No link is followed to it, none to a folder unless it is root's or that user's, and nothing is cut
-//! off before that is known.
+//! Another user may have put a file or link into `/tmp`, to have root write to it. So an existing file is written only if it
+//! belongs to the user of the process or to root, and has no second name. The last part of the path may not be a link; a
+//! link to a folder must be root's or the user's. Nothing is truncated before that is known.
 //!
-//! None of these calls is counted: they are not made for the program.
+//! These system calls are not counted, because they are not made for the program.
 
 use super::mode::O_PATH;
 use super::own::owner;
@@ -23,19 +22,19 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 pub(crate) struct LogFile(Owned);
 
-/// Only the owner may read a file that tells what a server does.
+/// Only the owner may read what a server does.
 const MODE: c_uint = 0o600;
-/// A FIFO must not hold the program up, and no link lead elsewhere.
+/// A FIFO must not make the program wait, and a link must not be followed.
 const CAREFULLY: c_int = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
 
-/// A step on the way to the file.
+/// Opens a folder on the way to the file.
 const FOLDER: c_int = O_PATH | libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
-/// `NAME_MAX`: the kernel takes no longer one.
+/// `NAME_MAX`, the kernel's limit.
 const NAME: usize = 255;
 
 impl LogFile {
-    /// Opens or makes the file, with further `flags`. `EINVAL`: it is no regular file. `EPERM`: it is another user's.
-    /// `EMLINK`: it has other names.
+    /// Opens or creates the file, with further `flags`. `EINVAL` if it is no regular file, `EPERM` if it is another user's,
+    /// `EMLINK` if it has another name.
     pub(crate) fn open(path: &CStr, flags: c_int) -> Result<LogFile, Errno> {
         let flags = flags | CAREFULLY | libc::O_WRONLY | O_LARGEFILE;
         match open(path, flags | libc::O_CREAT | libc::O_EXCL) {
@@ -48,12 +47,12 @@ impl LogFile {
         }
     }
 
-    /// How long the file is; `EBADF` when the program has closed it.
+    /// The size of the file; `EBADF` if the program has closed it.
     pub(crate) fn size(&self) -> Result<u64, Errno> {
         u64::try_from(self.0.status()?.st_size).map_err(|_| Errno::EINVAL)
     }
 
-    /// Writes to the end of a file that was opened to be appended to.
+    /// Writes to the end of a file that was opened with O_APPEND.
     pub(crate) fn append(&self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
             bytes = rest(bytes, self.0.write(bytes))?;
@@ -61,7 +60,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Puts `bytes` in place of what the file has.
+    /// Replaces the contents of the file.
     pub(crate) fn replace(&self, bytes: &[u8]) -> Result<(), Errno> {
         let fd = self.0.confirmed()?;
         // SAFETY: the bytes live through the call.
@@ -88,7 +87,7 @@ fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     open_at(folder.as_raw_fd(), CStr::from_bytes_with_nul(name).map_err(|_| Errno::EINVAL)?, flags)
 }
 
-/// Follows a link to a folder only if it is root's or our own.
+/// Opens a folder. Follows a link to it only if the link is root's or the user's.
 fn enter(folder: &OwnedFd, part: &[u8]) -> Result<OwnedFd, Errno> {
     let mut name = [0; NAME + 1];
     name.get_mut(..part.len())
@@ -97,7 +96,7 @@ fn enter(folder: &OwnedFd, part: &[u8]) -> Result<OwnedFd, Errno> {
         .copy_from_slice(part);
     let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::EINVAL)?;
     match open_at(folder.as_raw_fd(), name, FOLDER | libc::O_NOFOLLOW) {
-        // What says that it is a link depends on the system.
+        // Each of these means a link on some system.
         Err(Errno::ENOTDIR | Errno::ELOOP | Errno::EMLINK) if is_trusted_link(folder, name)? => {
             open_at(folder.as_raw_fd(), name, FOLDER)
         }
@@ -126,7 +125,7 @@ fn open_at(folder: c_int, name: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     unsafe { owner(opened) }
 }
 
-/// Whether a file that was there already may be written.
+/// Whether an existing file may be written.
 fn check(st: &wide::stat) -> Result<(), Errno> {
     match () {
         () if st.st_mode & libc::S_IFMT != libc::S_IFREG => Err(Errno::EINVAL),
@@ -141,7 +140,7 @@ fn is_trusted(owner: libc::uid_t) -> bool {
     owner == 0 || owner == unsafe { libc::geteuid() }
 }
 
-/// What one write has left of `bytes`.
+/// The rest of `bytes` after one write.
 fn rest(bytes: &[u8], written: Result<usize, Errno>) -> Result<&[u8], Errno> {
     match written {
         Ok(0) => Err(Errno::ENOSPC),
@@ -151,7 +150,7 @@ fn rest(bytes: &[u8], written: Result<usize, Errno>) -> Result<&[u8], Errno> {
     }
 }
 
-/// How long a file of this process may become.
+/// The limit of file sizes of this process.
 pub(crate) fn size_limit() -> u64 {
     let mut limit = MaybeUninit::<wide::rlimit>::uninit();
     // SAFETY: the kernel fills the structure or fails.

@@ -1,4 +1,4 @@
-//! Memory shared with C: `malloc` blocks, and objects that C points to.
+//! Memory shared with C: `malloc` blocks, and objects in the caller's memory.
 
 use super::count::{Call, count};
 use super::keep_errno;
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
 
-/// Grows or shrinks a `malloc` block, or makes one of NULL. On failure the old block stays as it was.
+/// realloc(3). If it fails, the old block is unchanged.
 ///
 /// # Safety
 /// `p` is NULL or the start of a live `malloc` block, and `size` is not 0. On success no pointer into the
@@ -19,8 +19,7 @@ pub(crate) unsafe fn realloc(p: *mut u8, size: usize) -> Result<NonNull<u8>, Err
     NonNull::new(new.cast()).ok_or(Errno::ENOMEM)
 }
 
-/// Gives a `malloc` block back; NULL is none. errno survives, because C libraries older than glibc 2.33 may
-/// change it when they return pages to the kernel.
+/// free(3) that keeps errno, which C libraries older than glibc 2.33 may change.
 ///
 /// # Safety
 /// `p` is NULL or the start of a live `malloc` block that nobody uses any more.
@@ -29,7 +28,7 @@ pub(crate) unsafe fn free(p: *mut u8) {
     keep_errno(|| unsafe { libc::free(p.cast()) });
 }
 
-/// Whether a `malloc` block has at least `size` bytes; no, where the system does not tell.
+/// Whether a `malloc` block has at least `size` bytes. No, if the system does not tell.
 ///
 /// # Safety
 /// `p` is the start of a live `malloc` block.
@@ -39,7 +38,7 @@ pub(crate) unsafe fn has(p: NonNull<u8>, size: usize) -> bool {
     unsafe { usable(p) >= size }
 }
 
-/// `Box::new` that says so if memory is short, instead of ending the process.
+/// `Box::new` that returns an error if memory is short, instead of ending the process.
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Errno> {
     let room = allocate::<T>()?;
     // SAFETY: room for a `T`, which the box owns from now on.
@@ -49,7 +48,7 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Errno> {
     }
 }
 
-/// [`boxed`] for an array of the type's default values, which is not built anywhere else first.
+/// [`boxed`] for an array of default values, which is built in place, because the stack may be small.
 pub(crate) fn boxed_array<T: Default, const N: usize>() -> Result<Box<[T; N]>, Errno> {
     let room = allocate::<[T; N]>()?;
     // SAFETY: room for `N` values, which are all written before the box owns them.
@@ -75,7 +74,7 @@ pub(crate) unsafe fn load<T: Copy>(p: *const T) -> Option<T> {
     (!p.is_null()).then(|| unsafe { p.read_unaligned() })
 }
 
-/// Overwrites what `p` points to; NULL is left alone. Alignment does not matter.
+/// Overwrites what `p` points to; does nothing for NULL. Alignment does not matter.
 ///
 /// # Safety
 /// `p` is NULL or points to room for a `T`.

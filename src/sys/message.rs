@@ -1,7 +1,7 @@
-//! Moving bytes to a descriptor: gathering sends, `sendfile`, positioned reads and their hints.
+//! System calls that send lists of buffers and pieces of files, and read files at a position.
 //!
-//! Descriptor numbers and memory are the C caller's. The kernel checks both, so each call is an errno at
-//! worst; nothing here dereferences a caller's pointer.
+//! Descriptor numbers and memory are the C caller's. The kernel checks both, so the worst case is an errno. No pointer of
+//! the caller is dereferenced here.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -18,15 +18,15 @@ use std::mem::{MaybeUninit, zeroed};
 use std::ptr::NonNull;
 use std::{ptr, slice};
 
-/// Pieces that one gathering send may have (`UIO_MAXIOV`).
+/// How many buffers one call can send (`UIO_MAXIOV`).
 pub(crate) const GATHER_MAX: usize = 1024;
 
-/// The kernel moves no more than this in one call (`MAX_RW_COUNT` with 4 KiB pages; larger pages allow less,
-/// which shows as a short count).
+/// The kernel moves no more than this in one call (`MAX_RW_COUNT` with 4 KiB pages). With larger pages the limit is lower
+/// and the count comes back short.
 pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
 
-/// Buffers for one gathering send. A short list lies on the stack, of which a thread may have 16 KiB in all, and needs no
-/// allocation. A long one has the block that the last one left; without memory for it the list stays short.
+/// A list of buffers for one call. A short list is on the stack, which may have only 16 KiB. A long one is in a block that
+/// is kept from one call to the next. Without memory for it the list stays short.
 pub(crate) struct Gather {
     few: [MaybeUninit<libc::iovec>; FEW],
     many: Option<NonNull<MaybeUninit<libc::iovec>>>,
@@ -53,7 +53,7 @@ impl Gather {
         }
     }
 
-    /// From a short list to a long one.
+    /// Turns a short list into a long one.
     #[cold]
     #[inline(never)]
     fn lengthen(&mut self) {
@@ -70,7 +70,7 @@ impl Gather {
         }
     }
 
-    /// Begins anew with as many of `items` as are buffers that fit in whole, and says how many these are.
+    /// Empties the list and fills it with those of the first `items` that are buffers and fit whole. Returns how many.
     #[inline(always)]
     pub(crate) fn start<T>(&mut self, items: &[T], buffer: impl Fn(&T) -> Option<Source>) -> usize {
         if items.len() > FEW {
@@ -84,7 +84,7 @@ impl Gather {
                 break;
             }
             let Some(place) = places.get_mut(len) else { break };
-            // One of no size is written over.
+            // The next one overwrites a buffer of no size.
             place.write(libc::iovec { iov_base: s.ptr().cast_mut().cast(), iov_len: s.len() });
             len += usize::from(s.len() > 0);
             bytes += s.len();
@@ -94,8 +94,8 @@ impl Gather {
         taken
     }
 
-    /// Adds a buffer, or as much of it as one call can move. False: not all of it went in, and whatever
-    /// follows it must wait for the next call.
+    /// Adds a buffer, or as much of it as one call can move. False if not all of it fits, so that what follows must wait for
+    /// the next call.
     pub(crate) fn push(&mut self, s: Source) -> bool {
         let len = s.len().min(TRANSFER_MAX - self.bytes);
         if self.len == FEW {
@@ -109,13 +109,13 @@ impl Gather {
         len == s.len()
     }
 
-    /// Leaves room for `n` bytes that [`Gather::fill`] will name. False: they do not fit.
+    /// Adds a gap of `n` bytes for [`Gather::fill`]. False if they do not fit.
     pub(crate) fn push_gap(&mut self, n: usize) -> bool {
         // SAFETY: it is sent only after `fill` has replaced it.
         n <= TRANSFER_MAX - self.bytes && self.push(unsafe { Source::new(ptr::null(), n) })
     }
 
-    /// Names the bytes of the gap at index `gap`. They must outlive the sending of the list.
+    /// Sets the bytes of the gap at index `gap`. They must live until the list was sent.
     pub(crate) fn fill(&mut self, gap: usize, bytes: &[u8]) {
         if let Some(v) = self.list_mut().get_mut(gap) {
             debug_assert_eq!(v.iov_len, bytes.len());
@@ -123,7 +123,7 @@ impl Gather {
         }
     }
 
-    /// Takes out what begins at index `len`.
+    /// Removes what begins at index `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         let out: usize = self.list().iter().skip(len).map(|v| v.iov_len).sum();
         self.bytes -= out;
@@ -151,7 +151,7 @@ impl Gather {
     }
 
     #[cfg(any(test, fuzzing))]
-    /// Copies what the list names, for tests whose buffers are alive.
+    /// Copies the bytes of the list, for tests.
     pub(crate) fn contents(&self) -> Vec<u8> {
         let copy = |v: &libc::iovec| {
             // SAFETY: the test vouches that the memory can be read.
@@ -185,7 +185,7 @@ impl Drop for Gather {
     }
 }
 
-/// Gives the spare list back.
+/// Frees the spare list.
 pub(crate) fn shut_down() {
     if let Some(p) = LONG_LIST.take() {
         // SAFETY: as for the drop of a list.
@@ -193,17 +193,17 @@ pub(crate) fn shut_down() {
     }
 }
 
-/// `sendmsg` without SIGPIPE. `more`: the last segment may wait for the bytes that follow.
+/// `sendmsg` without SIGPIPE. `more`: the kernel may hold the last segment back for bytes that follow.
 pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     send_list(s, list.list(), more)
 }
 
-/// `writev`, for what is no socket.
+/// `writev`, for descriptors that are no sockets.
 pub(crate) fn write(d: Fd, list: &Gather) -> Result<usize, Errno> {
     write_list(d, list.list())
 }
 
-/// [`write`] for bytes of our own.
+/// [`write()`] for bytes of the library.
 pub(crate) fn write_bytes(d: Fd, bytes: &[u8]) -> Result<usize, Errno> {
     write_list(d, &[iovec(bytes)])
 }
@@ -231,13 +231,13 @@ fn write_list(d: Fd, list: &[libc::iovec]) -> Result<usize, Errno> {
     moved(unsafe { cancel::writev(d.raw(), list.as_ptr(), list.len() as c_int) })
 }
 
-/// `sendfile` from a position; the file's own position stays. A position that no file can have reaches the
-/// kernel as a negative one, which it refuses.
+/// `sendfile` from a position; the file's own position does not move. An impossible position reaches the kernel as a
+/// negative number, which it refuses.
 pub(crate) fn sendfile(out: Fd, file: Fd, off: u64, n: usize) -> Result<usize, Errno> {
     moving::sendfile(out, file, off as wide::off_t, n)
 }
 
-/// `pread`: bytes at the front of `room` that were read from a position of the file.
+/// `pread` into `room`. Returns how many bytes were read.
 pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<usize, Errno> {
     count(Call::Pread);
     let n = room.len();
@@ -245,7 +245,7 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
     moved(unsafe { cancel::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
 }
 
-/// [`pread`] into several rooms, one after the other; into the first alone, where a sandbox knows no such call.
+/// [`pread`] into several rooms, one after the other. Where a sandbox refuses `preadv`, only into the first.
 pub(crate) fn read_scattered(
     file: Fd,
     rooms: &mut [&mut [MaybeUninit<u8>]],
@@ -268,9 +268,9 @@ pub(crate) fn read_scattered(
     rooms.first_mut().map_or(Ok(0), |room| pread(file, room, off))
 }
 
-/// All of `room` from a position of a file, if the page cache has it.
+/// Fills `room` from a position of a file, if the page cache has all of it.
 pub(crate) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Option<&[u8]> {
-    // -1 would mean the file's own position.
+    // To the kernel -1 means the file's own position.
     let off = wide::off_t::try_from(off).ok()?;
     let read = moved(moving::read_cached(file, room, off));
     // SAFETY: the kernel has filled it all.

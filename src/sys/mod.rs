@@ -1,8 +1,7 @@
-//! The few libc calls that nix lacks or wraps too narrowly for us, each small and argued.
+//! System calls and other unsafe code: what nix lacks or wraps too narrowly. Each file is about one subject.
 //!
-//! One file a concern: together they would be too long to read in one sitting. `linux` has what Linux does in its own
-//! way, `portable` the same names from what POSIX says and all systems have: the portable build (`build.rs`). What a
-//! system lacks is answered there as by a sandbox that refuses it, so that the way around it is one for both.
+//! `linux` has the calls that only Linux has. `portable` has the same names from POSIX calls, for the portable build
+//! (`build.rs`). If a system lacks a call, `portable` answers as a sandbox that refuses it, so that one fallback serves both.
 
 pub(crate) mod bytes;
 mod cancel;
@@ -54,11 +53,11 @@ pub(crate) use system::O_LARGEFILE;
 #[cfg(not(owfat_portable))]
 pub(crate) use system::event_descriptor;
 
-/// The error that means that this library met a bug of its own, and its name. Not every NetBSD knows that of the others.
+/// The errno for a bug in this library, and its name. Not every NetBSD has the errno of the other systems.
 #[cfg(not(target_os = "netbsd"))]
 pub(crate) const A_BUG: (Errno, &str) = (Errno::ENOTRECOVERABLE, "ENOTRECOVERABLE");
 #[cfg(target_os = "netbsd")]
 pub(crate) const A_BUG: (Errno, &str) = (Errno::EPROCUNAVAIL, "EPROCUNAVAIL");
 
-/// Runs `f` and leaves errno as it was: servers look at it only after they have stated what they want.
+/// Runs `f` and restores errno: some servers read errno only after the next calls of the library.
 pub(crate) use system::keep_errno;

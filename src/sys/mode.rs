@@ -1,4 +1,4 @@
-//! Whether a descriptor waits, and what it is.
+//! Asks and sets the mode of a descriptor, and asks which file it is.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -8,14 +8,14 @@ use crate::mode::{FileKind, Mode};
 use nix::errno::Errno;
 use std::mem::MaybeUninit;
 
-/// Of a number that only names a file. Where the system has no such numbers, no flag is one.
+/// The flag of a descriptor that only names a file; 0 on systems without it.
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 pub(super) const O_PATH: libc::c_int = libc::O_PATH;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 pub(super) const O_PATH: libc::c_int = 0;
 
-/// Sets or clears `O_NONBLOCK`: in one call, where `F_GETFL` and `F_SETFL` are two, unless a sandbox or the
-/// file refuses that one.
+/// Sets or clears `O_NONBLOCK`. `FIONBIO` takes one call. If a sandbox or the file refuses it, `F_GETFL` and `F_SETFL` are
+/// used.
 pub(crate) fn set_nonblocking(fd: Fd, on: bool) -> Result<(), Errno> {
     count(Call::Ioctl);
     let flag = libc::c_int::from(on);
@@ -43,12 +43,12 @@ pub(crate) fn is_open(fd: Fd) -> bool {
     flags(fd).is_ok()
 }
 
-/// Whether nothing can be done with the number but to name a file (open(2), O_PATH).
+/// Whether the descriptor only names a file (open(2), O_PATH).
 pub(crate) fn is_path_only(fd: Fd) -> bool {
     flags(fd).is_ok_and(|flags| flags & O_PATH != 0)
 }
 
-/// The mode of the open file; `EBADF` also for a number that only names a file.
+/// The mode of the open file. `EBADF` also for a descriptor that only names a file.
 pub(crate) fn mode(fd: Fd) -> Result<Mode, Errno> {
     match flags(fd)? {
         flags if flags & O_PATH != 0 => Err(Errno::EBADF),
@@ -69,7 +69,7 @@ pub(crate) fn status(fd: Fd) -> Result<wide::stat, Errno> {
     own_status(fd)
 }
 
-/// [`status`] for the library's own sake, which is not counted.
+/// [`status`] of the library's own descriptors, which is not counted.
 pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     let mut st = MaybeUninit::<wide::stat>::uninit();
     // SAFETY: the kernel fills `st` or fails.
@@ -78,7 +78,7 @@ pub(super) fn own_status(fd: Fd) -> Result<wide::stat, Errno> {
     Ok(unsafe { st.assume_init() })
 }
 
-/// Which file, pipe or socket a number stands for.
+/// Which file, pipe or socket a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
@@ -86,7 +86,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of no file.
+    /// No file, or an unknown one.
     pub(crate) const NONE: Identity = Identity { device: 0, inode: 0 };
 
     // The width of both differs between systems.
@@ -113,8 +113,8 @@ pub(crate) fn who(fd: Fd) -> Result<(FileKind, Identity), Errno> {
     Ok((kind, Identity::of(&st)))
 }
 
-/// close(2). Linux frees the number in every case, so `EINTR` is success and never a reason to try again
-/// (close(2), "Dealing with error returns from close()").
+/// close(2). Linux frees the number even with `EINTR`, which therefore counts as success (close(2), "Dealing with error
+/// returns from close()").
 pub(crate) fn close(fd: Fd) -> Result<(), Errno> {
     count(Call::Close);
     // SAFETY: the number is one that the program gave up, or our own.

@@ -1,4 +1,4 @@
-//! A value that is set once and then read by any thread: what `OnceLock` is, without its ways to panic.
+//! A value that is set once and then read by any thread: `OnceLock` without its panics.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -29,7 +29,7 @@ impl<T> Once<T> {
         (self.state.load(Ordering::Acquire) == SET).then(|| unsafe { (*self.value.get()).assume_init_ref() })
     }
 
-    /// Sets the value, unless another has been set or is just being set: then it comes back.
+    /// Sets the value. If one is set already, or another thread is setting one, returns it.
     pub(crate) fn set(&self, value: T) -> Result<(), T> {
         if self.state.compare_exchange(EMPTY, TAKEN, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Err(value);

@@ -1,4 +1,4 @@
-//! Descriptors of the library's own.
+//! System calls on the library's own descriptors.
 
 use super::count::{Call, count};
 use super::thread::Uncancelled;
@@ -8,8 +8,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 const AFTER_STANDARD_ERROR: RawFd = 3;
 
-/// The owner of a number that the kernel has just handed out. That it is none is an error and not a panic, which the
-/// standard library's own conversion has.
+/// Takes over a number that the kernel has just returned. Unlike the conversion of the standard library, it returns an error
+/// for a negative number and does not panic.
 ///
 /// # Safety
 /// It was just opened, so that nobody else has it.
@@ -21,7 +21,7 @@ pub(crate) unsafe fn owner(number: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-// No cancellation points: the event loop reads, writes and closes its own under its lock.
+// These are not declared as cancellation points, because the event loop calls them under its lock.
 
 /// read(2) from a descriptor of the library's own.
 pub(crate) fn read(fd: Fd, room: &mut [u8]) {
@@ -31,7 +31,7 @@ pub(crate) fn read(fd: Fd, room: &mut [u8]) {
     unsafe { libc::read(fd.raw(), room.as_mut_ptr().cast(), room.len()) };
 }
 
-/// write(2) to a descriptor of the library's own, which takes all or is full.
+/// write(2) to a descriptor of the library's own, which takes all of it or is full.
 pub(crate) fn write(fd: Fd, bytes: &[u8]) {
     count(Call::Write);
     let _uncancelled = Uncancelled::begin();
@@ -39,7 +39,7 @@ pub(crate) fn write(fd: Fd, bytes: &[u8]) {
     unsafe { libc::write(fd.raw(), bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// close(2) of a descriptor of the library's own. The number is free in any case.
+/// close(2) of a descriptor of the library's own. The number is free even if it fails.
 pub(crate) fn close(fd: Fd) {
     count(Call::Close);
     let _uncancelled = Uncancelled::begin();
@@ -47,8 +47,8 @@ pub(crate) fn close(fd: Fd) {
     unsafe { libc::close(fd.raw()) };
 }
 
-/// `fd`, which was just opened close-on-exec, under a number above those of standard input, output and error. In a
-/// program that has closed one of these, what it prints would otherwise arrive in the library's descriptor.
+/// Moves `fd`, which was just opened close-on-exec, to a number above standard error. Otherwise, in a program that has
+/// closed standard output, its output would go to the library's descriptor.
 pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     if fd.as_raw_fd() >= AFTER_STANDARD_ERROR {
         return Ok(fd);

@@ -1,18 +1,17 @@
-//! One type owns a descriptor of the library's own.
+//! Owns a descriptor of the library's own.
 //!
-//! The process is not ours. A program may close all descriptors, as daemons do, and get our numbers for its own files.
-//! So a number alone says nothing: [`Owned`] keeps what the kernel said of the file when it was opened (device and
-//! inode) and asks again before each close, read and write. What is not confirmed is the program's now: it is never
-//! closed, read or written, and the caller makes another descriptor, or does without.
+//! A program may close all descriptors, as daemons do, and get our numbers for its own files. So [`Owned`] keeps the device
+//! and inode of the file that was opened, and compares them before each close, read and write. If they differ, the number is
+//! the program's and is left alone; the caller opens another descriptor or does without.
 //!
-//! Another thread can still close and open between the question and the call: no system call does both.
+//! Another thread can still close and open between the check and the call, because no system call does both.
 //!
 //! # Anonymous inodes
 //!
-//! All epoll sets, and all eventfds, share one inode: device and inode tell them from sockets, pipes and files, but not
-//! from another one of their kind. Who needs more than that confirms by a question of its own.
+//! All epoll sets and all eventfds share one inode. So device and inode tell them from sockets, pipes and files, but not
+//! from others of their kind. The epoll backend has a check of its own for that.
 //!
-//! The calls are not counted: they are not made for the program.
+//! The calls are not counted, because they are not made for the program.
 
 use super::mode::{Identity, own_status};
 use super::own::above_standard;
@@ -21,7 +20,7 @@ use crate::fd::Fd;
 use nix::errno::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
-/// A descriptor of ours. Dropping it closes what is confirmed.
+/// A descriptor of the library. A drop closes it, if it is still the library's.
 #[derive(Debug)]
 pub(crate) struct Owned {
     fd: Fd,
@@ -29,30 +28,30 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
-    /// Takes over what was just opened close-on-exec, under a number above those of the standard streams. It is closed
-    /// if that fails.
+    /// Takes over a descriptor that was just opened close-on-exec, and moves it above standard error. If that fails, closes
+    /// it.
     pub(crate) fn new(opened: OwnedFd) -> Result<Owned, Errno> {
         let opened = above_standard(opened)?;
         let fd = Fd::new(opened.as_raw_fd().into())?;
         let st = own_status(fd)?;
-        // From here on it is `drop` that closes it, after a question.
+        // From here on our own `drop` closes it, after a check.
         let _ = opened.into_raw_fd();
         Ok(Owned { fd, file: Identity::of(&st) })
     }
 
-    /// The number, unconfirmed: for calls that do no harm to a file of the program.
+    /// The number, without a check.
     #[cfg(test)]
     pub(crate) fn number(&self) -> Fd {
         self.fd
     }
 
-    /// What the kernel says of the file; `EBADF` if the number is not ours any more.
+    /// fstat(2) of the file; `EBADF` if the number is not ours any more.
     pub(crate) fn status(&self) -> Result<wide::stat, Errno> {
         let st = own_status(self.fd)?;
         if Identity::of(&st) == self.file { Ok(st) } else { Err(Errno::EBADF) }
     }
 
-    /// The number, for the one call that follows; `EBADF` if it is not ours any more.
+    /// The number, checked for the next call; `EBADF` if it is not ours any more.
     pub(crate) fn confirmed(&self) -> Result<Fd, Errno> {
         self.status().map(|_| self.fd)
     }

@@ -1,5 +1,5 @@
-//! Values by number, in pages that are made when one of their numbers is first used, never moved and never freed: a
-//! reference is good as long as the process lives, and finding one takes two loads and no lock.
+//! A map from numbers to values, in pages. A page is allocated when one of its numbers is first used, and is never moved or
+//! freed. So references are valid as long as the process lives, and a look-up takes two loads and no lock.
 
 use super::lock::ForkLock;
 use super::mem::boxed_array;
@@ -8,9 +8,9 @@ use nix::errno::Errno;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Values in a page. A [`Slot`](crate::slot::Slot) has 64 bytes, so that a page of them has 4 KiB.
+/// How many values a page has. A page of [`Slot`](crate::slot::Slot)s, of 64 bytes each, has 4 KiB.
 const PAGE: usize = 64;
-/// Pages that are found by an index: those of the numbers below 2^20, which are all that ordinary limits allow.
+/// How many pages are found by an index: those of the numbers below 2^20. Usual limits allow no larger ones.
 const NEAR: usize = (1 << 20) / PAGE;
 
 type Page<T> = [T; PAGE];
@@ -27,7 +27,7 @@ impl<T: Default + Sync> Pages<T> {
         Pages { near: [const { AtomicPtr::new(ptr::null_mut()) }; NEAR], far: ForkLock::new(Vec::new()) }
     }
 
-    /// The value of a number below 2^20, if its page was made. Any other number has none.
+    /// The value of a number below 2^20, if it has a page; `None` for larger numbers.
     #[inline(always)]
     pub(crate) fn near(&self, number: u64) -> Option<&'static T> {
         let page = self.near.get(usize::try_from(number / PAGE as u64).ok()?)?.load(Ordering::Acquire);
@@ -35,7 +35,7 @@ impl<T: Default + Sync> Pages<T> {
         Some(&unsafe { page.as_ref() }?[number as usize % PAGE])
     }
 
-    /// The value of any number, if its page was made.
+    /// The value of any number, if it has a page.
     #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&'static T> {
         if (number as usize) < NEAR * PAGE { self.near(number.into()) } else { self.far(number) }
@@ -48,7 +48,7 @@ impl<T: Default + Sync> Pages<T> {
         far.get(i).map(|(_, page)| &page[number as usize % PAGE])
     }
 
-    /// The value of any number; makes its page.
+    /// The value of any number. Allocates the page if there is none.
     pub(crate) fn get_or_make(&self, number: u32) -> Result<&'static T, Errno> {
         if let Some(value) = self.get(number) {
             return Ok(value);
@@ -85,7 +85,7 @@ impl<T: Default + Sync> Pages<T> {
             }
         }
         let mut i = 0;
-        // Not under the lock while `f` runs, which may look a number up.
+        // The lock is not held while `f` runs, because `f` may look a number up.
         loop {
             let far = self.far.lock();
             let Some(&(n, page)) = far.get(i) else { return };
@@ -95,7 +95,7 @@ impl<T: Default + Sync> Pages<T> {
         }
     }
 
-    /// A child whose parent was making a far page when it forked keeps what can be read: none of them.
+    /// For a new child process. If another thread of the parent was changing the list of far pages, the child forgets them.
     pub(crate) fn in_child(&self) {
         self.far.in_child(|far, torn| {
             if torn {
@@ -111,7 +111,7 @@ fn each<T>(n: usize, page: &'static Page<T>, f: &mut impl FnMut(u32, &'static T)
     }
 }
 
-/// The page in that place; makes one if there is none. If two threads do so, the first one's stays.
+/// The page at that place. Allocates one if there is none. If two threads do so at once, the first one's stays.
 fn publish<T: Default>(place: &AtomicPtr<Page<T>>) -> Result<&'static Page<T>, Errno> {
     let fresh = Box::into_raw(boxed_array::<T, PAGE>()?);
     match place.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {

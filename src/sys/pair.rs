@@ -1,5 +1,4 @@
-//! Two descriptors that belong together. nix's wrappers look at the numbers that the kernel hands out in a way that can
-//! panic, or do not exist everywhere.
+//! Pipes and socket pairs. nix's wrappers can panic, or do not exist on every system.
 
 use super::count::{Call, count};
 use super::own::owner;
@@ -20,7 +19,7 @@ pub(crate) fn stream_sockets() -> Result<[OwnedFd; 2], Errno> {
 }
 
 #[cfg(any(test, not(owfat_portable)))]
-/// The read end and the write end of a pipe of the library's own, closed on exec, in blocking mode.
+/// The read end and the write end of a pipe of the library's own: close-on-exec and in blocking mode.
 pub(crate) fn pipe() -> Result<[OwnedFd; 2], Errno> {
     own_pipe(libc::O_CLOEXEC)
 }

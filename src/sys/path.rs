@@ -1,4 +1,4 @@
-//! Opening by a path in the caller's memory.
+//! Paths in the caller's memory, and opening files by them.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 pub(crate) struct Path(*const c_char);
 
 impl Path {
-    /// NULL is `EFAULT`: the kernel would say so too, but memory checkers would report the attempt.
+    /// NULL is `EFAULT`. The kernel would say the same, but memory checkers would report the call.
     ///
     /// # Safety
     /// `path` is NULL or a C string that nobody changes while the value is in use.
@@ -21,7 +21,7 @@ impl Path {
     }
 }
 
-/// Puts the path of the working directory into `place`, with its terminating zero: how long it is, without the zero.
+/// Writes the path of the working directory to `place`, with its terminating zero. Returns its length without the zero.
 pub(crate) fn working_directory(place: &mut [u8]) -> Option<usize> {
     // SAFETY: room for as many bytes as are said.
     let path = unsafe { libc::getcwd(place.as_mut_ptr().cast(), place.len()) };

@@ -1,4 +1,4 @@
-//! poll(2) on descriptors that belong to the program: numbers, not owned or borrowed objects.
+//! poll(2) on plain numbers, because the descriptors belong to the program.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -9,21 +9,22 @@ use crate::interest::{Direction, Interest};
 use libc::pollfd;
 use nix::errno::Errno;
 
-// In the width of epoll's flags, which are the same bits.
+// As wide as epoll's flags, which are the same bits.
 pub(crate) const IN: u32 = libc::POLLIN as u32;
 pub(crate) const OUT: u32 = libc::POLLOUT as u32;
 pub(crate) const ERR: u32 = libc::POLLERR as u32;
 pub(crate) const HUP: u32 = libc::POLLHUP as u32;
 pub(crate) const NVAL: u32 = libc::POLLNVAL as u32;
 
-/// What to ask for.
+/// The flags to ask for.
 pub(crate) fn flags(interest: Interest) -> u32 {
     let read = if interest.has(Direction::Read) { IN } else { 0 };
     let write = if interest.has(Direction::Write) { OUT } else { 0 };
     read | write
 }
 
-/// What the answer says of the directions. An error or a hang-up is both: no transfer will block.
+/// The directions that the flags of an answer make ready. An error or a hang-up makes both ready, because no transfer will
+/// block.
 #[inline]
 pub(crate) fn ready(flags: u32) -> Interest {
     let mut ready = Interest::NONE;
@@ -36,8 +37,8 @@ pub(crate) fn ready(flags: u32) -> Interest {
     ready
 }
 
-/// Waits for one of `fds`. `timeout` in milliseconds, -1 for no limit. Returns how many are ready. Where the process has
-/// lowered its limit of descriptors below the number of `fds`, [`select`] answers.
+/// Waits for one of `fds`. `timeout` is in milliseconds, -1 for no limit. Returns how many are ready. If the process has
+/// lowered its limit of descriptors below the number of `fds`, it uses [`select`].
 pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
     count(Call::Poll);
     // SAFETY: pointer and length describe `fds`.
@@ -48,12 +49,12 @@ pub(crate) fn poll(fds: &mut [pollfd], timeout: i32) -> Result<usize, Errno> {
     }
 }
 
-/// The directions in which `fd` is ready at this moment.
+/// The directions in which `fd` is ready now.
 pub(crate) fn ready_now(fd: Fd) -> Interest {
     look(fd, IN | OUT, 0).map_or(Interest::NONE, ready)
 }
 
-/// Waits without limit until `fd` is ready in one of `interest`'s directions, or shut: whether it is the latter.
+/// Waits without limit until `fd` is ready in a direction of `interest` or shut down. Returns whether it is shut down.
 pub(crate) fn until_ready(fd: Fd, interest: Interest) -> Result<bool, Errno> {
     let end = if interest.has(Direction::Read) { POLL_RDHUP } else { 0 };
     look(fd, flags(interest) | end, -1).map(|found| found & (HUP | end) != 0)

@@ -1,4 +1,4 @@
-//! The names of `linux` from what POSIX says and all systems have.
+//! The functions of `linux` for other systems, from POSIX calls.
 
 pub(super) mod moving;
 
@@ -15,16 +15,16 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering;
 
-/// Files have positions of 64 bits without it.
+/// File positions have 64 bits without it.
 pub(crate) const O_LARGEFILE: c_int = 0;
 
-/// What poll(2) is asked for to learn that a peer writes no more, where it can be asked.
+/// Has poll(2) report that the peer has ended its stream, where the system can.
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 pub(super) const POLL_RDHUP: u32 = libc::POLLRDHUP as u32;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 pub(super) const POLL_RDHUP: u32 = 0;
 
-/// A string of the environment, or NULL if there is none or the process runs with raised privilege.
+/// An environment variable, or NULL if it is unset or the process has raised privileges.
 pub(super) fn secure_variable(name: &CStr) -> *const c_char {
     // SAFETY: these take nothing and cannot fail.
     let is_raised = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
@@ -44,8 +44,8 @@ pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
     r
 }
 
-/// pipe2(2), which not all have. Of the flags, `O_CLOEXEC` and `O_NONBLOCK`. A program that another thread executes
-/// meanwhile inherits the ends.
+/// pipe2(2), which not all systems have, for the flags `O_CLOEXEC` and `O_NONBLOCK`. A program that another thread executes
+/// at the same time may inherit the ends.
 pub(super) fn pipe2(flags: c_int) -> Result<[c_int; 2], Errno> {
     let mut ends = [-1; 2];
     // SAFETY: room for the two numbers.
@@ -66,7 +66,7 @@ fn control(fd: c_int, command: c_int, flags: c_int) -> Result<(), Errno> {
     Errno::result(unsafe { libc::fcntl(fd, command, flags) }).map(drop)
 }
 
-/// No system call says how many bytes a `malloc` block has: no more than are used.
+/// The size of a `malloc` block. It is not known here, so the result is 0.
 ///
 /// # Safety
 /// None is needed here.
@@ -77,13 +77,13 @@ pub(super) unsafe fn usable(_: NonNull<u8>) -> usize {
 /// Threads have no names.
 pub(crate) fn set_name(_: &CStr) {}
 
-/// The calling thread's number, for people: threads are counted as they ask. Never 0.
+/// A number for the calling thread, which is never 0: threads are counted as they ask.
 pub(super) fn thread_number() -> u32 {
     static ASKED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     ASKED.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// Where threads sleep over any word.
+/// The place where threads sleep, whatever their word.
 struct Bed {
     mutex: UnsafeCell<pthread_mutex_t>,
     changed: UnsafeCell<pthread_cond_t>,
@@ -97,7 +97,7 @@ static BED: Bed = Bed {
     changed: UnsafeCell::new(PTHREAD_COND_INITIALIZER),
 };
 
-/// Sleeps until [`wake`] is called, unless the word is not `value` any more. May return for no reason.
+/// Sleeps until [`wake`] is called. Returns at once if `word` is not `value` any more. May return without a reason.
 #[cold]
 pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
     let _uncancelled = Uncancelled::begin();
@@ -107,7 +107,7 @@ pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
 /// [`sleep_while`] as a cancellation point.
 #[cold]
 pub(super) fn sleep_while_cancellable(word: &AtomicU32, value: u32) {
-    /// A thread that is cancelled has the mutex again.
+    /// Unlocks the mutex, which a thread that is cancelled in the wait holds again.
     struct Locked;
     impl Drop for Locked {
         fn drop(&mut self) {
@@ -124,7 +124,7 @@ pub(super) fn sleep_while_cancellable(word: &AtomicU32, value: u32) {
     }
 }
 
-/// Wakes those who sleep over `word`, and all others: it is rare that any do.
+/// Wakes all threads that sleep, on any word. It is rare that any do.
 #[cold]
 pub(super) fn wake(_: &AtomicU32, _: u32) {
     // SAFETY: as above. The mutex is taken so that nobody is between looking at the word and sleeping.
@@ -135,7 +135,7 @@ pub(super) fn wake(_: &AtomicU32, _: u32) {
     }
 }
 
-/// In a new child process, by its one thread: whoever had the mutex in the parent, or slept, is not here.
+/// For a new child process. The threads that held the mutex or slept are not in it.
 pub(crate) fn in_child() {
     // SAFETY: there is no other thread. One that a signal handler has interrupted in `wake` unlocks a mutex that is
     // free, which the systems bear.

@@ -1,5 +1,5 @@
-//! Descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate, and lose the descriptors of a message
-//! that was cut short.
+//! Sends and receives descriptors in messages (`SCM_RIGHTS`). nix's wrappers allocate memory, and leak the descriptors of a
+//! message that was cut short.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -11,14 +11,14 @@ use std::ffi::{c_int, c_uint};
 use std::mem::{size_of, zeroed};
 use std::os::fd::OwnedFd;
 
-/// Of a message that carries a descriptor besides: the pidfd of the sender, which a socket with `SO_PASSPIDFD` delivers.
-/// The libc crate has no name for it.
+/// Another message that carries a descriptor: the pidfd of the sender, on a socket with `SO_PASSPIDFD`. The libc crate has
+/// no name for it.
 const SCM_PIDFD: Option<c_int> = if cfg!(target_os = "linux") { Some(4) } else { None };
 
 const INT: c_uint = size_of::<c_int>() as c_uint;
 
-/// Room for control messages. A receiver needs it for what can stand before the descriptors (credentials,
-/// pidfd, time stamp, security label); what does not fit, the kernel closes.
+/// Room for control messages, also for those that can come before the descriptors (credentials, pidfd, time stamp, security
+/// label). The kernel closes descriptors that do not fit.
 #[repr(C, align(8))]
 struct Control([u8; 256]);
 
@@ -28,7 +28,7 @@ impl Control {
     }
 }
 
-/// Calls `f` with a message of `byte` whose control messages go to, or come from, `control`.
+/// Calls `f` with a message that has one byte, at `byte`, and its control messages in `control`.
 fn with_message<R>(byte: &mut u8, control: &mut Control, f: impl FnOnce(&mut libc::msghdr) -> R) -> R {
     let mut iov = libc::iovec { iov_base: (&raw mut *byte).cast(), iov_len: 1 };
     // SAFETY: a structure of numbers and pointers, for which zeroes are "none".
@@ -40,7 +40,7 @@ fn with_message<R>(byte: &mut u8, control: &mut Control, f: impl FnOnce(&mut lib
     f(&mut message)
 }
 
-/// Sends `byte` and a duplicate of `fd`. Nothing is sent if it fails.
+/// Sends `byte` and a duplicate of `fd`. If it fails, nothing is sent.
 pub(crate) fn send(sock: Fd, mut byte: u8, fd: Fd) -> Result<(), Errno> {
     let mut control = Control::new();
     with_message(&mut byte, &mut control, |message| {
@@ -68,7 +68,7 @@ pub(crate) enum Received {
     Descriptor(OwnedFd),
     /// No descriptor was sent, or the peer has closed.
     Nothing,
-    /// A descriptor was sent, but this process may have no more of them.
+    /// A descriptor was sent, but this process has reached its limit.
     Refused,
 }
 
@@ -87,8 +87,7 @@ pub(crate) fn receive(sock: Fd) -> Result<Received, Errno> {
     })
 }
 
-/// The first descriptor in the control messages that `recvmsg` filled in. All of them are ours from here
-/// on: those that are not returned are closed.
+/// The first descriptor in the control messages of `recvmsg`. Closes all others.
 fn first_descriptor(message: &libc::msghdr) -> Option<OwnedFd> {
     let mut first = None;
     // SAFETY: `message` describes memory that the kernel filled, and has the length that it filled.

@@ -1,5 +1,5 @@
-//! select(2), for a process that has lowered its limit of descriptors below the number of those it asks about: poll(2)
-//! refuses it then, select goes by what is open.
+//! select(2) in place of poll(2), for a process that has lowered its limit of descriptors below the number of those it asks
+//! about. poll(2) refuses that; select does not.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -10,10 +10,10 @@ use libc::{c_int, c_ulong, pollfd};
 use nix::errno::Errno;
 use std::ptr;
 
-/// What the bits of a set come in. Systems that take fewer at a time have the low ones first.
+/// The words of a set. It has the same layout on systems with smaller words, because they put the low bits first.
 type Word = c_ulong;
 
-/// As [`super::poll::poll`], but that errors and hang-ups show only as readiness in a direction that is asked for.
+/// As [`super::poll::poll`], but errors and hang-ups appear only as readiness in a direction that is asked for.
 #[cold]
 pub(super) fn select(fds: &mut [pollfd], timeout: c_int) -> Result<usize, Errno> {
     let numbers = fds.iter().map(|p| p.fd + 1).max().unwrap_or(0);
@@ -40,7 +40,7 @@ pub(super) fn select(fds: &mut [pollfd], timeout: c_int) -> Result<usize, Errno>
     };
     match Errno::result(found) {
         Ok(_) => {}
-        // It does not say which is not open.
+        // select does not say which one is not open.
         Err(Errno::EBADF) => return Ok(answer(fds, |p| if is_closed(p) { NVAL } else { 0 })),
         Err(e) => return Err(e),
     }
@@ -52,7 +52,7 @@ pub(super) fn select(fds: &mut [pollfd], timeout: c_int) -> Result<usize, Errno>
     }))
 }
 
-/// Where in a set the number is.
+/// The word and the bit of a number in a set.
 fn place(p: &pollfd) -> Option<(usize, Word)> {
     let number = usize::try_from(p.fd).ok()?;
     Some((number / Word::BITS as usize, 1 << (number % Word::BITS as usize)))
@@ -66,7 +66,7 @@ fn is_closed(p: &pollfd) -> bool {
     p.fd >= 0 && !is_open(Fd::unchecked(p.fd.into()))
 }
 
-/// Gives each its answer, and says how many have one.
+/// Stores the answer of `f` in each. Returns how many are not 0.
 fn answer(fds: &mut [pollfd], f: impl Fn(&pollfd) -> u32) -> usize {
     let mut answers = 0;
     for p in fds {

@@ -1,5 +1,4 @@
-//! A value that several threads hold, gone with the last of them: what `Arc` is where a lack of memory must be
-//! reported.
+//! A value that several threads share, dropped with the last share: `Arc` that returns an error if memory is short.
 
 use super::mem;
 use nix::errno::Errno;
@@ -39,7 +38,7 @@ impl<T> Shared<T> {
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Shared<T> {
-        // There are at most as many shares as there are threads, and one more.
+        // It cannot overflow: there are at most as many shares as threads, and one more.
         self.counted().shares.fetch_add(1, Ordering::Relaxed);
         Shared(self.0)
     }
@@ -56,7 +55,7 @@ impl<T> Deref for Shared<T> {
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         if self.counted().shares.fetch_sub(1, Ordering::Release) == 1 {
-            // What others did with the value comes before its end.
+            // What other threads did with the value must happen before its drop.
             fence(Ordering::Acquire);
             // SAFETY: it came from a box, and this was the last share.
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });

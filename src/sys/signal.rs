@@ -1,4 +1,4 @@
-//! Signal dispositions.
+//! Signal dispositions and pending signals.
 
 use super::count::{Call, count};
 use super::thread::Uncancelled;
@@ -9,8 +9,8 @@ use std::ptr;
 
 extern "C" fn nothing(_: c_int) {}
 
-/// Gives a signal whose disposition is the default one an empty handler, with `SA_RESTART`. Unlike "ignore", a handler
-/// is not inherited by the programs that the process executes.
+/// Replaces the default action of a signal by an empty handler with `SA_RESTART`. Programs that the process executes do not
+/// inherit a handler, as they would inherit "ignore".
 pub(crate) fn handle_if_default(signal: c_int) -> Result<(), Errno> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     count(Call::Sigaction);
@@ -29,7 +29,7 @@ pub(crate) fn handle_if_default(signal: c_int) -> Result<(), Errno> {
     Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
 }
 
-/// Whether a signal waits to be delivered to this thread or to the process, which means that this thread blocks it.
+/// Whether a signal is pending for this thread or the process. If so, this thread blocks it.
 pub(crate) fn is_pending(signal: c_int) -> bool {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     count(Call::Sigpending);
@@ -37,7 +37,7 @@ pub(crate) fn is_pending(signal: c_int) -> bool {
     unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal) == 1 }
 }
 
-/// Takes away a signal that this thread has raised for itself, if it is pending.
+/// Removes a signal that this thread has raised for itself, if it is pending.
 pub(crate) fn take_pending(signal: c_int) {
     if !is_pending(signal) {
         return;

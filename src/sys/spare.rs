@@ -1,11 +1,11 @@
-//! One block of memory that the last user leaves for the next one.
+//! Keeps one block of memory from its last user for the next one.
 
 use super::sync::AtomicPtr;
 use super::thread::single_threaded;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
-/// Room for one block. Whoever takes it out owns it, with what was written into it.
+/// Room for one block. The one who takes it out owns it, with its contents.
 pub(crate) struct Spare(AtomicPtr<u8>);
 
 impl Spare {
@@ -18,7 +18,7 @@ impl Spare {
         NonNull::new(self.exchange(ptr::null_mut()))
     }
 
-    /// Leaves `block`; what was there before is now the caller's to free.
+    /// Stores `block`. The caller frees the one that was there before, which is returned.
     #[inline(always)]
     pub(crate) fn leave(&self, block: NonNull<u8>) -> Option<NonNull<u8>> {
         NonNull::new(self.exchange(block.as_ptr()))

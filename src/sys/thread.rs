@@ -1,4 +1,4 @@
-//! Whether there are threads, and thread cancellation.
+//! Threads: starting them, naming them, and turning cancellation off.
 
 pub(crate) use super::system::set_name;
 use super::system::thread_number;
@@ -17,9 +17,9 @@ unsafe extern "C" {
 /// For `pthread_setcancelstate`.
 const CANCEL_DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
 
-/// The thread cannot be cancelled while this lives.
+/// While this lives, the thread cannot be cancelled.
 pub(crate) struct Uncancelled {
-    /// What to go back to; `None` if nobody is there who could cancel.
+    /// The state to restore; `None` if there is no other thread that could cancel this one.
     before: Option<c_int>,
 }
 
@@ -47,14 +47,14 @@ impl Drop for Uncancelled {
     }
 }
 
-/// A thread of our own.
+/// A thread of the library.
 pub(crate) struct Thread(libc::pthread_t);
 
 // SAFETY: any thread may join another by its number, which some systems write as a pointer.
 unsafe impl Send for Thread {}
 
 impl Thread {
-    /// Starts a thread that runs `body` with all signals blocked: they are the program's.
+    /// Starts a thread that runs `body`. All signals are blocked in it, because they are meant for the program's threads.
     pub(crate) fn start(
         body: extern "C" fn(*mut c_void) -> *mut c_void,
         argument: *mut c_void,
@@ -83,7 +83,7 @@ impl Thread {
     }
 }
 
-/// Whether the C library knows of one thread only.
+/// Whether the C library says that there is only one thread.
 #[inline]
 pub(crate) fn single_threaded() -> bool {
     // SAFETY: a byte that lives as long as the process, and changes while only one thread runs, or atomically.
@@ -92,7 +92,7 @@ pub(crate) fn single_threaded() -> bool {
 }
 
 thread_local! {
-    /// The kernel's number of the thread; 0: not asked for yet.
+    /// The kernel's number of the thread; 0 if it was not asked for yet.
     static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -107,13 +107,13 @@ pub(crate) fn number() -> u32 {
     NUMBER.try_with(ask).unwrap_or(0)
 }
 
-/// In a forked child, whose one thread has another number than the one that forked.
+/// For a new child process, whose thread has another number than the one that forked.
 pub(crate) fn forget_number() {
-    // Of a thread that is ending it does not matter.
+    // Fails only in a thread that is ending, where it does not matter.
     let _ = NUMBER.try_with(|known| known.set(0));
 }
 
-/// Tells this thread from the others that there are; a forked child goes on with its parent's.
+/// A number that is unique among living threads. In a new child it is the same as that of the thread that forked.
 #[cfg(all(target_arch = "x86_64", not(owfat_portable)))]
 #[inline(always)]
 pub(crate) fn this_thread() -> usize {
@@ -132,7 +132,7 @@ pub(crate) fn this_thread() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
-/// The byte that is not 0 while the C library knows of one thread only. It changes while only one runs, or atomically.
+/// The byte that is not 0 while the C library knows of only one thread. It changes while only one runs, or atomically.
 #[cfg(all(target_env = "gnu", not(owfat_portable)))]
 #[inline(always)]
 const fn single_threaded_byte() -> *mut c_char {
@@ -143,7 +143,7 @@ const fn single_threaded_byte() -> *mut c_char {
     (&raw const __libc_single_threaded).cast_mut()
 }
 
-/// See above: the others do not tell, so there may be any number of threads.
+/// Other C libraries do not tell, so it is always 0.
 #[cfg(not(all(target_env = "gnu", not(owfat_portable))))]
 const fn single_threaded_byte() -> *mut c_char {
     static MANY: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);

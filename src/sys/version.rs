@@ -1,7 +1,7 @@
-//! Which version this is, as `readelf -n` and `strings` show it of the library's file and of a program that has it
-//! linked in. No exported name, which other libraries could take for theirs.
+//! The version, as `readelf -n` and `strings` show it for the library and for a program that it is linked into. It has no
+//! exported name, which could clash with one of another library.
 
-/// A note as ELF has it: an owner, and a text.
+/// An ELF note: an owner and a text.
 #[cfg(not(target_vendor = "apple"))]
 #[repr(C, align(4))]
 struct Note {

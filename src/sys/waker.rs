@@ -1,4 +1,4 @@
-//! What ends the sleep of another thread: a descriptor that becomes readable.
+//! A waker: ends the sleep of another thread by a descriptor that becomes readable.
 
 use super::mode::{Identity, identity};
 use super::own::{self, above_standard};
@@ -12,21 +12,21 @@ use nix::errno::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Numbers of its own, and no owned descriptors: the program may close them and have the numbers for itself. Whoever uses
-/// them has confirmed them before.
+/// It holds numbers and not owned descriptors, because the program may close them and get the numbers for its own files. The
+/// callers check before they use them.
 #[derive(Debug)]
 pub(crate) struct Waker {
     read: Fd,
-    /// The same number for an eventfd.
+    /// The number to write to; for an eventfd the same as the other.
     write: Fd,
-    /// A pipe can be told from every other file, an eventfd cannot.
+    /// Which pipe it is; `None` for an eventfd, all of which share one inode.
     pipe: Option<Identity>,
-    /// Threads in [`Waker::wait`].
+    /// How many threads are in [`Waker::wait`].
     followers: AtomicU32,
 }
 
 impl Waker {
-    /// An eventfd, or a pipe where a sandbox refuses that.
+    /// Opens an eventfd, or a pipe if a sandbox refuses that.
     #[cfg(not(owfat_portable))]
     pub(crate) fn open() -> Result<Waker, Errno> {
         match super::event_descriptor() {
@@ -42,12 +42,12 @@ impl Waker {
     pub(crate) fn open_pipe() -> Result<Waker, Errno> {
         let [read, write] = pair::pipe_that_never_waits()?;
         let (read, write) = (above_standard(read)?, above_standard(write)?);
-        // Without it nothing could ever be confirmed.
+        // Without the identity the pipe could not be checked later.
         let file = identity(Fd::unchecked(read.as_raw_fd().into()))?;
         Ok(Waker::of_pipe(into_number(read), into_number(write), file))
     }
 
-    /// The ends of a pipe that [`Waker::open_pipe`] has opened.
+    /// A waker for a pipe that [`Waker::open_pipe`] has opened.
     pub(crate) fn of_pipe(read: Fd, write: Fd, file: Identity) -> Waker {
         Waker { read, write, pipe: Some(file), followers: AtomicU32::new(0) }
     }
@@ -62,7 +62,7 @@ impl Waker {
         self.confirm() == Ok(())
     }
 
-    /// `EBADF`: they are not both those of its pipe any more.
+    /// `EBADF` if an end is not that of its pipe any more.
     pub(crate) fn confirm(&self) -> Result<(), Errno> {
         self.confirm_end(self.read).and_then(|()| self.confirm_end(self.write))
     }
@@ -93,7 +93,7 @@ impl Waker {
         self.followers.fetch_add(if begins { 1 } else { u32::MAX }, Ordering::Relaxed);
     }
 
-    /// Sleeps until it is woken, and leaves it so for the others.
+    /// Sleeps until the waker is woken. It stays so, for the other threads.
     pub(crate) fn wait(&self, timeout: Span) -> Result<(), Errno> {
         let mut one = [pollfd { fd: self.read.raw(), events: flags(Interest::READ) as i16, revents: 0 }];
         poll(&mut one, timeout.to_ms()).map(drop)
@@ -103,7 +103,7 @@ impl Waker {
         self.followers.load(Ordering::Relaxed) > 0
     }
 
-    /// Closes an eventfd, which the caller has confirmed, or those ends of a pipe that are still its own.
+    /// Closes an eventfd, which the caller has checked, or those ends of a pipe that are still its own.
     pub(crate) fn close(&self) {
         if self.pipe.is_none() {
             return own::close(self.read);

@@ -1,8 +1,7 @@
-//! Calls whose file offsets have 64 bits on every system.
+//! System calls with file offsets of 64 bits, on every system.
 //!
-//! A 32-bit glibc has them under names of their own beside those with 32 (feature_test_macros(7),
-//! `_FILE_OFFSET_BITS`), and fstat(2) of the short kind fails for large files and inode numbers. musl has one kind, and
-//! before 1.2.5 no `preadv2` and `pwritev2`.
+//! A 32-bit glibc has separate names for them (feature_test_macros(7), `_FILE_OFFSET_BITS`); its plain fstat(2) fails for
+//! large files and inode numbers. musl has only 64 bits, but before 1.2.5 it has no `preadv2` and `pwritev2`.
 
 #[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
 pub(in crate::sys) use libc::{fstat, ftruncate, getrlimit, off_t, pwrite, rlimit, stat};
@@ -49,7 +48,7 @@ mod vectors {
         unsafe { call(libc::SYS_pwritev2, fd, v, n, at, how) }
     }
 
-    /// The kernel takes an offset in halves; a machine of 64 bits looks at the low one alone, which holds it all.
+    /// The kernel takes an offset in two halves. On a 64-bit machine the low one holds all of it.
     ///
     /// # Safety
     /// As for the call of that number.

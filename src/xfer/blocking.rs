@@ -1,11 +1,11 @@
-//! Not waiting on a descriptor that is in blocking mode, without changing the mode.
+//! Reads and writes that do not wait although the descriptor is in blocking mode, and do not change the mode.
 //!
-//! `O_NONBLOCK` belongs to the open file and is shared with other processes, and a timer signal belongs to
-//! the program: neither is ours to touch. Sockets can be asked per call (`MSG_DONTWAIT`), pipes too
-//! (`RWF_NOWAIT`). What is left is asked with `poll(2)` first and then given no more than it must take.
+//! The mode belongs to the open file and is shared with other processes, and timer signals belong to the program. So the
+//! library uses neither. Sockets (`MSG_DONTWAIT`) and pipes (`RWF_NOWAIT`) can be told not to wait in each call. For the
+//! rest poll(2) is asked first, and then they get no more than they surely take.
 //!
-//! A kind that is told is what was there when somebody looked. The program may have put something else under the number
-//! since (dup2(2)); so what would wait if the kind were wrong is looked at again.
+//! The kind that a caller passes may be out of date, because the program may have put another file under the number
+//! (dup2(2)). Where a wrong kind would make the call wait, the kernel is asked again.
 
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
@@ -18,17 +18,17 @@ use crate::sys::{bytes, poll::ready_now};
 use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 
-/// What a pipe that is ready for writing takes without waiting (pipe(7), PIPE_BUF).
+/// A pipe that is ready for writing takes this much without waiting (pipe(7), PIPE_BUF).
 const PIPE_BUF: usize = 4096;
-/// A terminal that is ready for writing takes one byte for sure.
+/// A terminal that is ready for writing surely takes one byte.
 const TERMINAL_STEP: usize = 1;
 
-/// What is open under the number.
+/// Asks the kernel what kind of file is open under the number.
 pub(crate) fn kind(fd: Fd) -> Result<FileKind, Errno> {
     who(fd).map(|(kind, _)| kind)
 }
 
-/// One of unknown kind is taken for a socket; if it is none, the answer is `ENOTSOCK`.
+/// Reads without waiting. A descriptor of unknown kind is tried as a socket; if it is none, the result is `ENOTSOCK`.
 pub(crate) fn read(fd: Fd, t: Target, told: FileKind) -> Outcome {
     let once = match told {
         FileKind::Unknown => return Ok(receive(fd, t)?),
@@ -44,7 +44,7 @@ pub(crate) fn read(fd: Fd, t: Target, told: FileKind) -> Outcome {
             FileKind::Socket => Err(Errno::ENOTSOCK.into()),
             now => read(fd, t, now),
         },
-        // Its mode keeps it from waiting, or it is ready.
+        // A plain read does not wait: the descriptor is in non-blocking mode, or it is ready.
         Err(e) if refuses(e) && (is_nonblocking(fd) == Ok(true) || ready_now(fd).has(Direction::Read)) => {
             Ok(bytes::read(fd, t)?)
         }
@@ -53,7 +53,7 @@ pub(crate) fn read(fd: Fd, t: Target, told: FileKind) -> Outcome {
     }
 }
 
-/// As [`read`].
+/// Writes without waiting, as [`read`] reads.
 pub(crate) fn write(fd: Fd, s: Source, told: FileKind) -> Outcome {
     let nowait = || quietly(|| bytes::write_nowait(fd, s));
     let (once, step) = match told {
@@ -72,7 +72,7 @@ pub(crate) fn write(fd: Fd, s: Source, told: FileKind) -> Outcome {
             FileKind::Socket => Err(Errno::ENOTSOCK.into()),
             now => write(fd, s, now),
         },
-        // It does not wait anyway.
+        // It is in non-blocking mode.
         Err(e) if refuses(e) && is_nonblocking(fd) == Ok(true) => Ok(quietly(|| bytes::write(fd, s))?),
         Err(e) if refuses(e) => write_in_steps(fd, s, step),
         r => Ok(r?),
@@ -89,13 +89,13 @@ fn send(fd: Fd, s: Source) -> Result<usize, Errno> {
     Errno::result(bytes::send_nowait(fd, s)).map(|n| n as usize)
 }
 
-/// The kernel, a sandbox or the file refuses to be asked per call. Other reasons for these errors show again
-/// in the plain read or write.
+/// Whether the kernel, a sandbox or the file refuses a call that says "do not wait". If the error has another reason, the
+/// plain read or write returns it again.
 pub(crate) fn refuses(e: Errno) -> bool {
     matches!(e, Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM | Errno::ESPIPE)
 }
 
-/// Writes `step` bytes at a time for as long as the descriptor says that it is ready.
+/// Writes `step` bytes at a time, as long as poll(2) says that the descriptor is ready.
 fn write_in_steps(fd: Fd, s: Source, step: usize) -> Outcome {
     let mut done = 0;
     while done < s.len() {
@@ -117,7 +117,7 @@ fn write_in_steps(fd: Fd, s: Source, step: usize) -> Outcome {
     Ok(done)
 }
 
-/// poll(2) names neither direction: not ready, or not even open.
+/// The result if poll(2) says that no direction is ready: again, or `EBADF` if it is not open.
 fn not_ready(fd: Fd) -> Outcome {
     status(fd)?;
     Err(Stop::Again)

@@ -1,20 +1,20 @@
-//! Descriptors over Unix sockets.
+//! `io_passfd` and `io_receivefd`: sends and receives descriptors over Unix sockets.
 
 use crate::fd::Fd;
 use crate::sys::rights::{self, Received};
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
 
-/// The byte that carries a descriptor. Processes linked with libowfat send and expect one, and programs mix
-/// these messages with plain bytes on one socket, so it must be exactly one. The receiver never looks at it.
+/// The byte that carries a descriptor. It must be exactly one, because libowfat sends and expects one, and programs mix
+/// these messages with other bytes on one socket. The receiver ignores its value.
 const CARRIER: u8 = b'x';
 
-/// One try at sending a duplicate of `fd`.
+/// Tries once to send a duplicate of `fd`.
 pub(crate) fn pass(sock: Fd, fd: Fd) -> Result<(), Errno> {
     rights::send(sock, CARRIER, fd)
 }
 
-/// One try at receiving a descriptor, whatever the byte that carries it.
+/// Tries once to receive a descriptor.
 pub(crate) fn receive(sock: Fd) -> Result<OwnedFd, Errno> {
     match rights::receive(sock)? {
         Received::Descriptor(fd) => Ok(fd),

@@ -1,7 +1,7 @@
-//! Feeding file content to a filter that has no batch.
+//! `io_mmapwritefile`: passes a file to a filter, without a batch.
 //!
-//! What was offered and not taken is kept under the number of the target ([`Window`]), and [`forget`] drops it when a
-//! number involved is closed. It is kept there while the filter looks, too: the filter may never come back, by an
+//! What was offered and not taken is kept in a [`Window`], under the number of the target. [`forget`] drops it when one of
+//! the two numbers is closed. The window is kept there also while the filter runs, because the filter may leave by an
 //! exception, `pthread_exit` or `longjmp`.
 
 use crate::fd::Fd;
@@ -15,8 +15,8 @@ use nix::errno::Errno;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Offers `n` bytes of `file` from `off` to `take`, piece by piece, until it takes less than it is offered.
-/// A file that ends before anything could be offered is `EIO`.
+/// Offers `n` bytes of `file` from `off` to `take`, piece by piece, until it takes less than it is offered. If the file
+/// ends at or before `off`, the result is `EIO`.
 pub(crate) fn feed(
     out: i64,
     file: Fd,
@@ -52,33 +52,33 @@ pub(crate) fn feed(
     if total > 0 { Ok(total) } else { end }
 }
 
-/// A target, and which of the calls for it: one filter may call the function again for the same target, and one that never
-/// came back has left its window.
+/// A target, and which of the calls for it. There can be several: a filter may call the function again for the same target,
+/// and a filter that left by a jump has left its window.
 type Key = (i64, u32);
 
-/// What a call has for its target, and leaves for the next one.
+/// What a call keeps for the next one with the same target.
 struct Kept {
     file: Fd,
-    /// The number may have been closed and reused behind the library's back.
+    /// Which file it is of. The number may be closed and reused by close(2).
     identity: Option<Identity>,
     window: Window,
-    /// A filter looks at it, or has looked and not come back.
+    /// A filter is using it, or has left by a jump.
     is_lent: bool,
 }
 
 type Store = Sorted<Key, Kept>;
 
-/// Never locked while a callback runs.
+/// Not locked while a callback runs.
 static STORE: ForkLock<Store> = ForkLock::new(Sorted::new());
 
-/// Entries in [`STORE`], so that closing costs a program that never filters files one load.
+/// How many entries [`STORE`] has, so that a close costs one load in programs that never filter files.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 fn count(store: &Store) {
     KEPT.store(store.len(), Ordering::Relaxed);
 }
 
-/// In a new child process. What another thread of the parent was changing is left where it is.
+/// For a new child process. If another thread of the parent was changing the store, its memory is abandoned.
 pub(crate) fn in_child() {
     STORE.in_child(|store, torn| {
         if torn {
@@ -88,8 +88,8 @@ pub(crate) fn in_child() {
     });
 }
 
-/// Chooses the window for a call: that of an interrupted call with the same target, file and position; otherwise a new
-/// one, and what was kept for the target is dropped, because its owner has given it up.
+/// Chooses the window for a call. If an earlier call with the same target, file and position kept one, it is used.
+/// Otherwise what was kept for the target is dropped, and the call gets a new window.
 fn begin(out: i64, file: Fd, off: u64) -> Result<Key, Errno> {
     let identity = mode::identity(file).ok();
     let mut store = STORE.lock();
@@ -115,14 +115,13 @@ fn begin(out: i64, file: Fd, off: u64) -> Result<Key, Errno> {
     kept.map(|()| key)
 }
 
-/// The next bytes for the filter. They stay where they are until it has come back, or lets go of them itself by closing
-/// the target or the file.
+/// The next bytes for the filter. They stay where they are until the filter returns, or closes the target or the file.
 fn piece(key: Key, file: Fd, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
     let mut store = STORE.lock();
     let fresh = || Kept { file, identity: None, window: Window::default(), is_lent: true };
     let kept = store.get_or_insert_with(key, fresh)?;
     if !kept.window.holds(off) {
-        // Nobody waits for the disk because of us.
+        // Taken out of the store, so that no lock is held while the disk is read.
         let mut window = mem::take(&mut kept.window);
         drop(store);
         let read = window.at(file, off, n).map(drop);
@@ -136,7 +135,7 @@ fn piece(key: Key, file: Fd, off: u64, n: u64) -> Result<(*const u8, u64), Stop>
     Ok((bytes.as_ptr(), bytes.len() as u64))
 }
 
-/// Ends a call; what begins at `refused` is kept for the next one.
+/// Ends a call. What begins at `refused` is kept for the next one.
 fn finish(key: Key, refused: Option<u64>) {
     let mut store = STORE.lock();
     let stays = match (store.get_mut(key), refused) {
@@ -153,7 +152,8 @@ fn finish(key: Key, refused: Option<u64>) {
     drop(gone);
 }
 
-/// Called when `d` is closed: nothing kept for it as a target, or of it as a file, may reach its successor.
+/// Drops what is kept for `d` as a target and as a file. Called when `d` is closed, so that a new file under the number
+/// gets nothing of it.
 pub(crate) fn forget(d: Fd) {
     if KEPT.load(Ordering::Relaxed) == 0 {
         return;
@@ -164,7 +164,7 @@ pub(crate) fn forget(d: Fd) {
     count(&store);
 }
 
-/// Gives back all that is kept, and the room for it.
+/// Frees everything that is kept.
 pub(crate) fn shut_down() {
     let mut store = STORE.lock();
     let old = mem::replace(&mut *store, Sorted::new());
@@ -267,7 +267,7 @@ mod tests {
         let lost = piece(key, fd, 10, 1000).unwrap();
         let (at, n, _) = offered(-82, fd, 10, 1000, AGAIN);
         assert_eq!((at, n), (lost.0.addr(), lost.1));
-        // Somebody else is given memory of his own, whether that filter looks on or not.
+        // A second call gets memory of its own, whether the first filter is still running or not.
         let key = begin(-82, fd, 10).unwrap();
         let lost = piece(key, fd, 10, 1000).unwrap();
         assert_ne!(offered(-82, fd, 70_000, 1000, AGAIN).0, lost.0.addr());

@@ -1,4 +1,4 @@
-//! One try at sending memory, to a socket or anything else.
+//! Tries once to send a list of buffers, to a socket or anything else.
 
 use crate::fd::Fd;
 use crate::sys::message::{self, Gather};
@@ -6,19 +6,19 @@ use crate::xfer::room::{self, Room};
 use crate::xfer::sigpipe::quietly;
 use nix::errno::Errno;
 
-/// Sends a list of buffers. `more`: the last segment may wait for the bytes that follow in the same call of
-/// the library. Whether it blocks is the descriptor's mode.
+/// Sends a list of buffers. `more`: the kernel may hold the last segment back for bytes that follow in the same call of
+/// the library. It waits if the descriptor is in blocking mode.
 #[inline(always)]
 pub(crate) fn send(s: Fd, list: &Gather, more: bool) -> Result<usize, Errno> {
     or_write(message::send(s, list, more), || message::write(s, list))
 }
 
-/// The largest piece of a file that is read and sent with the buffers around it. That takes as many system calls as
-/// sending it by itself and less time, by 8 % at this size and more below it (`docs/performance.md`).
+/// The largest piece of a file that is read and sent together with the buffers around it. That takes as many system calls
+/// as sendfile(2) and less time: 8 % less at this size, more below it (`docs/performance.md`).
 pub(crate) const SMALL_FILE: usize = room::SIZE;
 
-/// [`send`] of a list with a gap for `n` bytes of `file` from `off`, at most [`SMALL_FILE`]. `None`, and nothing is
-/// sent: they are not all there, or not without waiting for the disk.
+/// Sends a list with a gap for `n` bytes of `file` from `off`, at most [`SMALL_FILE`]. `None` if the file does not have
+/// them all, or not without waiting for the disk; nothing is sent then.
 #[inline(never)]
 pub(crate) fn send_around(
     s: Fd,
@@ -33,7 +33,7 @@ pub(crate) fn send_around(
     Some(send(s, list, more))
 }
 
-/// Sockets are what nearly all descriptors are here, so they do not pay for the question.
+/// Nearly all descriptors here are sockets, so that is tried first.
 fn or_write(
     sent: Result<usize, Errno>,
     write: impl FnOnce() -> Result<usize, Errno>,

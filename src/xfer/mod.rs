@@ -1,4 +1,4 @@
-//! One try at moving bytes, files or descriptors. Nothing here knows about interest or readiness.
+//! Moves bytes, files or descriptors, one try a call. It knows nothing of registrations, interest and readiness.
 
 pub(crate) mod blocking;
 pub(crate) mod fdpass;

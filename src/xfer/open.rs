@@ -1,5 +1,5 @@
-//! Opening files, pipes and socket pairs. All are in blocking mode and inherited over exec: programs hand
-//! them to the children that they start.
+//! Opens files, pipes and socket pairs, in blocking mode and inherited over exec, because programs hand them to the
+//! children that they start.
 
 use crate::sys::O_LARGEFILE;
 use crate::sys::count::{Call, count};
@@ -13,17 +13,16 @@ use std::os::fd::OwnedFd;
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Access {
-    /// Reading.
     Read,
     /// Writing a file that is new or emptied.
     Create,
     /// Writing at the end of a file, new or not.
     Append,
-    /// Reading and writing a file that exists.
+    /// Reading and writing a file, which must exist.
     ReadWrite,
 }
 
-/// Only the owner may read and write a file that is created, as far as the umask lets him.
+/// Only the owner may read and write a new file, and the umask may take that away.
 const NEW_FILE: u32 = 0o600;
 
 pub(crate) fn file(path: Path, access: Access) -> Result<OwnedFd, Errno> {

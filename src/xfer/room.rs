@@ -1,5 +1,5 @@
-//! Memory that files are read into: page-aligned, of one size, and a few blocks that were used are kept for the next
-//! users. A block of that size is more than `malloc` has at hand.
+//! Memory that files are read into: page-aligned blocks of one size. A few used blocks are kept, because `malloc` is slow
+//! for blocks of that size.
 
 use crate::sys::message;
 use crate::sys::spare::Spare;
@@ -9,19 +9,19 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
-/// The most of a file that is kept for a filter that does not take it.
+/// Bytes of a block. No more of a file is kept for a filter that refuses it.
 pub(crate) const SIZE: usize = 16 << 10;
 
-/// Aligned as `O_DIRECT` asks for. Where pages are larger than that, with a part of one.
+/// The alignment is enough for `O_DIRECT`.
 const LAYOUT: Layout = match Layout::from_size_align(SIZE, 4096) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two"),
 };
 
-/// As many as are in use at a time, nearly always.
+/// Hardly ever are more in use at a time.
 static SPARE: [Spare; 4] = [const { Spare::new() }; 4];
 
-/// [`SIZE`] bytes.
+/// A block of [`SIZE`] bytes.
 #[derive(Debug)]
 pub(crate) struct Room(NonNull<u8>);
 
@@ -35,7 +35,7 @@ impl Room {
         SPARE.iter().find_map(Spare::take).or_else(fresh).map(Room).ok_or(Errno::ENOMEM)
     }
 
-    /// All of it. What was written before is still there.
+    /// The whole block. It still has what was written before.
     pub(crate) fn all(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: the block has that size, and is borrowed exclusively.
         unsafe { slice::from_raw_parts_mut(self.0.as_ptr().cast(), SIZE) }
@@ -63,7 +63,7 @@ impl Drop for Room {
     }
 }
 
-/// Gives the spare blocks back, and the memory that sends keep.
+/// Frees the spare blocks, and the memory that sends keep.
 pub(crate) fn shut_down() {
     message::shut_down();
     for p in SPARE.iter().filter_map(Spare::take) {

@@ -1,4 +1,4 @@
-//! One read or write on a descriptor that does not wait, or is meant to.
+//! Plain reads and writes: on descriptors in non-blocking mode, and calls that are meant to wait.
 
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
@@ -29,7 +29,8 @@ pub(crate) fn wait_write(fd: Fd, s: Source) -> Result<usize, Errno> {
     patiently(fd, Interest::WRITE, Err(Errno::EPIPE), || quietly(|| bytes::write(fd, s)))
 }
 
-/// A Unix datagram socket that is shut down says "again" for ever in non-blocking mode: that is `the_end`.
+/// Repeats a call as long as it returns `EAGAIN`, and waits in between. A Unix datagram socket that is shut down returns `EAGAIN` for
+/// ever in non-blocking mode; the result is then `the_end`.
 fn patiently(
     fd: Fd,
     interest: Interest,

@@ -1,4 +1,4 @@
-//! One try at sending a piece of a file.
+//! `io_sendfile`: tries once to send a piece of a file.
 
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
@@ -13,20 +13,20 @@ pub(crate) fn part(n: u64) -> usize {
     usize::try_from(n).map_or(TRANSFER_MAX, |n| n.min(TRANSFER_MAX))
 }
 
-/// Sends up to `n` bytes from `off`, at most [`part`] of it; 0: the file ends at or before `off`. Whether it
-/// blocks is the mode of `out`.
+/// Sends up to `n` bytes from `off`, at most [`part`] of them. 0 if the file ends at or before `off`. It waits if `out` is
+/// in blocking mode.
 pub(crate) fn send(out: Fd, file: Fd, off: u64, n: u64) -> Outcome {
     if n == 0 {
         return Ok(0);
     }
     match quietly(|| message::sendfile(out, file, off, part(n))) {
-        // Files that cannot splice (on older kernels those of /proc), and such targets (append mode, some ttys).
+        // Some files cannot be spliced (on older kernels those of /proc), and some targets cannot (append mode, some ttys).
         Err(refusal @ (Errno::EINVAL | Errno::ENOSYS)) => copy(out, file, off, part(n), refusal),
         r => Ok(r?),
     }
 }
 
-/// The same by reading and sending. What was read and not sent is read again the next time.
+/// Reads and sends in place of sendfile(2). What was read and not sent is read again next time.
 fn copy(out: Fd, file: Fd, off: u64, n: usize, refusal: Errno) -> Outcome {
     let mut window = Window::default();
     let mut sent = 0;
@@ -39,7 +39,7 @@ fn copy(out: Fd, file: Fd, off: u64, n: usize, refusal: Errno) -> Outcome {
         match window.gather(file, at, left, &mut list) {
             Ok(()) if list.is_empty() => break Ok(0),
             Ok(()) => {}
-            // A directory: sendfile's own verdict is the documented one.
+            // For a directory the documented error is that of sendfile(2).
             Err(Stop::Failed(Errno::EISDIR)) => break Err(refusal.into()),
             Err(e) => break Err(e),
         }

@@ -1,14 +1,14 @@
-//! Keeps a vanished reader from killing the process, and from leaving a signal behind.
+//! Keeps SIGPIPE from killing the process, and from being left pending.
 
 use crate::sys::signal;
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Not a `Once`: a thread that forks while another one is inside would leave the child waiting for it.
+/// Not a `Once`: if a thread forks while another one is inside, the child would wait for ever.
 static ARRANGED: AtomicBool = AtomicBool::new(false);
 
-/// Makes a call that may raise SIGPIPE and cannot be told not to (`write`, `sendfile`). Where the program blocks the
-/// signal, one that the call leaves pending is taken away; one that was pending before is the program's.
+/// Makes a call that may raise SIGPIPE and cannot be told not to (`write`, `sendfile`). If the program blocks the signal and
+/// the call leaves one pending, takes it away. One that was pending before stays.
 #[inline]
 pub(crate) fn quietly(call: impl FnOnce() -> Result<usize, Errno>) -> Result<usize, Errno> {
     arrange();
@@ -20,8 +20,8 @@ pub(crate) fn quietly(call: impl FnOnce() -> Result<usize, Errno>) -> Result<usi
     moved
 }
 
-/// Looks at the disposition once per process: a program that later sets the default again wants to be killed, and a
-/// handler or "ignore" of the program's own is never replaced.
+/// Replaces the default action of SIGPIPE by an empty handler, once in a process. A handler of the program, and "ignore",
+/// are not replaced. A program that sets the default again later wants to be killed.
 #[inline]
 pub(crate) fn arrange() {
     if !ARRANGED.load(Ordering::Acquire) {

@@ -1,11 +1,10 @@
-//! A stretch of a file in memory that does not move while any of it is untaken.
+//! A window: a part of a file in memory, which does not move until all of it is taken.
 //!
-//! A filter (TLS, say) that answers "again" must be offered the same bytes at the same address the next time, so what was
-//! offered and not taken is kept. It is read, not mapped: a file that shrinks under a mapping is a SIGBUS, or zeros that
-//! nobody wrote.
+//! If a filter answers "again", TLS libraries require the same bytes at the same address next time. So what was offered and
+//! not taken is kept. The file is read and not mapped, because a file that shrinks under a mapping means SIGBUS or zeros.
 //!
-//! Blocks begin at multiples of their size in the file, and so does what is read of a file that was opened `O_DIRECT`,
-//! which nothing else can be read of.
+//! Blocks begin at multiples of their size in the file. So do reads of a file that was opened with `O_DIRECT`, as the kernel
+//! requires.
 
 use crate::buf::Source;
 use crate::fd::Fd;
@@ -16,28 +15,28 @@ use nix::errno::Errno;
 use std::iter;
 use std::mem::MaybeUninit;
 
-/// No piece offered crosses a multiple of this file position, so none is longer.
+/// No piece crosses a multiple of this file position, so none is longer.
 const SPAN: u64 = room::SIZE as u64;
 
-/// Blocks that one read fills. Fewer cost more: one at a time a fifth on top of a checksum, a seventh on top of AES-GCM
+/// How many blocks one read fills. With one block a checksum takes a fifth longer, AES-GCM a seventh
 /// (`docs/performance.md`).
 const AHEAD: usize = 4;
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Window {
-    /// The file position of the first byte that is held, and how many there are.
+    /// The file position of the first byte held, and how many bytes are held.
     base: u64,
     len: u64,
-    /// The one that has the first byte, and those behind it.
+    /// The block with the first byte, and those after it.
     blocks: [Option<Room>; AHEAD],
-    /// A filter has refused some: it will not take much the next time either.
+    /// A filter has refused some, so it will hardly take much next time.
     was_refused: bool,
 }
 
 impl Window {
-    /// The file's bytes from `off` on: at most `n`, not past the next multiple of [`SPAN`], at least one. A position that
-    /// the window holds already is not read again: same address, same bytes.
+    /// The file's bytes from `off` on: at least one, at most `n`, and not past the next multiple of [`SPAN`]. Bytes that the
+    /// window holds already are not read again, so they have the same address.
     pub(crate) fn at(&mut self, file: Fd, off: u64, n: u64) -> Result<&[u8], Stop> {
         if !self.holds(off) && self.read(file, off, n)? == 0 {
             return Err(Stop::Failed(Errno::EIO));
@@ -60,14 +59,13 @@ impl Window {
         Some(unsafe { room.written(from as usize, to as usize) })
     }
 
-    /// Its bytes are those of no file any more; its memory stays for another one.
+    /// Drops the bytes, and keeps the memory for another file.
     pub(crate) fn forget(&mut self) {
         self.len = 0;
         self.was_refused = false;
     }
 
-    /// All that one read brings of the file's bytes from `off` on, at most `n`, goes into `list`; nothing: the file ends
-    /// there.
+    /// Adds to `list` what one read returns of the file from `off` on, at most `n` bytes. Nothing if the file ends there.
     pub(crate) fn gather(&mut self, file: Fd, off: u64, n: u64, list: &mut Gather) -> Result<(), Stop> {
         let read = self.read(file, off, n)?.min(n);
         let mut done = 0;
@@ -84,7 +82,7 @@ impl Window {
         off.checked_sub(self.base).is_some_and(|d| d < self.len)
     }
 
-    /// A filter has not taken what begins at `off`: only the block with these bytes stays.
+    /// After a filter has refused what begins at `off`: keeps only the block with that byte.
     pub(crate) fn keep(&mut self, off: u64) {
         self.was_refused = true;
         if !self.holds(off) {
@@ -98,13 +96,14 @@ impl Window {
         self.len = end.min((off / SPAN + 1).saturating_mul(SPAN)) - off;
     }
 
-    /// Its bytes are those of no file any more, and its memory is given back.
+    /// Drops the bytes and frees the memory.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.blocks = Default::default();
     }
 
-    /// Reads up to `n` bytes from `off` on, and says how many; 0: the file ends there. Those of a file that can be read only in whole blocks may be more.
+    /// Reads up to `n` bytes from `off` on. Returns how many; 0 if the file ends there. It may be more than `n` with a file
+    /// that can be read only in whole blocks.
     #[inline(never)]
     fn read(&mut self, file: Fd, off: u64, n: u64) -> Result<u64, Stop> {
         let ahead = if self.was_refused { 1 } else { AHEAD as u64 };
@@ -117,13 +116,13 @@ impl Window {
             if block.is_none() {
                 *block = match Room::new() {
                     Ok(room) => Some(room),
-                    // Without memory for all of them it reads what goes into the others.
+                    // Without memory for all blocks, it reads into those that it has.
                     Err(e) => return self.read_into_first(file, off, skipped, wanted, e),
                 };
             }
         }
         let read = match self.fill(file, off, skipped, wanted) {
-            // O_DIRECT, and something else that shows again.
+            // The file was opened with O_DIRECT. If there is another reason, the next read fails again.
             Err(Errno::EINVAL) => {
                 let whole = self.fill(file, off - skipped, 0, blocks as u64 * SPAN)? as u64;
                 whole.saturating_sub(skipped)

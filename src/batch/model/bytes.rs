@@ -1,4 +1,4 @@
-//! Batches of a few bytes each, which are followed to where they arrive.
+//! Small batches, every byte of which is followed to where it arrives.
 
 use super::script::{Answer, Embedded, Script, file_of, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::fs::File;
 
-/// Bytes in memory, and the same in a file.
+/// How many bytes there are in memory, and the same in a file.
 const STOCK: usize = 70_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ enum Step {
         from: usize,
         n: usize,
     },
-    /// What the descriptor or the filter does at its next call that is not decided yet.
+    /// Adds an answer to those that the descriptor or the filter is going to give.
     Answer(Answer),
     Send,
     Filter,
@@ -55,7 +55,7 @@ struct Stock {
 
 impl Stock {
     fn new() -> Stock {
-        // Of no period that a piece could have, too.
+        // No period, so that no two pieces are equal.
         let bytes: Vec<u8> = (0..STOCK).map(|i| (i * 7 + i / 251) as u8).collect();
         let file = file_of(&bytes);
         Stock { bytes, file }
@@ -66,7 +66,7 @@ struct Run<'s> {
     stock: &'s Stock,
     batch: Batch,
     script: Script,
-    /// What has still to arrive: where it begins and ends in the stock, which may be behind that of the file.
+    /// What has still to arrive: where it begins and ends in the stock. A file may end earlier.
     stream: VecDeque<(usize, usize)>,
     owners: Owners,
 }

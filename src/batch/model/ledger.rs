@@ -1,4 +1,4 @@
-//! Entries of any size. Most of their memory does not exist: only what is asked of the descriptor is looked at.
+//! Entries of any size. Most of their memory does not exist; the model checks only what the descriptor is asked.
 
 use super::script::{Answer, Embedded, note_buffer, note_file, released, seen};
 use super::{Code, Owners, Setting};
@@ -15,9 +15,9 @@ use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::ptr;
 
-/// Calls of the descriptor after which it takes no more, so that the largest entries end.
+/// After so many calls the descriptor takes no more, so that sending the largest entries ends.
 const PATIENCE: usize = 40;
-/// More than one send can have.
+/// More than one call can send.
 const ENTRIES_MAX: usize = 2_500;
 
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ struct Part {
     n: u64,
 }
 
-/// A descriptor that knows what it has to be asked.
+/// A descriptor that knows what it must be asked.
 struct Ledger {
     setting: Setting,
     answers: VecDeque<Answer>,
@@ -88,14 +88,14 @@ impl Ledger {
         *self.parts.front().expect("something is left")
     }
 
-    /// Takes some of `n` bytes, of which nothing else is to be taken.
+    /// Answers an offer of `n` bytes.
     fn take(&mut self, n: u64, more: bool) -> Result<usize, Errno> {
         assert!(n > 0 && u128::from(n) <= self.left && !self.full);
         self.calls += 1;
         let answer = if self.calls > PATIENCE { Answer::Again } else { Answer::All };
         let taken = match self.answers.pop_front().unwrap_or(answer) {
             Answer::All => n,
-            // Near the end, too.
+            // Half of the answers stop near the end.
             Answer::Some(few) if few % 2 == 0 => n.saturating_sub(few as u64).max(1),
             Answer::Some(few) => n.min(few as u64),
             Answer::Again => return Err(Errno::EAGAIN),

@@ -1,7 +1,7 @@
-//! Random batches against models that are too simple to be wrong.
+//! Random batches against naive models.
 //!
 //! [`bytes`] follows every byte of small batches to where it arrives. [`ledger`] has entries of any size, whose memory
-//! is never looked at, and checks what is asked of the descriptor. Both follow who owns what.
+//! is never read, and checks what the descriptor is asked. Both check when owned entries are released.
 //!
 //! The unit tests draw the batches at random; the fuzz target `plan` looks for those that reach new code.
 
@@ -12,14 +12,14 @@ pub(in crate::batch) mod script;
 use crate::batch::model::script::{Answer, released};
 use std::collections::VecDeque;
 
-/// Four bytes, which stand for a step.
+/// The code of one step.
 pub(crate) type Code = [u8; 4];
 
 /// How the calls of a case are made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) autofree: bool,
-    /// Files cannot be read without waiting.
+    /// Files are not in the page cache.
     pub(crate) cold: bool,
 }
 
@@ -41,14 +41,14 @@ impl Answer {
     }
 }
 
-/// Owned entries that are in the batch, in order: how many bytes end with each, and what is noted when it goes.
+/// The owned entries in the batch, in order: how many bytes end with each, and what is noted when it is released.
 #[derive(Default)]
 struct Owners {
     /// Bytes queued and bytes sent since the last reset.
     queued: u128,
     sent: u128,
     in_batch: VecDeque<(u128, u64)>,
-    /// Each is released when it is sent: until a reset.
+    /// Each is released when it is sent, until a reset.
     autofree: bool,
 }
 
@@ -67,7 +67,7 @@ impl Owners {
         self.queued - self.sent
     }
 
-    /// Bytes were sent: with `autofree`, or if these were the last, owners have been released.
+    /// `n` bytes were sent. With `autofree`, or if these were the last, entries must have been released.
     fn moved(&mut self, n: u128) {
         self.sent += n;
         let all = self.left() == 0;
@@ -83,7 +83,7 @@ impl Owners {
         assert_eq!(released(), expected);
     }
 
-    /// Everything was let go of.
+    /// The batch was reset.
     fn reset(&mut self) {
         let expected: Vec<u64> = self.in_batch.drain(..).map(|(_, note)| note).collect();
         assert_eq!(released(), expected);

@@ -1,4 +1,4 @@
-//! What models and tests of batches share: batches as programs have them, and a descriptor that follows a script.
+//! Shared by the models and tests of batches: batches as programs have them, and a descriptor that follows a script.
 
 use super::super::filter::Filter;
 use super::super::plan::{Piece, Small};
@@ -24,7 +24,7 @@ thread_local! {
     static RELEASED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Clean-up function of owned buffers: notes the original length, by which the tests know an entry.
+/// Clean-up function of owned buffers: notes the original length, by which the tests recognise an entry.
 pub(in crate::batch) unsafe extern "C-unwind" fn note_buffer(e: *mut IobEntry) {
     // SAFETY: called by the batch with a live entry.
     let n = unsafe { (*e).offset + (*e).n };
@@ -52,7 +52,7 @@ pub(in crate::batch) struct Embedded {
 }
 
 pub(in crate::batch) const BEHIND: u64 = 0x5a5a_5a5a_5a5a_5a5a;
-/// The same after a batch with autofree was reset: its first half is the member `autofree`.
+/// The guard after a batch with autofree was reset: its first half is the member `autofree`.
 const BEHIND_AUTOFREE: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0x5a, 0x5a, 0x5a, 0x5a]);
 
 impl Embedded {
@@ -60,7 +60,7 @@ impl Embedded {
         Box::new(Embedded { batch: empty(0), behind: BEHIND })
     }
 
-    /// Whether nothing was written behind the batch that is not its own, after a reset.
+    /// Whether nothing was written past the batch, after a reset.
     pub(super) fn is_whole(&self, autofree: bool) -> bool {
         self.behind == if autofree { BEHIND_AUTOFREE } else { BEHIND }
     }
@@ -71,7 +71,7 @@ impl Embedded {
     }
 }
 
-/// Fields that programs see: bytesleft, next, bufs, files, and `[offset, n]` of each entry.
+/// The fields that programs see: bytesleft, next, bufs, files, and `[offset, n]` of each entry.
 pub(in crate::batch) type Seen = (u64, c_long, c_long, c_long, Vec<[u64; 2]>);
 
 pub(in crate::batch) fn seen(b: Batch) -> Seen {
@@ -96,10 +96,10 @@ pub(in crate::batch) enum Answer {
 pub(in crate::batch) struct Script {
     pub(in crate::batch) answers: Vec<Answer>,
     pub(in crate::batch) got: Vec<u8>,
-    /// Bytes that wait for more.
+    /// Whether it holds bytes back for more.
     pub(in crate::batch) held: bool,
     pub(in crate::batch) calls: usize,
-    /// Files cannot be read without waiting.
+    /// Files are not in the page cache.
     pub(in crate::batch) cold: bool,
 }
 
@@ -116,7 +116,7 @@ impl Script {
         Ok(n)
     }
 
-    /// The bytes of a file piece that exist.
+    /// The bytes of a piece of a file, as far as the file has them.
     fn read(fd: i64, off: u64, n: u64) -> Vec<u8> {
         // SAFETY: the descriptor is the test's own, open file.
         let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd as i32) });

@@ -1,4 +1,4 @@
-//! Worked examples: the books that libowfat keeps, and batches that are changed under way.
+//! Examples: the fields that programs see, and batches that a filter or a clean-up function changes.
 
 use super::super::filter;
 use super::super::send::send;
@@ -147,7 +147,7 @@ fn a_filter_may_add_entries() {
     let batch = e.view();
     three(batch);
     let mut rounds = 0;
-    // Enough to make the array move.
+    // So many entries that the array moves.
     let meddle = |b: Batch| {
         rounds += 1;
         if rounds <= 200 {

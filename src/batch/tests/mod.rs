@@ -1,4 +1,4 @@
-//! What the tests of batches share.
+//! Tests of batches.
 
 mod books;
 mod model;

@@ -1,4 +1,4 @@
-//! Moving bytes: per call without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), from a file.
+//! Moves bytes by calls that only Linux has: without waiting (`RWF_NOWAIT`), held back (`MSG_MORE`), from a file.
 
 use crate::buf::{Source, Target};
 use crate::fd::Fd;
@@ -10,12 +10,12 @@ use nix::errno::Errno;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::ptr;
 
-/// Of a send: the last segment may wait for the bytes that follow.
+/// For a send: the kernel may hold the last segment back for bytes that follow.
 pub(in crate::sys) const MORE: c_int = libc::MSG_MORE;
-/// Of a send: it raises no SIGPIPE.
+/// For a send: no SIGPIPE.
 pub(in crate::sys) const QUIET: c_int = libc::MSG_NOSIGNAL;
 
-/// `O_NONBLOCK` for one call; `EOPNOTSUPP` where the file cannot do it.
+/// `O_NONBLOCK` for one call; `EOPNOTSUPP` if the file cannot do that.
 const NOWAIT: c_int = libc::RWF_NOWAIT;
 /// The offset that makes `preadv2` and `pwritev2` use the file position, as read and write do.
 const AT_POSITION: off_t = -1;
@@ -36,7 +36,7 @@ pub(in crate::sys) fn write_nowait(fd: Fd, s: Source) -> isize {
     unsafe { cancel::pwritev2(fd.raw(), &v, 1, AT_POSITION, NOWAIT) }
 }
 
-/// pread(2) of what the page cache has.
+/// pread(2) that reads only what the page cache has.
 pub(in crate::sys) fn read_cached(file: Fd, room: &mut [MaybeUninit<u8>], off: off_t) -> isize {
     count(Call::Preadv2);
     let v = iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
@@ -52,12 +52,12 @@ pub(in crate::sys) fn sendfile(out: Fd, file: Fd, mut off: off_t, n: usize) -> R
     usize::try_from(sent).map_err(|_| Errno::last())
 }
 
-/// Has a socket send at once what [`MORE`] holds back, whatever its kind, unless the program corks it itself.
-/// `is_sure`: something is held.
+/// Has a socket of any kind send at once what [`MORE`] holds back, unless the program has corked it. `is_sure`: something is
+/// held back.
 pub(crate) fn push_held(s: Fd, is_sure: bool) {
     match is_corked(s, libc::IPPROTO_TCP, libc::TCP_CORK) {
         Some(true) => {}
-        // Writing 0 while the option is 0 sends what is held, and changes nothing else.
+        // Setting the option to 0 while it is 0 sends what is held back, and changes nothing else.
         Some(false) => uncork(s, libc::IPPROTO_TCP, libc::TCP_CORK),
         None => match is_corked(s, libc::IPPROTO_UDP, libc::UDP_CORK) {
             Some(true) => {}
@@ -68,18 +68,18 @@ pub(crate) fn push_held(s: Fd, is_sure: bool) {
     }
 }
 
-/// Drops a datagram of which [`MORE`] holds a part back. False: the socket has no such parts, or the program corks it
-/// itself.
+/// Drops a datagram of which [`MORE`] holds a part back. False if the socket holds no such parts, or the program has corked
+/// it.
 ///
-/// What has failed to be added may have dropped it already or not, so this makes sure: the kernel drops a datagram that
-/// becomes too long, and sends none that is.
+/// The send that failed may have dropped the datagram or not. To make sure, this adds so much that it becomes too long,
+/// and then the kernel drops it.
 pub(crate) fn drop_held(s: Fd) -> bool {
     static PART: [u8; 4096] = [0; 4096];
     if is_corked(s, libc::IPPROTO_UDP, libc::UDP_CORK) != Some(false) {
         return false;
     }
     let mut list = [iovec { iov_base: PART.as_ptr().cast_mut().cast(), iov_len: PART.len() }; 16];
-    // With 65,536 bytes the kernel would not even look at what it holds.
+    // The kernel refuses 65,536 bytes before it looks at what it holds.
     list[0].iov_len -= 1;
     // SAFETY: all-zero is a message without address, data and control part.
     let mut message: libc::msghdr = unsafe { zeroed() };
@@ -91,8 +91,7 @@ pub(crate) fn drop_held(s: Fd) -> bool {
     true
 }
 
-/// Of the others only those of IP hold anything back, and they have no option for it: what ends a held packet is a send
-/// that holds nothing back.
+/// Of the other sockets only IP ones hold anything back. They have no option to end that; a send without [`MORE`] does.
 fn push_held_otherwise(s: Fd) {
     let domain = socket_option(s, libc::SOL_SOCKET, libc::SO_DOMAIN);
     if domain != Some(libc::AF_INET) && domain != Some(libc::AF_INET6) {
