@@ -1,4 +1,4 @@
-//! The names of error numbers. nix has them too, but only behind the formatting of the standard library.
+//! The names of error numbers. nix has them too, but only through the formatting of the standard library, which can panic.
 
 use crate::sys::A_BUG;
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ macro_rules! named {
     };
 }
 
-/// `E?` for one that no function of this library, and hardly any filter, ends with.
+/// The name of `e`; `E?` for one that no function of this library, and hardly any filter, returns.
 pub(super) fn name(e: Errno) -> &'static str {
     named! { e,
         EPERM ENOENT EINTR EIO ENXIO E2BIG EBADF EAGAIN ENOMEM EACCES EFAULT EBUSY EEXIST EXDEV ENODEV

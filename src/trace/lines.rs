@@ -1,5 +1,5 @@
 //! The lines of a trace: `SECONDS.MICROSECONDS PROCESS/THREAD DESCRIPTOR WHAT RESULT [ERROR] [NAME=VALUE]...`, with `-`
-//! for what there is not. libowfat_io(3) tells what they mean; `owfat-io-trace` reads them.
+//! for a missing part. libowfat_io(3) explains them; `owfat-io-trace` reads them.
 
 use super::errors;
 use super::{SINK, is_traced, process, quietly};
@@ -8,7 +8,7 @@ use crate::sys::thread::number;
 use crate::text::Text;
 use nix::errno::Errno;
 
-/// How something ended.
+/// The result in a line.
 #[derive(Clone, Copy)]
 pub(crate) enum Shown {
     Nothing,
@@ -17,20 +17,20 @@ pub(crate) enum Shown {
     Failure(i64, Errno),
 }
 
-/// A line about descriptor `d`, if there is one.
+/// Writes a line about descriptor `d`, if there is one.
 pub(crate) fn line(d: Option<i64>, what: &str, shown: Shown, details: &[(&str, i64)]) {
     if is_traced() {
         quietly(|| SINK.lock().add(|| put(d, what, shown, details)));
     }
 }
 
-/// A call is over that has left `errno` where it `failed`.
+/// Writes the line of a call that has ended. If it `failed`, errno is set.
 pub(crate) fn call(d: Option<i64>, what: &str, r: i64, failed: bool, details: &[(&str, i64)]) {
     let shown = if failed { Shown::Failure(r, Errno::last()) } else { Shown::Number(r) };
     line(d, what, shown, details);
 }
 
-/// For those who have the sink.
+/// The text of a line without a descriptor, for callers that have locked the sink.
 pub(super) fn plain(what: &str, shown: Shown) -> Text {
     put(None, what, shown, &[])
 }

@@ -1,23 +1,21 @@
-//! What the library tells of itself while it works: a line for each event (`OWFAT_IO_TRACE`), counters
-//! (`OWFAT_IO_STATS`).
+//! The trace (`OWFAT_IO_TRACE`: a line for each event) and the counters (`OWFAT_IO_STATS`).
 //!
 //! # What it costs
 //!
-//! One test of a byte in each call while both are off; none in `io_tryread` and `io_trywrite`, for the slot of a descriptor
-//! says that it is traced ([`Access`](crate::slot::Access)). What the loop decides is the same as without.
+//! While both are off, each call tests one byte. `io_tryread` and `io_trywrite` test nothing more, because the slot of a
+//! descriptor says whether it is traced ([`Access`](crate::slot::Access)). The loop decides the same with and without.
 //!
-//! # When
+//! # When it starts
 //!
-//! The environment is read when the library is loaded ([`begin`]), because many programs overwrite theirs later. A file
-//! is opened when there is the first thing to write, so that a program which was preloaded and does no I/O through us
-//! leaves nothing behind.
+//! The environment is read when the library is loaded ([`begin`]), because many programs overwrite it later. A file is
+//! opened at the first line. So a preloaded program that does no I/O through the library leaves no file behind.
 //!
 //! # What must not happen
 //!
-//! * errno, the standard streams and other files of the program are left alone: see [`quietly`] and [`LogFile`].
-//! * A trouble with a file ends the watching, never the program: one line on standard error if it could not be opened,
-//!   and silence later.
-//! * No line is made under the lock of the event loop: other threads would wait for the disk.
+//! * errno, the standard streams and other files of the program must not change: see [`quietly`] and [`LogFile`].
+//! * A failure to write a file ends the trace and not the program. There is one line on standard error if the file could
+//!   not be opened, and none for later failures.
+//! * No line is written under the lock of the event loop, because other threads would wait for the disk.
 //!
 //! [`LogFile`]: crate::sys::logfile::LogFile
 
@@ -46,12 +44,12 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 const TRACED: u8 = 1;
 const COUNTED: u8 = 2;
 
-/// The sum of what is on.
+/// Which of the two are on, as bits.
 static WATCHED: AtomicU8 = AtomicU8::new(0);
 static SINK: ForkLock<Sink, true> = ForkLock::new(Sink::new());
 static STATS: ForkLock<Stats, true> = ForkLock::new(Stats::new());
 
-/// Whether there is anybody to tell.
+/// Whether the trace or the counters are on.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
     WATCHED.load(Relaxed) != 0
@@ -72,14 +70,14 @@ fn end(what: u8) {
     }
 }
 
-/// The library has been loaded.
+/// Reads the environment. Called when the library is loaded.
 pub(crate) fn begin() {
     let traced = env::with_secure(c"OWFAT_IO_TRACE", |path| SINK.lock().path.set(path));
     let counted = env::with_secure(c"OWFAT_IO_STATS", |path| STATS.lock().path.set(path));
     if !traced && !counted {
         return;
     }
-    // Without it the file of a child would begin with what its parent was about to write.
+    // Without fork handlers the file of a child would begin with what its parent was about to write.
     if fork::at_fork(in_parent, in_child).is_err() {
         return;
     }
@@ -90,8 +88,8 @@ pub(crate) fn begin() {
     WATCHED.store(if traced { TRACED } else { 0 } | if counted { COUNTED } else { 0 }, Relaxed);
 }
 
-/// The process ends. Perhaps in a signal handler, which has found a thread with a lock in its hand: then what it was
-/// doing is lost.
+/// Called when the process ends. That may be in a signal handler, which has interrupted a thread that holds a lock. Then the
+/// last lines are lost.
 pub(crate) fn at_exit() {
     if !is_on() {
         return;
@@ -107,9 +105,8 @@ pub(crate) fn at_exit() {
     });
 }
 
-/// A look at the kernel begins that may take so long. Says what [`look_ends`] gets, and how long
-/// it may take so that the counters are written in time. Whoever reads the files during a sleep finds all that was
-/// before.
+/// Called before a look, which may take `timeout`. Writes out everything, so that the files are complete during a sleep.
+/// Returns what [`look_ends`] needs, and a timeout after which the counters have to be written again.
 #[cold]
 pub(crate) fn look_begins(timeout: Span) -> (Moment, Span) {
     let sleeps = timeout != Span::ZERO;
@@ -129,7 +126,7 @@ pub(crate) fn look_begins(timeout: Span) -> (Moment, Span) {
     (Moment::now(), timeout.min(due))
 }
 
-/// The look is over, with so many events.
+/// Called after a look, with the number of events.
 #[cold]
 pub(crate) fn look_ends(begun: Moment, backend: &'static str, found: Result<usize, Errno>) {
     quietly(|| {
@@ -142,7 +139,7 @@ pub(crate) fn look_ends(begun: Moment, backend: &'static str, found: Result<usiz
     });
 }
 
-/// Before a sleep that is no look at the kernel: what is known so far can be read meanwhile.
+/// Called before a sleep that is no look. Writes out everything, so that the files are complete meanwhile.
 #[inline(always)]
 pub(crate) fn before_sleep() {
     if is_on() {
@@ -162,7 +159,7 @@ fn write_out() {
     });
 }
 
-/// Keeps errno, and the thread from being cancelled.
+/// Runs `f`, keeps errno, and keeps the thread from being cancelled.
 fn quietly(f: impl FnOnce()) {
     let errno = Errno::last_raw();
     let uncancelled = Uncancelled::begin();
@@ -171,7 +168,7 @@ fn quietly(f: impl FnOnce()) {
     Errno::set_raw(errno);
 }
 
-/// That a file cannot be opened is worth a line: somebody wanted it.
+/// Says on standard error that a file cannot be opened.
 fn complain(variable: &str, path: &CStr, e: Errno) {
     let mut text = Text::new();
     for part in ["libowfat_io: ", variable, ": "] {
@@ -189,7 +186,7 @@ extern "C" fn in_parent() {}
 extern "C" fn in_child() {
     forget_number();
     count::reset();
-    // Whatever another thread of the parent was writing is the parent's.
+    // What another thread of the parent was writing is the parent's.
     STATS.in_child(|stats, _| stats.inherited());
     SINK.in_child(|sink, _| sink.inherited());
 }

@@ -1,12 +1,12 @@
-//! A path out of the environment, kept where nothing can overwrite it.
+//! A copy of a path from the environment, which the program may overwrite.
 
 use crate::sys::path::working_directory;
 use std::ffi::CStr;
 
-/// `PATH_MAX`: the kernel takes no longer one.
+/// `PATH_MAX`, the kernel's limit.
 const ROOM: usize = 4096;
 
-/// All zeros at first, so that the program file has no room for it.
+/// All zeros at first, so that it takes no room in the library's file.
 pub(super) struct KeptPath {
     bytes: [u8; ROOM],
     len: usize,
@@ -17,8 +17,8 @@ impl KeptPath {
         KeptPath { bytes: [0; ROOM], len: 0 }
     }
 
-    /// Keeps what a variable says; false if that is nothing. A relative path is one from the present directory: servers
-    /// go elsewhere before there is anything to write. What is too long is cut, so that opening it fails.
+    /// Keeps the value of a variable; false if it has none. A relative path is made absolute, because servers change their
+    /// directory later. A path that is too long is cut, so that opening it fails.
     pub(super) fn set(&mut self, path: Option<&[u8]>) -> bool {
         let path = path.unwrap_or_default();
         self.len = 0;
@@ -26,7 +26,7 @@ impl KeptPath {
             return false;
         }
         if !path.starts_with(b"/") {
-            // Without a name for the directory the path stays relative.
+            // If the directory has no name, the path stays relative.
             self.len = working_directory(&mut self.bytes).unwrap_or(0);
             self.add(if self.len > 0 { b"/" } else { b"" });
         }
@@ -35,7 +35,7 @@ impl KeptPath {
     }
 
     pub(super) fn add(&mut self, more: &[u8]) {
-        // Without the last byte, which stays 0.
+        // The last byte stays 0.
         for byte in more {
             if let Some(place) = self.bytes.get_mut(self.len).filter(|_| self.len < ROOM - 1) {
                 *place = *byte;

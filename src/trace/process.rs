@@ -1,8 +1,8 @@
-//! Which process this is.
+//! The number of this process.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// 0: not asked for yet.
+/// 0 if it was not asked for yet.
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub(super) fn own() -> u32 {
@@ -16,7 +16,7 @@ pub(super) fn parent() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// In a forked child.
+/// For a new child process.
 pub(super) fn forget() {
     NUMBER.store(0, Relaxed);
 }

@@ -1,4 +1,4 @@
-//! Where the lines of a trace go: a buffer, and from there a file.
+//! The sink of a trace: a buffer, which is written to a file.
 
 use super::path::KeptPath;
 use super::{TRACED, complain, end, lines, process};
@@ -7,17 +7,17 @@ use crate::text::Text;
 use nix::errno::Errno;
 use std::ffi::c_int;
 
-/// What is gathered before it is written.
+/// The size of the buffer.
 const ROOM: usize = 64 << 10;
-/// How long the file may become, whoever writes to it.
+/// The largest size of the file, whoever writes to it.
 const LIMIT: u64 = 64 << 20;
-/// Kept free for the line that says so.
+/// Room in the file for the line that says that it is full.
 const LAST_LINE: u64 = 256;
 
-/// Processes that one fork made of another, and programs that one started, append to the same file.
+/// Children, and programs that they execute, append to the same file.
 const FLAGS: c_int = libc::O_APPEND;
 
-/// All zeros at first, so that the program file has no room for it.
+/// All zeros at first, so that it takes no room in the library's file.
 pub(super) struct Sink {
     pub(super) path: KeptPath,
     file: Option<LogFile>,
@@ -30,7 +30,7 @@ impl Sink {
         Sink { path: KeptPath::new(), file: None, bytes: [0; ROOM], len: 0 }
     }
 
-    /// Adds a line. The first one opens the file; each is made under the lock, so that their times are in order.
+    /// Adds a line. The first one opens the file. `line` is called under the lock, so that the times are in order.
     pub(super) fn add(&mut self, line: impl FnOnce() -> Text) {
         if self.file.is_none() {
             match LogFile::open(self.path.get(), FLAGS) {
@@ -57,7 +57,7 @@ impl Sink {
         }
     }
 
-    /// Writes what was gathered. That the file is gone, full or cannot be written ends the trace.
+    /// Writes the buffer to the file. If the file is gone, full or cannot be written, the trace ends.
     pub(super) fn write_out(&mut self) {
         let len = std::mem::take(&mut self.len);
         let (Some(file), Some(gathered)) = (&self.file, self.bytes.get(..len)) else { return };
@@ -66,7 +66,7 @@ impl Sink {
         }
     }
 
-    /// In a forked child: what was gathered is the parent's to write. It says by a first line of its own that it is there.
+    /// For a new child process. Empties the buffer, which the parent writes, and adds the child's first line.
     pub(super) fn inherited(&mut self) {
         self.len = 0;
         process::forget();

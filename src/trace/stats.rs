@@ -1,7 +1,7 @@
-//! The counters, and the file that shows them: `NAME VALUE`, a line each.
+//! The counters, and their file, which has a line `NAME VALUE` for each.
 //!
-//! Servers are ended by signals more often than they exit. So the file is not only written at the end, but during the
-//! life of the process too, at most once a second and only if something has happened since.
+//! Servers are more often killed by a signal than they exit. So the file is written not only at the end, but also while the
+//! process runs: at most once a second, and only if something has happened.
 
 use super::path::KeptPath;
 use super::{COUNTED, complain, end, is_counted, process};
@@ -11,7 +11,7 @@ use crate::text::{self, Text};
 use crate::time::{Moment, Span};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// Between two writings of the file.
+/// The time between two writes of the file.
 const PACE: Span = Span::millis(1000);
 
 const BACKENDS: [&str; 2] = ["epoll", "poll"];
@@ -32,11 +32,11 @@ impl Counter {
     }
 }
 
-/// Looks at the kernel, and the nanoseconds in them, by backend.
+/// Looks, and the nanoseconds in them, by backend.
 static LOOKS: [Counter; BACKENDS.len()] = [const { Counter::new() }; BACKENDS.len()];
 static NANOSECONDS: [Counter; BACKENDS.len()] = [const { Counter::new() }; BACKENDS.len()];
 
-/// What the kernel reported.
+/// Events that the kernel reported.
 static EVENTS: Counter = Counter::new();
 static READABLE: Counter = Counter::new();
 static WRITABLE: Counter = Counter::new();
@@ -57,7 +57,7 @@ static NAMED: [(&str, &Counter); 8] = [
     ("batches.largest_entries", &LARGEST_ENTRIES),
 ];
 
-/// Something has happened that the file does not show.
+/// Something has changed since the file was written.
 static NEWS: AtomicBool = AtomicBool::new(false);
 
 pub(super) struct Stats {
@@ -79,7 +79,7 @@ impl Stats {
         }
     }
 
-    /// Writes the file. A failure ends the counting.
+    /// Writes the file. If that fails, counting ends.
     pub(super) fn write_out(&mut self) {
         NEWS.store(false, Relaxed);
         if self.file.is_none() {
@@ -93,7 +93,7 @@ impl Stats {
         }
     }
 
-    /// Each process writes a file of its own, of what it did itself.
+    /// Opens the file of this process. Each process writes its own.
     fn open(&mut self) {
         let len = self.path.len();
         let mut suffix = Text::new();
@@ -110,7 +110,7 @@ impl Stats {
         self.path.truncate(len);
     }
 
-    /// In a forked child, which counts its own.
+    /// For a new child process, which counts its own.
     pub(super) fn inherited(&mut self) {
         self.file = None;
         self.next = None;
@@ -123,7 +123,7 @@ impl Stats {
     }
 }
 
-/// How long a sleep may last so that the file is written in time.
+/// How long a sleep may last before the file has to be written.
 pub(super) fn due() -> Span {
     if NEWS.load(Relaxed) { PACE } else { Span::FOREVER }
 }
@@ -142,7 +142,7 @@ pub(super) fn look(backend: &str, begun: Moment, found: usize) {
     }
 }
 
-/// The kernel has reported something of which nothing was wanted.
+/// Counts a look that found only unwanted events.
 #[inline(always)]
 pub(crate) fn spurious() {
     if is_counted() {
@@ -150,14 +150,14 @@ pub(crate) fn spurious() {
     }
 }
 
-/// `io_canread`, or else `io_canwrite`, names a descriptor.
+/// Counts a descriptor that `io_canread` (`is_read`) or `io_canwrite` returns.
 pub(crate) fn reported(is_read: bool) {
     if is_counted() {
         if is_read { &READABLE } else { &WRITABLE }.add(1);
     }
 }
 
-/// `io_timeouted` names a descriptor.
+/// Counts a descriptor that `io_timeouted` returns.
 pub(crate) fn expired() {
     if is_counted() {
         EXPIRED.add(1);
@@ -165,7 +165,7 @@ pub(crate) fn expired() {
     }
 }
 
-/// A batch is to be sent, which has so much in it.
+/// Counts a batch that is about to be sent.
 pub(crate) fn batch(bytes: u64, entries: usize) {
     if is_counted() {
         BATCHES.add(1);

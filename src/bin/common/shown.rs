@@ -1,11 +1,11 @@
-//! Names and texts that somebody else has chosen, fit for a terminal: what it would obey, or what would turn the line
-//! around, is written as an escape that does nothing.
+//! Makes foreign names and texts safe for a terminal: control characters, and those that change the direction of the text,
+//! are replaced by escapes.
 
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Control characters, and those that change the direction or hide.
+/// Whether a terminal obeys the character: control characters, and those that change the direction or hide text.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

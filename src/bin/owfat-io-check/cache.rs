@@ -1,4 +1,4 @@
-//! The list of the system's libraries that ldconfig(8) has made, `/etc/ld.so.cache`.
+//! Reads `/etc/ld.so.cache`, the list of the system's libraries that ldconfig(8) writes.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-/// After the magic: counts, flags, and what later versions use.
+/// The size of the header: the magic, counts, flags, and fields of later versions.
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
 
@@ -18,13 +18,14 @@ impl Cache {
         std::fs::read("/etc/ld.so.cache").ok().and_then(|bytes| parse(&bytes)).unwrap_or_default()
     }
 
-    /// Files for a name, of any machine. Those for all processors come first.
+    /// The files for a name, of any machine. Those for all processors come first.
     pub(crate) fn files(&self, name: &[u8]) -> &[PathBuf] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }
 
-/// `None` if it is cut short or something else. An older list may stand before the one that we read.
+/// Parses the cache. `None` if it is incomplete or no cache. A list in an older format may come before the one that is
+/// read.
 fn parse(bytes: &[u8]) -> Option<Cache> {
     let begin = bytes.windows(MAGIC.len()).position(|w| w == MAGIC)?;
     let bytes = bytes.get(begin..)?;
@@ -55,7 +56,7 @@ fn parse(bytes: &[u8]) -> Option<Cache> {
 mod tests {
     use super::*;
 
-    /// A list of two files for one name, the first one for some processors only.
+    /// A list with two files for one name. The first is for some processors only.
     fn made() -> Vec<u8> {
         let strings = b"libx.so.1\0/lib/fast/libx.so.1\0/lib/libx.so.1\0";
         let base = (HEADER + 2 * ENTRY) as u32;

@@ -1,4 +1,4 @@
-//! What one ELF file says of itself. It is read, and nothing else is done with it.
+//! Reads one ELF file. It is not mapped or executed.
 
 use crate::shown;
 use object::elf::{
@@ -14,10 +14,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Larger than any program; what is read is held in memory.
+/// The largest file that is read into memory. No program is larger.
 const MOST: u64 = 2 << 30;
 
-/// As in `src/sys/label.rs`: a file with this in it has our library in it.
+/// The label of `src/sys/label.rs`. A file that has it contains our library.
 const MARK: &[u8] = b"libowfat_io backend is:\0";
 
 pub(crate) struct Elf {
@@ -28,13 +28,13 @@ pub(crate) struct Elf {
     pub(crate) machine: &'static str,
     pub(crate) is_64: bool,
     pub(crate) is_library: bool,
-    /// Functions that the dynamic linker has to find for it.
+    /// Functions that it imports.
     pub(crate) takes: BTreeSet<String>,
-    /// Functions that others find in it.
+    /// Functions that it exports.
     pub(crate) offers: BTreeSet<String>,
-    /// All functions in it, as far as its symbols were not stripped.
+    /// All functions that it defines, unless its symbols were stripped.
     pub(crate) holds: BTreeSet<String>,
-    /// Our library was linked into it.
+    /// Whether our library was linked into it.
     pub(crate) has_us: bool,
     pub(crate) linking: Linking,
 }
@@ -42,19 +42,19 @@ pub(crate) struct Elf {
 /// What the dynamic linker reads.
 #[derive(Default)]
 pub(crate) struct Linking {
-    /// The dynamic linker that it asks for; none: everything is linked in.
+    /// The dynamic linker that it asks for; `None` for a static program.
     pub(crate) interpreter: Option<PathBuf>,
-    /// It prefers its own definitions to those of a library loaded before it.
+    /// Whether it prefers its own definitions to those of a library loaded before it.
     pub(crate) is_symbolic: bool,
-    /// Tells a static program that may lie anywhere from a library.
+    /// Whether it is a position-independent program and not a library.
     is_pie: bool,
-    /// Libraries, by their names or paths.
+    /// The libraries that it needs, by name or path.
     pub(crate) needed: Vec<Vec<u8>>,
     pub(crate) soname: Option<Vec<u8>>,
-    /// Where to look for them: the old way, and the new one.
+    /// Where to search for them: `DT_RPATH`, and the newer `DT_RUNPATH`.
     pub(crate) rpath: Option<Vec<u8>>,
     pub(crate) runpath: Option<Vec<u8>>,
-    /// And not where the system has its libraries.
+    /// Whether the system's folders are not searched.
     pub(crate) no_defaults: bool,
 }
 
@@ -101,7 +101,7 @@ impl Elf {
     }
 }
 
-/// A FIFO or a device would hold us up.
+/// Reads a regular file, and no other, because a FIFO or a device could make it wait.
 fn contents(path: &Path) -> std::io::Result<(Vec<u8>, (u64, u64))> {
     let refused = |why: &str| Err(std::io::Error::other(why.to_owned()));
     let file =

@@ -1,8 +1,8 @@
-//! Which libraries the dynamic linker would load with a program, in the order in which it looks for a name.
+//! Finds the libraries that the dynamic linker would load with a program, in the order of its search.
 //!
-//! It is not asked: `ld.so --list` runs what the program names in `DT_AUDIT`, and maps the program where the program
-//! wants. So its search is done here, by reading files: see ld.so(8). What it knows of the processor is left out, for a
-//! library offers the same functions in each of its variants.
+//! The dynamic linker itself is not run: `ld.so --list` would execute what the program names in `DT_AUDIT`. So its search
+//! (ld.so(8)) is done here by reading files. Variants of a library for certain processors are ignored, because all of them
+//! export the same functions.
 
 use crate::cache::Cache;
 use crate::elf::Elf;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Loaded {
     /// The program and its libraries.
     Objects(Vec<Elf>),
-    /// The name of one that is not there, so that the program does not start.
+    /// The name of a library that is missing, so that the program does not start.
     Missing(Vec<u8>),
 }
 
@@ -21,9 +21,9 @@ struct Search {
     cache: Cache,
     /// `LD_LIBRARY_PATH`.
     library_path: Vec<PathBuf>,
-    /// What was found, with the one that needs it.
+    /// The objects that were found, with the index of the one that needs each.
     objects: Vec<(Elf, usize)>,
-    /// By which names, and which of them.
+    /// Their names, with the index of the object.
     names: Vec<(Vec<u8>, usize)>,
 }
 
@@ -57,7 +57,7 @@ impl Search {
         self.names.iter().any(|(n, _)| n == name)
     }
 
-    /// A file may be found under several names.
+    /// Adds an object. A file may be found under several names.
     fn add(&mut self, name: Vec<u8>, found: Elf, by: usize) {
         let known = self.objects.iter().position(|(o, _)| o.file == found.file);
         let at = known.unwrap_or(self.objects.len());
@@ -88,7 +88,7 @@ impl Search {
         found.or_else(cached).or_else(|| defaults().iter().find_map(in_directory))
     }
 
-    /// `DT_RPATH` of whoever needs it, of who needs that, and so on up to the program.
+    /// `DT_RPATH` of the object that needs it, of the one that needs that, and so on up to the program.
     fn rpath(&self, by: usize) -> Vec<PathBuf> {
         let (mut at, mut paths) = (by, Vec::new());
         while let Some((object, next)) = self.objects.get(at) {
@@ -103,7 +103,7 @@ impl Search {
         paths
     }
 
-    /// What is for another machine is passed over.
+    /// Reads a file; `None` if it is for another machine.
     fn for_this_machine(&self, path: &Path) -> Option<Elf> {
         let (program, _) = self.objects.first()?;
         let found = Elf::read(path).ok()?;
@@ -115,7 +115,7 @@ fn listed(path: &[u8], of: &Elf) -> Vec<PathBuf> {
     path.split(|b| *b == b':').filter(|d| !d.is_empty()).map(|d| expanded(d, of)).collect()
 }
 
-/// With the words that the dynamic linker puts in place of `$ORIGIN` and `$LIB`.
+/// Replaces `$ORIGIN` and `$LIB`, as the dynamic linker does.
 fn expanded(path: &[u8], of: &Elf) -> PathBuf {
     let origin = of.path.canonicalize().ok();
     let origin = origin.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
@@ -140,13 +140,13 @@ fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     done
 }
 
-/// As Debian names the folders of a machine.
+/// The name of a machine in Debian's folders.
 fn triplet() -> String {
     let machine = if cfg!(target_arch = "x86") { "i386" } else { std::env::consts::ARCH };
     format!("{machine}-linux-gnu")
 }
 
-/// Where systems have their libraries, the special places first.
+/// The system's folders for libraries, the most specific first.
 fn defaults() -> Vec<PathBuf> {
     let places = if cfg!(target_env = "musl") {
         ["/lib", "/usr/local/lib", "/usr/lib"].map(PathBuf::from).to_vec()

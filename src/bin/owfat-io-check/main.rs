@@ -1,7 +1,7 @@
-//! `owfat-io-check`: whether a program can be run on this library, and whether a process does.
+//! `owfat-io-check`: tells whether a program can be run on this library, and whether a process does.
 //!
-//! `elf.rs` reads one file, `loaded.rs` finds which others come with it, with `cache.rs`, `verdict.rs` judges what they
-//! say together, `running.rs` looks at a process, `report.rs` prints either. Nothing of the program is run, by nobody.
+//! `elf.rs` reads one file. `loaded.rs`, with `cache.rs`, finds the libraries that come with it. `verdict.rs` decides.
+//! `running.rs` looks at a process. `report.rs` prints the answer. The program itself is never run.
 
 mod cache;
 mod elf;
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// As a shell finds a program; what it does not find is a file here, or none.
+/// Finds a program as a shell does. If it is not in PATH, the name is taken as a file.
 fn found(name: &OsStr) -> PathBuf {
     let is_program = |p: &PathBuf| p.is_file() && access(p, AccessFlags::X_OK).is_ok();
     let path = std::env::var_os("PATH").unwrap_or_default();

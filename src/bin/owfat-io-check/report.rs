@@ -1,4 +1,4 @@
-//! Either answer, for a person and for a machine.
+//! Prints the answers, as text for people and as JSON.
 
 use crate::running::{Backend, Process};
 use crate::shown;
@@ -11,20 +11,20 @@ use std::path::Path;
 pub(crate) enum Form {
     Text,
     Json,
-    /// The obstacles only.
+    /// Only the obstacles.
     Brief,
 }
 
-/// For terminals and for programs that show what they read on one: JSON need not escape all that they obey.
+/// JSON with more escapes than it needs, because it may be shown on a terminal.
 fn json_text(value: &Value) -> String {
     let text = format!("{value:#}\n");
     let mut safe = String::new();
     for c in text.chars() {
         match c {
-            // In the layout, not in a string: there it is `\\n`.
+            // A line end of the layout. In a string it is `\\n`.
             '\n' => safe.push(c),
             c if shown::text(c.encode_utf8(&mut [0; 4])) == c.to_string() => safe.push(c),
-            // Writing to a string does not fail; all of them are below 2^16.
+            // Writing to a string does not fail. All of these characters are below 2^16.
             c => drop(write!(safe, "\\u{:04x}", u32::from(c))),
         }
     }
@@ -90,9 +90,9 @@ fn program_text(v: &Verdict) -> String {
     text
 }
 
-/// As a shell reads it.
+/// The command that runs the program, for a shell.
 fn command(v: &Verdict) -> String {
-    // Without a slash it would be looked for in PATH.
+    // Without a slash a shell would search PATH.
     let path =
         if v.program.components().count() == 1 { Path::new(".").join(&v.program) } else { v.program.clone() };
     let path = quoted(&path);
@@ -106,7 +106,7 @@ fn quoted(path: &Path) -> String {
     match () {
         () if text.chars().all(is_plain) => text.into_owned(),
         () if escaped == text => format!("'{}'", text.replace('\'', r"'\''")),
-        // bash, zsh, ksh and POSIX of 2024.
+        // A form of bash, zsh, ksh and POSIX 2024.
         () => format!("$'{}'", escaped.replace('\'', r"\'")),
     }
 }
@@ -122,7 +122,7 @@ fn table(text: &mut String, head: &[&str; 4], rows: Vec<[String; 4]>) {
     }
 }
 
-/// The backend of a process on our library, as far as it is known.
+/// The backend of a process on our library, if it is known.
 fn named(p: &Process) -> Option<&str> {
     match &p.backend {
         Backend::Named(name) if p.uses_it() => Some(name),

@@ -1,4 +1,4 @@
-//! What the kernel shows of a process.
+//! Finds out whether a process runs on the library, from what the kernel shows of it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -8,21 +8,21 @@ use std::path::PathBuf;
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) program: PathBuf,
-    /// Our library, as the process has it in memory; the program itself, if it was linked in.
+    /// The file of our library in the process's memory; the program itself, if it was linked in.
     pub(crate) library: Option<PathBuf>,
-    /// The file has been replaced or removed since.
+    /// Whether the file was replaced or removed since.
     pub(crate) is_deleted: bool,
     pub(crate) backend: Backend,
-    /// libowfat's other half.
+    /// The file of libowfat.
     pub(crate) libowfat: Option<PathBuf>,
 }
 
-/// How it waits.
+/// The backend that it uses.
 pub(crate) enum Backend {
     Named(String),
-    /// It has not registered a descriptor yet.
+    /// None yet, because no descriptor was registered.
     NotYet,
-    /// Why that cannot be seen.
+    /// Unknown, with the reason.
     Hidden(String),
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn look(pid: u32) -> Result<Process, String> {
     let library = mapped("libowfat_io.so");
     let of_program = program.to_string_lossy();
     let label = label(pid, &maps, library.unwrap_or(&of_program));
-    // What lies in the program was linked in; without a look at it nothing can be said of that.
+    // A label in the program's own memory means that the library was linked in.
     let is_linked_in = library.is_none() && matches!(label, Ok(Some(_)));
     let file = library.or(is_linked_in.then_some(&*of_program));
     Ok(Process {
@@ -66,15 +66,14 @@ pub(crate) fn look(pid: u32) -> Result<Process, String> {
     })
 }
 
-/// As in `src/sys/label.rs`.
+/// The label of `src/sys/label.rs`.
 const MARK: &[u8] = b"libowfat_io backend is:\0";
 const ROOM: usize = 8;
 
-/// More than any library has of data that can be written.
+/// No library has more writable data.
 const MOST: u64 = 64 << 20;
 
-/// What the library has written behind its mark, in the memory that came out of `file` and can be written; none if
-/// there is no mark.
+/// The backend's name after the label, in the writable memory that came from `file`; `None` if there is no label.
 fn label(pid: u32, maps: &str, file: &str) -> std::io::Result<Option<String>> {
     let memory = File::open(format!("/proc/{pid}/mem"))?;
     for (from, to) in maps.lines().filter_map(|line| writable(line, file)) {
@@ -88,7 +87,7 @@ fn label(pid: u32, maps: &str, file: &str) -> std::io::Result<Option<String>> {
     Ok(None)
 }
 
-/// `FROM-TO rw-p OFFSET DEVICE INODE FILE`
+/// The range of a line `FROM-TO rw-p OFFSET DEVICE INODE FILE` of /proc/PID/maps, if it is writable and of `file`.
 fn writable(line: &str, file: &str) -> Option<(u64, u64)> {
     let (range, rest) = line.split_once(' ')?;
     if !rest.starts_with("rw") || rest.find('/').map(|at| &rest[at..]) != Some(file) {

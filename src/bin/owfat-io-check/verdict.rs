@@ -1,4 +1,4 @@
-//! Whether loading this library first gives a program our io layer.
+//! Decides whether a program gets our io layer if this library is loaded first.
 
 use crate::elf::Elf;
 use crate::loaded::{self, Loaded};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Verdict {
     pub(crate) program: PathBuf,
     pub(crate) functions: Vec<Function>,
-    /// Why not; none: it works.
+    /// Why it does not work; empty if it does.
     pub(crate) obstacles: Vec<Obstacle>,
     pub(crate) linked: Option<Linked>,
 }
@@ -20,11 +20,11 @@ pub(crate) struct Verdict {
 /// How a program was linked with this library.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Linked {
-    /// Its functions are found here.
+    /// This library comes before libowfat.
     First,
-    /// libowfat comes first, and has the functions, too.
+    /// libowfat comes before it, and has the functions as well.
     Behind,
-    /// As an archive.
+    /// As a static archive.
     Inside,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Function {
     pub(crate) name: String,
     /// The program, or a library that comes with it.
     pub(crate) used_by: PathBuf,
-    /// Where it comes from without us.
+    /// The library that it comes from without ours.
     pub(crate) from: Option<PathBuf>,
     pub(crate) is_provided: bool,
 }
@@ -62,7 +62,7 @@ pub(crate) enum Obstacle {
     NotExecutable,
 }
 
-/// What this library exports, whose list is in the sources for the tests.
+/// The functions that this library exports, from the list that the tests use, too.
 fn ours() -> impl Iterator<Item = &'static str> {
     include_str!("../../../c-tests/symbols.txt").lines()
 }
@@ -84,7 +84,7 @@ impl Verdict {
         self.obstacles.is_empty()
     }
 
-    /// Whether it runs on libowfat as it is.
+    /// Whether it uses libowfat's io layer as it is.
     pub(crate) fn needs_preloading(&self) -> bool {
         !matches!(self.linked, Some(Linked::First | Linked::Inside))
     }
@@ -151,7 +151,7 @@ pub(crate) fn judge(path: &Path) -> Result<Verdict, String> {
     Ok(verdict)
 }
 
-/// The first library that has a function wins.
+/// How the program was linked with this library. The first library that has a function wins.
 fn linked(objects: &[Elf]) -> Option<Linked> {
     let first = |is_it: fn(&Path) -> bool| objects.iter().position(|o| is_it(&o.path));
     match (first(is_us), first(is_libowfat)) {
@@ -165,8 +165,8 @@ fn is_of_musl(interpreter: &Path) -> bool {
     interpreter.file_name().is_some_and(|n| n.to_string_lossy().starts_with("ld-musl"))
 }
 
-/// Other libraries have names that begin alike (`io_submit`, `io_uring_enter`): it is libowfat's if we have it, too, or
-/// if libowfat offers it.
+/// The functions of libowfat's io layer that an object imports. Other libraries have names like these (`io_submit`,
+/// `io_uring_enter`), so a function counts only if our library or libowfat exports it.
 fn used_by(object: &Elf, objects: &[Elf]) -> Vec<Function> {
     let function = |name: &String| {
         let from = objects.iter().find(|o| o.offers.contains(name)).map(|o| o.path.clone());
@@ -177,7 +177,8 @@ fn used_by(object: &Elf, objects: &[Elf]) -> Vec<Function> {
     object.takes.iter().filter(|n| is_of_the_io_layer(n)).filter_map(function).collect()
 }
 
-/// A definition in the program wins over every library; one in a library that binds to itself is used by that library.
+/// The obstacle that an object defines one of the functions itself. A definition in the program wins over every library. One
+/// in a library with `-Bsymbolic` is used by that library.
 fn own_copy(object: &Elf, is_program: bool) -> Option<Obstacle> {
     let within = if is_program { &object.holds } else { &object.offers };
     let names: Vec<String> =
@@ -186,7 +187,8 @@ fn own_copy(object: &Elf, is_program: bool) -> Option<Obstacle> {
         .then(|| Obstacle::OwnCopy { object: object.path.clone(), names })
 }
 
-/// For such programs the dynamic linker ignores `LD_PRELOAD` (ld.so(8), secure-execution mode).
+/// Whether the program has raised privileges, so that the dynamic linker ignores `LD_PRELOAD` (ld.so(8), secure-execution
+/// mode).
 fn privilege(path: &Path) -> Result<Option<&'static str>, String> {
     let mode = path.metadata().map_err(|e| format!("{}: {e}", shown::path(path)))?.mode();
     let has_capabilities = || xattr::get_deref(path, "security.capability").is_ok_and(|c| c.is_some());

@@ -1,9 +1,9 @@
-//! What the picture is drawn with: colours, marks, and the words that explain them.
+//! The colours, marks and legend of the picture.
 
 use crate::words::{Direction, Kind};
 use std::fmt::Write;
 
-/// Browsers that are set to dark show dark pictures.
+/// The style sheet. Browsers in dark mode show a dark picture.
 pub(crate) const STYLE: &str = "\
 text{font:12px sans-serif;fill:#222}.title{font-size:16px;font-weight:bold}.heading{font-weight:bold}\
 .label{text-anchor:end}.axis{text-anchor:middle;fill:#555}.grid{stroke:#e4e4e4}.row:hover .ground{fill:#f1f5fb}\
@@ -16,7 +16,7 @@ text{font:12px sans-serif;fill:#222}.title{font-size:16px;font-weight:bold}.head
 .want-write{fill:#80561c}.told-read{stroke:#7db8f0}.told-write{stroke:#f0a860}.read{fill:#7db8f0}\
 .write{fill:#f0a860}.end-of-file,.closed{fill:#eee}.expired{fill:#c39be0}.failed{stroke:#ff6b7d}}";
 
-/// What a mark shows, drawn around 0,0: the middle of a row.
+/// The marks: name, path and words, drawn around 0,0, which is the middle of a row.
 pub(crate) const SHAPES: [(&str, &str, &str); 10] = [
     ("told-read", "<path class=\"told-read\" d=\"M-4-9 L0-16 L4-9z\"/>", "reported readable"),
     ("told-write", "<path class=\"told-write\" d=\"M-4 9 L0 16 L4 9z\"/>", "reported writable"),
@@ -45,7 +45,7 @@ pub(crate) fn shape(kind: Kind) -> &'static str {
     }
 }
 
-/// What its mark is called.
+/// The words for a kind of event.
 pub(crate) fn words(kind: Kind) -> &'static str {
     SHAPES.iter().find(|(id, ..)| *id == shape(kind)).map_or("", |(.., words)| words)
 }
@@ -71,13 +71,13 @@ fn legend_row(y: i64, items: impl Iterator<Item = (String, &'static str)>) -> St
             text,
             "<g transform=\"translate({x},{y})\">{drawing}<text x=\"20\" y=\"4\">{words}</text></g>"
         );
-        // Of a usual letter.
+        // About the width of a letter.
         x += 48 + 7 * words.len();
     }
     text
 }
 
-/// Fit for XML: a file name may have anything in it.
+/// Escapes a text for XML.
 pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {

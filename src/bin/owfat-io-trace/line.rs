@@ -1,6 +1,6 @@
-//! One line of a trace: see libowfat_io(3).
+//! Parses one line of a trace; see libowfat_io(3).
 
-/// How something ended.
+/// The result in a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome<'a> {
     Nothing,
@@ -31,7 +31,7 @@ impl Entry<'_> {
     }
 }
 
-/// Reads a line with its end.
+/// Parses a line, which has its line end.
 pub(crate) fn parse(line: &str) -> Result<Entry<'_>, &'static str> {
     let line = line.strip_suffix('\n').ok_or("the line is cut short")?;
     let mut words = line.split(' ');
@@ -76,7 +76,7 @@ fn is_word(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Seconds with six decimals, in microseconds.
+/// Parses seconds with six decimals. Returns microseconds.
 fn moment(time: &str) -> Option<i64> {
     let (seconds, micros) = time.split_once('.')?;
     let is_fraction = micros.len() == 6 && micros.bytes().all(|b| b.is_ascii_digit());

@@ -1,6 +1,6 @@
-//! `owfat-io-trace`: what OWFAT_IO_TRACE has written, as a timeline of each descriptor.
+//! `owfat-io-trace`: shows a trace of OWFAT_IO_TRACE as a timeline of each descriptor.
 //!
-//! `line.rs` reads one line, `words.rs` says what it means, `story.rs` sorts all of them by process and descriptor,
+//! `line.rs` parses one line, `words.rs` says what it means, and `story.rs` sorts all lines by process and descriptor.
 //! `text.rs`, `picture.rs` (with `row.rs` and `drawing.rs`) and `perfetto.rs` show them.
 
 mod drawing;
@@ -41,7 +41,7 @@ Exit status: 0, 1 when lines of FILE could not be understood and were left out,
 2 when nothing could be shown.
 ";
 
-/// Complaints about more lines than this are counted only.
+/// After so many complaints about bad lines the rest are only counted.
 const COMPLAINTS: usize = 10;
 
 enum Form {
@@ -53,7 +53,7 @@ enum Form {
 struct Question {
     trace: PathBuf,
     form: Form,
-    /// Microseconds from the begin.
+    /// Microseconds from the beginning.
     from: Option<i64>,
     to: Option<i64>,
     descriptors: Vec<i64>,
@@ -173,7 +173,7 @@ fn write_perfetto(story: &Story, path: &Path) -> io::Result<()> {
     file.flush()
 }
 
-/// Whoever looks at the beginning only, as `head` does, is content.
+/// Writes to standard output. A closed pipe, as by `head`, is no error.
 fn show(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {e}")),

@@ -1,5 +1,5 @@
-//! The timelines in the trace-event form, which ui.perfetto.dev, speedscope and others open: a track for each thread that
-//! waits and for each descriptor, slices for what lasts, marks for what happens, counters for bytes.
+//! Writes the timelines in the trace-event format, which ui.perfetto.dev, speedscope and others open. There is a track for
+//! each waiting thread and each descriptor, with slices for durations, marks for events and counters for bytes.
 
 use crate::drawing::words;
 use crate::row::between;
@@ -8,7 +8,7 @@ use crate::words::{Direction, Kind};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// Above every number of a thread: Linux has at most 2^22.
+/// Tracks of descriptors have numbers above those of threads, of which Linux has at most 2^22.
 const DESCRIPTORS: i64 = 1 << 30;
 
 struct Output<'a> {
@@ -20,7 +20,7 @@ struct Output<'a> {
     is_first: bool,
 }
 
-/// Times in it are microseconds from the begin of the story.
+/// Writes the file. Times in it are microseconds from the beginning of the trace.
 pub(crate) fn write(story: &Story, to: &mut dyn Write) -> io::Result<()> {
     let (begin, end) = story.span();
     let mut output = Output { to, begin, end, process: 0, threads: 0, is_first: true };
@@ -96,7 +96,7 @@ impl Output<'_> {
             match h.kind {
                 Kind::Moved(Direction::Read) => read += h.bytes,
                 Kind::Moved(Direction::Write) => written += h.bytes,
-                // Another file may come under the number.
+                // The number may be another file's next.
                 Kind::Closed => (read, written) = (0, 0),
                 _ => continue,
             }
@@ -106,7 +106,7 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Slices of one track must lie within each other: what is wanted at a time is one slice.
+    /// Writes the interest of a descriptor. Slices of one track must not overlap, so both directions share a slice.
     fn wants(&mut self, track: i64, events: &[Event]) -> io::Result<()> {
         let (mut wants, mut since) = ((false, false), self.begin);
         let end = Event { at: self.end, thread: 0, kind: Kind::Closed, bytes: 0, words: String::new() };

@@ -1,7 +1,7 @@
-//! The timelines as a picture (SVG): a row for each descriptor, time from left to right.
+//! Draws the timelines as a picture (SVG): a row for each descriptor, time from left to right.
 //!
-//! However long the trace is, the picture has at most one mark of a kind at a place: what falls together is told in the
-//! text that a browser shows under the pointer.
+//! Events of one kind at the same place share a mark, so that the size of the picture is bounded. A browser lists them in
+//! the text under the pointer.
 
 use crate::drawing::{SHAPES, STYLE, escaped, legend, shape};
 use crate::row::{self, Row, Span};
@@ -16,14 +16,14 @@ const WIDTH: i64 = 1200;
 const RIGHT: i64 = 30;
 const TOP: i64 = 136;
 const ROW: i64 = 36;
-/// A line of words that introduces a process.
+/// The height of the heading of a process.
 const HEADING: i64 = 34;
 const BOTTOM: i64 = 46;
-/// Marks that are nearer to each other than this become one.
+/// Marks closer to each other than this become one.
 const MARK_WIDTH: i64 = 4;
-/// Events that the text of one mark lists.
+/// How many events the text of a mark lists.
 const MOST_LISTED: usize = 12;
-/// Rows of one process. More of them make a picture that nobody reads.
+/// The most rows of one process. Nobody would read more.
 const MOST_ROWS: usize = 150;
 
 struct Picture {
@@ -74,7 +74,7 @@ impl Picture {
         }
     }
 
-    /// Begins a row, whose middle is at 0.
+    /// Begins a row. Its middle is at y = 0.
     fn begin_row(&mut self, label: &str, members: &str) {
         let middle = self.y + ROW / 2;
         self.add(format_args!(
@@ -103,7 +103,7 @@ impl Picture {
         seconds(at - self.begin)
     }
 
-    /// Those that a pixel does not part are one.
+    /// Draws spans. Those less than a pixel apart become one.
     fn spans(&mut self, class: &str, (top, height): (i64, i64), words: &str, mut spans: Vec<Span>) {
         spans.sort_by_key(|s| s.from);
         let mut one: Option<Span> = None;
@@ -157,7 +157,7 @@ impl Picture {
         for h in events {
             places.entry((shape(h.kind), self.x(h.at) / MARK_WIDTH)).or_default().push(h);
         }
-        // What is most important comes last, and so on top.
+        // The most important marks are drawn last, so they are on top.
         for (shape, _, _) in SHAPES.iter().rev() {
             for ((_, _), together) in places.range((*shape, i64::MIN)..=(*shape, i64::MAX)) {
                 let Some(first) = together.first() else { continue };
@@ -177,7 +177,7 @@ impl Picture {
         lines.join("\n")
     }
 
-    /// Round moments, 8 to 20 of them.
+    /// Round times for the axis, 8 to 20 of them.
     fn ticks(&self) -> impl Iterator<Item = i64> {
         let step = step(self.end - self.begin);
         (0..=(self.end - self.begin) / step).map(move |i| self.begin + i * step)
@@ -214,7 +214,7 @@ impl Picture {
     }
 }
 
-/// 1, 2 or 5 with zeros: microseconds between two marks of the axis.
+/// Microseconds between two marks of the axis: 1, 2 or 5 with zeros.
 fn step(span: i64) -> i64 {
     let mut step = 1;
     loop {

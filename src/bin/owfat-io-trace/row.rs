@@ -1,21 +1,21 @@
-//! Descriptors as rows of a picture. Where there are many, those to which the same kinds of things happened share one.
+//! The rows of a picture, one for each descriptor. If there are many, descriptors with the same kinds of events share a row.
 
 use crate::story::{Event, Process};
 use crate::words::{Direction, Kind};
 use std::collections::BTreeMap;
 
-/// Up to so many descriptors, each has a row of its own.
+/// Up to so many descriptors have a row each.
 const MOST_SINGLE_ROWS: usize = 24;
 /// How many numbers the text of a row lists.
 const MOST_LISTED: usize = 40;
 
-/// A time in which something went on, so many times.
+/// A time span, and how many of its kind it stands for.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) times: i64,
-    /// That ended it, where there are any.
+    /// How many events ended it, if it is a sleep.
     pub(crate) events: Option<i64>,
 }
 
@@ -32,7 +32,7 @@ impl Span {
     }
 }
 
-/// One descriptor, or several.
+/// The descriptors of a row, with their events.
 pub(crate) struct Row<'a>(Vec<(i64, &'a [Event])>);
 
 pub(crate) fn rows(process: &Process) -> Vec<Row<'_>> {
@@ -60,7 +60,7 @@ impl Row<'_> {
         }
     }
 
-    /// Which ones, if there are several.
+    /// The numbers of the descriptors, if there are several.
     pub(crate) fn members(&self) -> String {
         if self.0.len() < 2 {
             return String::new();
@@ -77,7 +77,7 @@ impl Row<'_> {
         all
     }
 
-    /// From what opened it to what closed it; what the trace does not show may have been before its beginning.
+    /// The spans from opening to closing. If the trace does not show the opening, the span starts with the trace.
     pub(crate) fn open(&self, end: i64) -> Vec<Span> {
         let begins = |h: &Event| !matches!(h.kind, Kind::Failed | Kind::Closed);
         self.between(end, begins, |h| h.kind == Kind::Closed)
@@ -97,7 +97,7 @@ impl Row<'_> {
     }
 }
 
-/// What goes on at the end goes on until `end`.
+/// The spans between starts and stops. One that has no stop lasts until `end`.
 pub(crate) fn between(
     events: &[Event],
     end: i64,

@@ -1,4 +1,4 @@
-//! All lines of a trace, by process and descriptor.
+//! Sorts all lines of a trace by process and descriptor.
 
 use crate::line::Entry;
 use crate::words::{self, Kind};
@@ -13,13 +13,13 @@ pub(crate) struct Event {
     pub(crate) words: String,
 }
 
-/// One look at the kernel.
+/// A sleep in one look.
 #[derive(Clone, Copy)]
 pub(crate) struct Sleep {
     pub(crate) thread: u32,
     pub(crate) from: i64,
     pub(crate) to: i64,
-    /// Events that ended it.
+    /// How many events ended it.
     pub(crate) events: i64,
 }
 
@@ -27,10 +27,10 @@ pub(crate) struct Sleep {
 pub(crate) struct Process {
     pub(crate) descriptors: BTreeMap<i64, Vec<Event>>,
     pub(crate) sleeps: Vec<Sleep>,
-    /// Calls that are about no descriptor.
+    /// Calls without a descriptor.
     pub(crate) others: Vec<Event>,
     pub(crate) threads: BTreeSet<u32>,
-    /// Threads that are asleep, and since when.
+    /// The threads that are asleep, and since when.
     asleep: BTreeMap<u32, i64>,
 }
 
@@ -56,7 +56,7 @@ impl Story {
                 process.asleep.insert(entry.thread, entry.at);
             }
             (None, "woke") => process.wakes(entry),
-            // They only frame the looks.
+            // Successful wait calls only frame their looks.
             (None, "io_wait" | "io_waituntil" | "io_waituntil2" | "io_check") if entry.error.is_none() => {}
             (None, _) => process.others.push(Event {
                 at: entry.at,
@@ -72,7 +72,7 @@ impl Story {
         self.span.is_none()
     }
 
-    /// Leaves out all other descriptors.
+    /// Removes all other descriptors.
     pub(crate) fn keep(&mut self, descriptors: &[i64]) {
         for process in self.processes.values_mut() {
             process.descriptors.retain(|d, _| descriptors.contains(d));
@@ -80,7 +80,7 @@ impl Story {
         self.processes.retain(|_, p| !p.descriptors.is_empty());
     }
 
-    /// Leaves out what was before or after. What a descriptor had been opened for and wanted before stands at the begin.
+    /// Removes what was before or after. If a descriptor was opened, or had interest, before `from`, that moves to `from`.
     pub(crate) fn cut(&mut self, from: i64, to: i64) {
         let (begin, end) = self.span();
         let (from, to) = (from.clamp(begin, end), to.clamp(begin, end));
@@ -101,14 +101,14 @@ impl Story {
         self.span = Some((from, to));
     }
 
-    /// When it begins and ends.
+    /// The times of the first and the last line.
     pub(crate) fn span(&self) -> (i64, i64) {
         self.span.unwrap_or_default()
     }
 }
 
 impl Process {
-    /// A look that was none to sleep has no beginning, and is not of interest.
+    /// Ends a sleep. A look that did not sleep has no beginning and is ignored.
     fn wakes(&mut self, entry: &Entry) {
         if let Some(from) = self.asleep.remove(&entry.thread) {
             self.sleeps.push(Sleep {
@@ -120,7 +120,7 @@ impl Process {
         }
     }
 
-    /// The sleeps, and those that go on at the end of the trace.
+    /// The sleeps, also those that last beyond the end of the trace.
     pub(crate) fn sleeps_until(&self, end: i64) -> impl Iterator<Item = Sleep> {
         let going_on = move |(&thread, &from): (&u32, &i64)| Sleep { thread, from, to: end, events: 0 };
         self.sleeps.iter().copied().chain(self.asleep.iter().map(going_on))
@@ -128,7 +128,7 @@ impl Process {
 }
 
 fn cut(events: Vec<Event>, from: i64, to: i64) -> Vec<Event> {
-    // What was stated last of each: that it is there, and what is wanted of it.
+    // The last statement of each kind: that it is open, and its interest.
     let mut before: Vec<Event> = Vec::new();
     let mut kept = Vec::new();
     for h in events {

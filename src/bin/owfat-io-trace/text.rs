@@ -1,4 +1,4 @@
-//! The timelines as text.
+//! Prints the timelines as text.
 
 use crate::story::{Event, Process, Story};
 use crate::words::{Direction, Kind};

@@ -1,4 +1,4 @@
-//! What a line means: in words, and as one of the few kinds of events that a picture can tell apart.
+//! Gives the meaning of a line: in words, and as one of the kinds of events that a picture shows.
 
 use crate::line::{Entry, Outcome};
 
@@ -10,25 +10,25 @@ pub(crate) enum Direction {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Kind {
-    /// It is there from now on.
+    /// It was opened or registered.
     Opened,
     Wants(Direction),
     WantsNoMore(Direction),
-    /// The program was told.
+    /// It was reported to the program.
     Reported(Direction),
-    /// So many bytes.
+    /// Bytes were read or written.
     Moved(Direction),
-    /// It was tried too early.
+    /// A transfer found that it was not ready.
     NotReady(Direction),
     EndOfFile,
     Expired,
     Failed,
     Closed,
-    /// Nothing that the picture shows.
+    /// Not shown in the picture.
     Minor,
 }
 
-/// The kind of an event of a descriptor, the bytes that it moved, and what it was.
+/// The kind of an event, the bytes that it moved, and its words.
 pub(crate) fn of(entry: &Entry) -> (Kind, i64, String) {
     let n = entry.number().unwrap_or(0);
     match entry.what {
