@@ -192,7 +192,7 @@ R_HELPER int64 under_way(int i) { return mate_of(i) < 0 ? 0 : unread(ends[i].mat
 /* Whether there is something to read, when all that was sent by TCP has had time to come. */
 R_HELPER int comes(int i) {
   struct pollfd p = {ends[i].fd, POLLIN, 0};
-  if (ends[i].kind == TCP && unread(i) > 0) poll(&p, 1, 300);
+  if (ends[i].kind == TCP && unread(i) > 0) poll_one(&p, 300);
   return has_bytes(i);
 }
 
@@ -265,7 +265,7 @@ R_HELPER int arrives_late(int i) {
     n = 0;
     waiting = udp ? !truly_ready(mate, 0)
                   : ioctl(ends[mate].fd, FIONREAD, &n) == 0 && n < under_way(i) &&
-                        !(poll_now(ends[mate].fd, 0) & (POLLERR | POLLHUP));
+                        !(poll_now(ends[mate].fd, 0) & POLLHUP); /* not for POLLERR: 0.32 has notices of its own */
     if (waiting) usleep(200);
   } while (waiting && now_ms() - start < (udp ? 150 : 1000));
   return now_ms() - start > 120;
@@ -281,7 +281,7 @@ R_HELPER void settle_end(int mate, int ms) {
   if (mate < 0 || ends[mate].kind != TCP) return;
   p.fd = ends[mate].fd;
   p.events = POLLRDHUP;
-  poll(&p, 1, ms);
+  poll_one(&p, ms);
 }
 
 /* A write to a TCP peer that is gone is answered by a reset. */
@@ -290,7 +290,7 @@ R_HELPER void settle_reset(int i) {
   if (!known(i) || ends[i].kind != TCP || ends[i].mate >= 0) return;
   p.fd = ends[i].fd;
   p.events = 0;
-  poll(&p, 1, 50);
+  poll_one(&p, 50);
 }
 
 /* A file that batches may be made of stays as it is. */

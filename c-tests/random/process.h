@@ -199,13 +199,18 @@ R_HELPER void crowd(int on) {
   say_line();
 }
 
-/* A turn with a limit that is far below what is open. Where poll(2) is all that there is, not below it. */
+/* A turn with a limit of no or one number. select(2), which is left then, tells of no mere hang-up to who wants to write,
+ * as a program may want of an end that can only be read. */
 R_HELPER void starved(int kind, int n) {
-  const char *backend = getenv("OWFAT_IO_BACKEND");
-  int highest = highest_number();
+  int i;
   if (!crowded) {
     have_a_loop();
-    limit_numbers(backend && strcmp(backend, "poll") == 0 ? highest + 1 : 1);
+    for (i = 0; i < ENDS; i++) {
+      if (ends[i].kind != PIPE_IN || !ends[i].want[1]) continue;
+      io_dontwantwrite(ends[i].fd);
+      ends[i].want[1] = 0;
+    }
+    limit_numbers(n % 2);
   }
   turn(kind, n);
   if (!crowded) limit_numbers(-1);

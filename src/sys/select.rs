@@ -1,5 +1,5 @@
-//! select(2) in place of poll(2), for a process that has lowered its limit of descriptors below the number of those it asks
-//! about. poll(2) refuses that; select does not.
+//! select(2), for a process that has lowered its limit of descriptors below the number of those it asks about: poll(2)
+//! refuses it then, select goes by what is open.
 
 use super::cancel;
 use super::count::{Call, count};
@@ -10,70 +10,51 @@ use libc::{c_int, c_ulong, pollfd};
 use nix::errno::Errno;
 use std::ptr;
 
-/// The words of a set. It has the same layout on systems with smaller words, because they put the low bits first.
+/// What the bits of a set come in. Systems that take fewer at a time have the low ones first.
 type Word = c_ulong;
 
-/// As [`super::poll::poll`], but errors and hang-ups appear only as readiness in a direction that is asked for.
+/// As [`super::poll::poll`], but that errors and hang-ups show only as readiness in a direction that is asked for. A mere
+/// hang-up is readiness for reading only.
 #[cold]
 pub(super) fn select(fds: &mut [pollfd], timeout: c_int) -> Result<usize, Errno> {
     let numbers = fds.iter().map(|p| p.fd + 1).max().unwrap_or(0);
     let words = numbers as usize / Word::BITS as usize + 1;
-    let mut sets = Vec::new();
+    // One for reading, and behind it one for writing.
+    let mut sets: Vec<Word> = Vec::new();
     sets.try_reserve_exact(2 * words).map_err(|_| Errno::ENOMEM)?;
     sets.resize(2 * words, 0);
-    let (read, write) = sets.split_at_mut_checked(words).ok_or(Errno::ENOMEM)?;
-    for p in &*fds {
-        for (set, direction) in [(&mut *read, IN), (&mut *write, OUT)] {
-            let Some((word, bit)) = place(p).filter(|_| asks(p, direction)) else { continue };
-            if let Some(word) = set.get_mut(word) {
-                *word |= bit;
-            }
+    let place = |p: &pollfd, direction| {
+        let number = usize::try_from(p.fd).ok().filter(|_| p.events as u32 & direction != 0)?;
+        let first = if direction == OUT { words } else { 0 };
+        Some((first + number / Word::BITS as usize, 1 << (number % Word::BITS as usize)))
+    };
+    for (at, bit) in fds.iter().flat_map(|p| [place(p, IN), place(p, OUT)]).flatten() {
+        if let Some(word) = sets.get_mut(at) {
+            *word |= bit;
         }
     }
     let mut limit =
         libc::timeval { tv_sec: (timeout / 1000).into(), tv_usec: (timeout % 1000 * 1000).into() };
     let limit = if timeout < 0 { ptr::null_mut() } else { &raw mut limit };
+    let (read, write) = (sets.as_mut_ptr(), sets.as_mut_ptr().wrapping_add(words));
     count(Call::Select);
     // SAFETY: the sets have a bit for each number below `numbers`, and live through the call as the limit does.
-    let found = unsafe {
-        cancel::select(numbers, read.as_mut_ptr().cast(), write.as_mut_ptr().cast(), ptr::null_mut(), limit)
+    let found = unsafe { cancel::select(numbers, read.cast(), write.cast(), ptr::null_mut(), limit) };
+    let found = Errno::result(found);
+    let has = |place: Option<(usize, Word)>| {
+        place.is_some_and(|(at, bit)| sets.get(at).is_some_and(|word| word & bit != 0))
     };
-    match Errno::result(found) {
-        Ok(_) => {}
-        // select does not say which one is not open.
-        Err(Errno::EBADF) => return Ok(answer(fds, |p| if is_closed(p) { NVAL } else { 0 })),
-        Err(e) => return Err(e),
+    let ready = |p: &pollfd, direction| if has(place(p, direction)) { direction } else { 0 };
+    for p in &mut *fds {
+        p.revents = match found {
+            Ok(_) => ready(p, IN) | ready(p, OUT),
+            // It does not say which is not open.
+            Err(Errno::EBADF) if p.fd >= 0 && !is_open(Fd::unchecked(p.fd.into())) => NVAL,
+            Err(Errno::EBADF) => 0,
+            Err(e) => return Err(e),
+        } as i16;
     }
-    Ok(answer(fds, |p| {
-        let is_set =
-            |set: &[Word]| place(p).is_some_and(|(word, bit)| set.get(word).is_some_and(|w| w & bit != 0));
-        let found = |set, direction| if asks(p, direction) && is_set(set) { direction } else { 0 };
-        found(read, IN) | found(write, OUT)
-    }))
-}
-
-/// The word and the bit of a number in a set.
-fn place(p: &pollfd) -> Option<(usize, Word)> {
-    let number = usize::try_from(p.fd).ok()?;
-    Some((number / Word::BITS as usize, 1 << (number % Word::BITS as usize)))
-}
-
-fn asks(p: &pollfd, direction: u32) -> bool {
-    p.events as u32 & direction != 0
-}
-
-fn is_closed(p: &pollfd) -> bool {
-    p.fd >= 0 && !is_open(Fd::unchecked(p.fd.into()))
-}
-
-/// Stores the answer of `f` in each. Returns how many are not 0.
-fn answer(fds: &mut [pollfd], f: impl Fn(&pollfd) -> u32) -> usize {
-    let mut answers = 0;
-    for p in fds {
-        p.revents = f(p) as i16;
-        answers += usize::from(p.revents != 0);
-    }
-    answers
+    Ok(fds.iter().filter(|p| p.revents != 0).count())
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub(crate) struct Findings {
 #[derive(Default)]
 pub(crate) struct Astray {
     ends: BTreeSet<usize>,
+    /// Of each end, the one that it was last connected to.
+    mates: BTreeMap<usize, usize>,
     batches: BTreeSet<i64>,
     events: bool,
     /// A registered number was closed with close(2): that it is named is open.
@@ -96,10 +98,30 @@ impl Astray {
         self.batches.extend(line.number("batch"));
     }
 
+    /// Who is connected to whom.
+    fn learn(&mut self, line: &Line) {
+        let mate = if line.says("made") { line.b } else { line.mate() };
+        if let (Some(a), Some(mate)) = (line.a, mate) {
+            self.mates.extend([(a, mate), (mate, a)]);
+        }
+    }
+
+    /// Events of ends whose runs differ already: what one of the two served, only the mate of that one feels.
+    fn spread_events(&mut self, theirs: &Line, mine: &Line) {
+        let (left, right) = (words::words(&theirs.said), words::words(&mine.said));
+        let differs = |word: &&&str| word.contains('=') && left.contains(word) != right.contains(word);
+        let ends = left.iter().chain(&right).filter(differs).filter_map(|word| words::end_of(word));
+        let felt: Vec<usize> = ends
+            .filter(|end| self.events || self.ends.contains(end))
+            .filter_map(|end| self.mates.get(&end).copied())
+            .collect();
+        self.ends.extend(felt);
+    }
+
     /// A connection that is accepted has what was sent before, perhaps by one that is gone.
     fn meet(&mut self, line: &Line) {
         let sent = line.mate().map_or(!self.ends.is_empty(), |mate| self.ends.contains(&mate));
-        if line.call == "accept_one" && sent {
+        if line.call == "accept_one" && line.says("1") && sent {
             self.ends.extend(line.a);
         }
     }
@@ -152,6 +174,10 @@ pub(crate) fn compare(original: &Run, ours: &Run) -> Findings {
             return findings;
         };
         astray.behind |= closed_behind(mine);
+        astray.learn(mine);
+        if words::names_ends(&mine.call) {
+            astray.spread_events(theirs, mine);
+        }
         astray.meet(mine);
         astray.meet_the_process(mine);
         if astray.covers(mine) {

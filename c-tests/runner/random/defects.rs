@@ -141,7 +141,8 @@ pub(super) fn has_a_number_closed_behind(end: Option<usize>, before: &[Line]) ->
 pub(super) fn still_open(line: &Line, before: &[Line]) -> Blame {
     let mate_of = |end| before.iter().rev().find(|l| l.a == end).and_then(Line::mate);
     let connected = before.iter().filter(|l| l.call == "connect_to" && l.b == line.a).map(|l| l.a);
-    let passed = before.iter().filter(|l| l.call == "passfd" && l.mate() == line.a).map(|l| mate_of(l.b));
+    let passed = before.iter().filter(|l| l.call == "passfd" && l.says("0") && l.mate() == line.a);
+    let passed = passed.map(|l| mate_of(l.b));
     connected.chain(passed).fold(Blame::new("close-leaks").with_end(line.mate()), Blame::with_end)
 }
 
