@@ -169,7 +169,7 @@ R_HELPER void send_batch(int b, int a) {
   add_aside("batch", b);
   if (is_source(a) || (known(a) && !is_stream(a))) {
     add(" passed over");
-  } else if (known(a) && !ends[a].nonblocking && (under_way(a) + n > PLAIN || vague_to_write(a))) {
+  } else if (too_much(a, n) || (known(a) && !ends[a].nonblocking && vague_to_write(a))) {
     add(" would sleep");
   } else {
     plan_write(a, n);
@@ -194,7 +194,7 @@ R_HELPER void pump(int b, int a) {
   ssize_t here;
   call("pump", a, -1);
   add_aside("batch", b);
-  if (known(a) && ends[a].nonblocking && mate >= 0 && is_stream(a)) {
+  if (known(a) && ends[a].nonblocking && mate >= 0 && is_stream(a) && ends[a].kind != TERMINAL) {
     for (i = 0; i < 500; i++) {
       n = (int64)iob_bytesleft(batch->b);
       r = iob_send(ends[a].fd, batch->b);

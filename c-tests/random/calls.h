@@ -1,7 +1,7 @@
 /* The calls of io.h on one descriptor: registration, interest, cookies, deadlines, transfers, closing. */
 #ifndef RANDOM_CALLS_H
 #define RANDOM_CALLS_H
-#include "make.h"
+#include "others.h"
 
 R_HELPER void registered(int a, int r, int hint) {
   add_result(r);
@@ -58,6 +58,11 @@ R_HELPER void nonblock(int a) {
 
 R_HELPER void block(int a) {
   call("block", a, -1);
+  if (known(a) && (ends[a].mate < 0 || ends[a].kind == TERMINAL)) {
+    add(" passed over");
+    say_line();
+    return;
+  }
   io_block(fd_of(a));
   if (known(a)) ends[a].nonblocking = 0;
   add(" %o", (unsigned)fcntl(fd_of(a), F_GETFL) & O_NONBLOCK);
@@ -284,10 +289,11 @@ R_HELPER void writing(const char *name, int a, int n, int64 (*f)(int64, const ch
   add_aside("size", n);
   if (is_source(a)) {
     add(" passed over");
-  } else if (known(a) && ((under_way(a) + n > PLAIN && (sleeps || !ends[a].nonblocking)) || (sleeps && (vague_to_write(a) || !returns(a, 1))))) {
+  } else if (too_much(a, n) || (known(a) && under_way(a) + n > PLAIN && sleeps) ||
+             (known(a) && (sleeps && (vague_to_write(a) || !returns(a, 1))))) {
     add(" would sleep");
   } else {
-    fresh_bytes(scratch, n);
+    bytes_for(a, scratch, n);
     plan_write(a, n);
     r = f(fd_of(a), scratch, n);
     add_written(a, r);
@@ -305,7 +311,7 @@ R_HELPER void fill(int a) {
   int64 r;
   int n, tries = 0;
   call("fill", a, -1);
-  if (known(a) && is_stream(a) && ends[a].kind != REGULAR && ends[a].nonblocking && mate_of(a) >= 0) {
+  if (known(a) && is_stream(a) && ends[a].kind != REGULAR && ends[a].kind != TERMINAL && ends[a].nonblocking && mate_of(a) >= 0) {
     plan_write(a, PLAIN + 1);
     for (n = 65536; n >= 4096; n /= 2) {
       do {
@@ -332,7 +338,7 @@ R_HELPER void sendfile_to(int a, int f, int offset, int n) {
   int64 r;
   call("sendfile_to", a, f);
   add_aside("size", n);
-  if (is_source(a) || (known(a) && !ends[a].nonblocking && under_way(a) + n > PLAIN) ||
+  if (is_source(a) || too_much(a, n) ||
       (!known(a) && known(f) && ends[f].kind != REGULAR) || (known(a) && !is_stream(a) && n > PLAIN)) {
     add(" passed over");
   } else {
@@ -376,7 +382,7 @@ R_HELPER void receivefd(int a) {
 
 /* Closing is final: the number has nothing left, and the peer sees the end. */
 R_HELPER void close_end(int a) {
-  int number = fd_of(a), mate = mate_of(a);
+  int number = fd_of(a), mate = known(a) && ends[a].copied ? -1 : mate_of(a);
   call("close_end", a, -1);
   if (stays(a)) return;
   io_close(number);

@@ -29,8 +29,9 @@ R_HELPER int ready_for_somebody(void) {
 
 R_HELPER void on_break(int number) { (void)number; }
 
-/* io_wait has no limit, so a signal ends it if nothing else does. */
-R_HELPER void wait_with_a_break(void) {
+/* The limit of a wait: none, by io_wait (0) or by io_waituntil2 (1), or one far away (2). So a signal ends it if nothing
+ * else does. */
+R_HELPER void wait_with_a_break(int limit) {
   struct sigaction action;
   struct sigevent event;
   struct itimerspec when = {{0, 50000000}, {0, 150000000}}, never = {{0, 0}, {0, 0}};
@@ -43,18 +44,23 @@ R_HELPER void wait_with_a_break(void) {
   event.sigev_signo = SIGUSR1;
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) _exit(3);
   timer_settime(timer, 0, &when, NULL);
-  io_wait();
+  switch (limit) {
+    case 0: io_wait(); break;
+    case 1: io_waituntil2(-1); break;
+    default: io_waituntil2(INT64_MAX);
+  }
   timer_settime(timer, 0, &never, NULL);
   timer_delete(timer);
 }
 
-/* A wait of a kind: io_check, io_waituntil2 of 0 and of 100 ms, io_waituntil, io_wait. The long ones only where
- * something is ready, and then they must not sleep. */
+/* A wait of a kind: io_check, io_waituntil2 of 0 and of 100 ms, io_waituntil, io_wait, io_waituntil of the past,
+ * io_waituntil2 without limit and with one far away. The long ones only where something is ready, and then they must not
+ * sleep. */
 R_HELPER void wait_as(int kind) {
   int64 start = now_ms();
   int i, direction, ready = ready_for_somebody();
   tai6464 t;
-  if (kind >= 2 && !ready) kind = 0;
+  if (kind >= 2 && kind != 5 && !ready) kind = 0;
   switch (kind) {
     case 0: io_check(); break;
     case 1: io_waituntil2(0); break;
@@ -63,7 +69,11 @@ R_HELPER void wait_as(int kind) {
       ms_from_now(&t, 100);
       io_waituntil(t);
       break;
-    default: wait_with_a_break();
+    case 5:
+      ms_from_now(&t, -1);
+      io_waituntil(t);
+      break;
+    default: wait_with_a_break(kind < 6 ? 0 : kind - 5);
   }
   if (now_ms() - start > 80) add(" SLEPT");
   for (i = 0; i < ENDS; i++) {
@@ -119,7 +129,8 @@ R_HELPER void add_lost(void) {
   say_set("lost-", lost);
 }
 
-/* With n, each one that is named is served with n bytes, or all that there is. */
+/* With n, each one that is named is served with n bytes, or all that there is. What is written to an end that has shut
+ * all resets it, and whether it is served before that or afterwards is open. */
 R_HELPER void serve(int i, int direction, int n) {
   int64 r;
   int vague, e;
@@ -131,13 +142,13 @@ R_HELPER void serve(int i, int direction, int n) {
     got(i, scratch, r);
     if (r < n) withdraw(i, 0);
     if (vague && r > 0) read_the_rest(i);
-  } else if (under_way(i) + n > PLAIN || vague_to_write(i)) {
+  } else if (under_way(i) + n > plain(i) || vague_to_write(i) || (ends[i].mate >= 0 && ends[ends[i].mate].shut)) {
     io_dontwantwrite(ends[i].fd);
     ends[i].want[1] = 0;
     return;
   } else {
     vague = 0;
-    fresh_bytes(scratch, n);
+    bytes_for(i, scratch, n);
     r = io_trywrite(ends[i].fd, scratch, n);
     e = errno;
     after_write(i, scratch, r, n);

@@ -34,7 +34,10 @@
 #define PLAIN 16000
 #define FILE_SIZE 70000
 
-enum kind { NONE, PIPE_IN, PIPE_OUT, UNIX, TCP, UDP, DATAGRAM, REGULAR, LISTENER };
+#define TERMINAL_PLAIN 1000
+
+/* ODD: an eventfd and the like, of whose bytes no account is kept. */
+enum kind { NONE, PIPE_IN, PIPE_OUT, UNIX, TCP, UDP, DATAGRAM, REGULAR, LISTENER, PACKETS, TERMINAL, ODD };
 
 struct end {
   enum kind kind;
@@ -50,6 +53,9 @@ struct end {
   int queued;      /* stands in a batch, or did */
   int vague;       /* how much of what was sent to it has come is the kernel's affair */
   int notices;     /* each of its sends leaves one in its error queue */
+  int copied;      /* a copy keeps it open when it is closed */
+  int shut;        /* in both directions, so that what is sent to it is answered by a reset */
+  int urgent;      /* it gets urgent bytes, which FIONREAD does not see past */
   char *inbox;     /* what its mate took */
   int64 inbox_count, taken_count;
 };
@@ -94,7 +100,8 @@ R_HELPER int known(int i) { return i >= 0 && i < ENDS && ends[i].kind != NONE; }
 
 /* What an end is before a call. */
 R_HELPER void describe(const char *who, int i) {
-  static const char *const kinds[] = {"none", "pipe-in", "pipe-out", "unix", "tcp", "udp", "datagram", "file", "listener"};
+  static const char *const kinds[] = {"none", "pipe-in", "pipe-out", "unix", "tcp", "udp", "datagram", "file", "listener",
+                                      "packets", "terminal", "odd"};
   const struct end *e = &ends[i];
   size_t length = strlen(aside);
   if (!known(i)) return;
@@ -132,7 +139,7 @@ R_HELPER int64 now_ms(void) {
 /* Calls on an index that holds nothing are calls with a bad number. */
 R_HELPER int fd_of(int i) { return known(i) ? ends[i].fd : -1; }
 R_HELPER int mate_of(int i) { return known(i) ? ends[i].mate : -1; }
-R_HELPER int is_stream(int i) { return ends[i].kind != DATAGRAM && ends[i].kind != UDP; }
+R_HELPER int is_stream(int i) { return ends[i].kind != DATAGRAM && ends[i].kind != UDP && ends[i].kind != PACKETS; }
 
 R_HELPER int find(int64 fd) {
   int i;
@@ -184,15 +191,34 @@ R_HELPER void fresh_bytes(char *to, int64 n) {
   for (i = 0; i < n; i++, written_bytes++) to[i] = (char)(written_bytes * 7 + written_bytes / 251);
 }
 
+/* What is written to an end: fresh bytes, or what an eventfd takes for 1. */
+R_HELPER void bytes_for(int i, char *to, int64 n) {
+  fresh_bytes(to, n);
+  if (!known(i) || ends[i].kind != ODD || n == 0) return;
+  memset(to, 0, (size_t)n);
+  to[0] = 1;
+}
+
 R_HELPER char file_byte(int64 at) { return (char)(at * 11 + at / 253); }
 
 R_HELPER int64 unread(int i) { return ends[i].inbox_count - ends[i].taken_count; }
 R_HELPER int64 under_way(int i) { return mate_of(i) < 0 ? 0 : unread(ends[i].mate); }
 
+/* Whether bytes for it are not there at once. */
+R_HELPER int takes_time(int i) { return ends[i].kind == TCP || ends[i].kind == TERMINAL; }
+
+/* How much may be under way to its mate for results to follow from the calls. */
+R_HELPER int64 plain(int i) { return known(i) && ends[i].kind == TERMINAL ? TERMINAL_PLAIN : PLAIN; }
+
+/* Whether a write of so much could sleep, or to a terminal come to anything. */
+R_HELPER int too_much(int i, int64 n) {
+  return known(i) && under_way(i) + n > plain(i) && (!ends[i].nonblocking || ends[i].kind == TERMINAL);
+}
+
 /* Whether there is something to read, when all that was sent by TCP has had time to come. */
 R_HELPER int comes(int i) {
   struct pollfd p = {ends[i].fd, POLLIN, 0};
-  if (ends[i].kind == TCP && unread(i) > 0) poll_one(&p, 300);
+  if (takes_time(i) && unread(i) > 0) poll_one(&p, 300);
   return has_bytes(i);
 }
 
@@ -211,6 +237,7 @@ R_HELPER void took(int i, const char *bytes, int64 n) {
     return;
   }
   to = &ends[ends[i].mate];
+  if (to->shut) return;
   to->inbox = realloc(to->inbox, (size_t)(to->inbox_count + head + n));
   if (!to->inbox) _exit(3);
   memcpy(to->inbox + to->inbox_count, &n, (size_t)head);
@@ -242,7 +269,7 @@ R_HELPER int was_vague;
 /* To be said of a write of n bytes in advance: does its result follow from the calls? */
 R_HELPER void plan_write(int i, int64 n) {
   was_vague = vague_to_write(i);
-  if (mate_of(i) >= 0 && under_way(i) + n > PLAIN) ends[ends[i].mate].vague = 1;
+  if (mate_of(i) >= 0 && under_way(i) + n > plain(i)) ends[ends[i].mate].vague = 1;
 }
 
 R_HELPER void add_written(int i, int64 r) {
@@ -258,8 +285,9 @@ R_HELPER void add_written(int i, int64 r) {
 R_HELPER int arrives_late(int i) {
   int64 start = now_ms();
   int mate, waiting, n, udp;
-  if (!known(i) || (ends[i].kind != TCP && ends[i].kind != UDP) || vague_to_write(i) || under_way(i) <= 0) return 0;
+  if (!known(i) || (!takes_time(i) && ends[i].kind != UDP) || vague_to_write(i) || under_way(i) <= 0) return 0;
   mate = ends[i].mate;
+  if (ends[mate].urgent) return 0;
   udp = ends[i].kind == UDP;
   do {
     n = 0;
@@ -284,10 +312,10 @@ R_HELPER void settle_end(int mate, int ms) {
   poll_one(&p, ms);
 }
 
-/* A write to a TCP peer that is gone is answered by a reset. */
+/* A write to a TCP peer that is gone, or has shut all, is answered by a reset. */
 R_HELPER void settle_reset(int i) {
   struct pollfd p;
-  if (!known(i) || ends[i].kind != TCP || ends[i].mate >= 0) return;
+  if (!known(i) || ends[i].kind != TCP || (ends[i].mate >= 0 && !ends[ends[i].mate].shut)) return;
   p.fd = ends[i].fd;
   p.events = 0;
   poll_one(&p, 50);
@@ -307,11 +335,21 @@ R_HELPER void enter(int i, enum kind kind, int fd, int mate) {
   e->fd = fd;
   e->mate = mate;
   e->nonblocking = (flags & O_NONBLOCK) != 0;
+  e->untracked = kind == ODD;
+}
+
+/* Nobody reads what it writes, and nobody will say so: it must not sleep over that. */
+R_HELPER void be_alone(int i) {
+  fcntl(ends[i].fd, F_SETFL, fcntl(ends[i].fd, F_GETFL) | O_NONBLOCK);
+  ends[i].nonblocking = 1;
 }
 
 R_HELPER void leave(int i) {
   struct end *e = &ends[i];
-  if (e->mate >= 0) ends[e->mate].mate = -1;
+  if (e->mate >= 0) {
+    ends[e->mate].mate = -1;
+    if (e->copied) be_alone(e->mate);
+  }
   free(e->inbox);
   memset(e, 0, sizeof *e);
 }

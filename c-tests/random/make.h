@@ -203,9 +203,9 @@ R_HELPER void put(int a, int n) {
   ssize_t r = -1;
   call("put", a, -1);
   if (known(a) && (ends[a].kind != PIPE_OUT || ends[a].mate >= 0) && ends[a].kind != LISTENER && !is_source(a) &&
-      under_way(a) + n <= PLAIN && !vague_to_write(a)) {
-    fresh_bytes(scratch, n);
-    r = ends[a].kind == PIPE_OUT || ends[a].kind == REGULAR ? write(ends[a].fd, scratch, (size_t)n)
+      under_way(a) + n <= plain(a) && !vague_to_write(a)) {
+    bytes_for(a, scratch, n);
+    r = ends[a].kind == PIPE_OUT || ends[a].kind == REGULAR || ends[a].kind == TERMINAL || ends[a].kind == ODD ? write(ends[a].fd, scratch, (size_t)n)
                                                             : send(ends[a].fd, scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
     add_result(r);
     took(a, scratch, r);
@@ -222,7 +222,7 @@ R_HELPER void take(int a, int n) {
   call("take", a, -1);
   while (known(a) && ends[a].kind != LISTENER && (vague ? comes(a) : has_bytes(a))) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
-    if (r < 0 && errno == ECONNRESET) ends[a].taken_count = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
+    if (r < 0 && errno == ECONNRESET && ends[a].kind == TCP) ends[a].taken_count = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);
     if (r <= 0 || !vague) break;
@@ -232,11 +232,13 @@ R_HELPER void take(int a, int n) {
   say_line();
 }
 
-R_HELPER void shut(int a) {
+/* `how` as for shutdown(2). */
+R_HELPER void shut(int a, int how) {
   call("shut", a, -1);
   if (known(a)) {
-    add_result(shutdown(ends[a].fd, SHUT_WR));
-    if (mate_of(a) >= 0) settle_end(ends[a].mate, 300);
+    add_result(shutdown(ends[a].fd, how));
+    ends[a].shut |= how == SHUT_RDWR && ends[a].kind == TCP;
+    if (mate_of(a) >= 0 && how != SHUT_RD) settle_end(ends[a].mate, 300);
   }
   say_line();
 }
@@ -252,7 +254,7 @@ R_HELPER int stays(int a) {
 /* A plain close; with `hard`, a TCP connection is reset by it. */
 R_HELPER void plain_close(int a, int hard) {
   struct linger linger = {1, 0};
-  int fd = fd_of(a), mate = mate_of(a);
+  int fd = fd_of(a), mate = known(a) && ends[a].copied ? -1 : mate_of(a);
   call("plain_close", a, -1);
   if (stays(a)) return;
   if (known(a)) {

@@ -19,7 +19,7 @@ struct entry {
 
 #define CALLS(C0, C1, C2, C3, C4)                                                                        \
   C1(begin) C0(finish) C2(pipe_pair) C2(unix_pair) C2(datagram_pair) C2(udp_pair) C2(tcp_pair)           \
-  C1(listener) C2(connect_to) C2(accept_one) C1(refused) C3(file) C1(no_file) C2(put) C2(take) C1(shut)  \
+  C1(listener) C2(connect_to) C2(accept_one) C1(refused) C3(file) C1(no_file) C2(put) C2(take) C2(shut)  \
   C2(plain_close) C1(fd) C1(fd_canwrite) C2(fd_flags) C1(nonblock) C1(block) C1(closeonexec)             \
   C2(lib_pipe) C2(lib_socketpair) C2(setcookie) C1(getcookie) C1(wantread) C1(wantwrite)                 \
   C1(dontwantread) C1(dontwantwrite) C1(eagain) C1(eagain_read) C1(eagain_write) C2(timeout)             \
@@ -28,7 +28,8 @@ struct entry {
   C1(wait_only) C1(events) C0(leftovers) C2(pop_some) C2(turn) C0(idle) C2(new_batch) C2(addbuf)         \
   C2(addbuf_free) C2(addbuf_munmap) C2(adds) C2(adds_free) C4(addfile) C4(addfile_close) C2(prefetch)    \
   C2(send_batch) C2(pump) C4(write_batch) C4(mmapwrite) C1(reset_batch) C1(free_batch)                   \
-  C1(close_all) C3(dup2_over) C0(fork_on) C1(crowd) C2(starved) C1(notices) C1(read_notices)
+  C1(close_all) C3(dup2_over) C0(fork_on) C1(crowd) C2(starved) C1(notices) C1(read_notices)          \
+  C2(packet_pair) C2(terminal_pair) C2(odd) C2(rejoin) C1(copy) C1(urgent) C1(linger) C1(clear_error)
 
 CALLS(CALL0, CALL1, CALL2, CALL3, CALL4)
 

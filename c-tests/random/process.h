@@ -122,7 +122,7 @@ R_HELPER void dup2_over(int a, int b, int kind) {
   if (nonblocking) fcntl(p[0], F_SETFL, O_RDWR | O_NONBLOCK);
   if (ends[a].registered) closed_behind[fd] = 1;
   {
-    int mate = mate_of(a);
+    int mate = ends[a].copied ? -1 : mate_of(a);
     leave(a);
     if (dup2(p[0], fd) != fd) _exit(3);
     settle_end(mate, 300);

@@ -28,13 +28,13 @@ R_HELPER void finish(void) {
     do {
       arrives_late(ends[i].mate);
       left = unread(i);
-      if (ends[i].kind == TCP && left > 0) {
+      if (takes_time(i) && left > 0) {
         struct pollfd p = {ends[i].fd, POLLIN, 0};
         poll(&p, 1, 500);
       }
       n = read(ends[i].fd, scratch, sizeof scratch);
       /* A notice in the error queue ends every poll at once. */
-      for (k = 0; k < 300 && n < 0 && errno == EAGAIN && ends[i].kind == TCP && ends[i].mate >= 0 && unread(i) > 0; k++) {
+      for (k = 0; k < 300 && n < 0 && errno == EAGAIN && takes_time(i) && ends[i].mate >= 0 && unread(i) > 0; k++) {
         usleep(1000);
         n = read(ends[i].fd, scratch, sizeof scratch);
       }

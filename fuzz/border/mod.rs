@@ -12,6 +12,7 @@ mod arrays;
 mod batches;
 mod input;
 mod io;
+mod kernel;
 mod labels;
 mod mux;
 mod world;

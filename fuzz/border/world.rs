@@ -3,6 +3,7 @@
 use crate::border::arrays::Arrays;
 use crate::border::batches::Batches;
 use crate::border::input::Input;
+use crate::border::kernel;
 use crate::border::mux::Muxes;
 use owfat_io::capi::{io_fd, io_open};
 use std::collections::BTreeSet;
@@ -119,7 +120,8 @@ impl World {
 
     /// Something that the library does not see: files, peers, and what they do.
     pub(crate) fn happen(&mut self, input: &mut Input) {
-        match input.byte() % 16 {
+        match input.byte() % 24 {
+            16.. => self.happen_rarely(input),
             0..3 => self.pair(libc::SOCK_STREAM),
             3 => self.pair(libc::SOCK_DGRAM),
             4 => self.tcp_pair(),
@@ -173,7 +175,7 @@ impl World {
         }
     }
 
-    fn pair(&mut self, kind: c_int) {
+    pub(super) fn pair(&mut self, kind: c_int) {
         let mut d = [-1; 2];
         // SAFETY: room for two numbers.
         if unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0, d.as_mut_ptr()) } == 0 {
@@ -216,6 +218,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        kernel::limit_numbers(libc::RLIM_INFINITY);
         self.batches.end();
         for fd in self.slots.into_iter().flatten() {
             self.io_close(fd);
@@ -228,7 +231,7 @@ impl Drop for World {
     }
 }
 
-fn set_nonblocking(fd: i64) {
+pub(super) fn set_nonblocking(fd: i64) {
     // SAFETY: takes no memory.
     unsafe {
         let flags = libc::fcntl(fd as c_int, libc::F_GETFL);

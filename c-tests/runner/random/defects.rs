@@ -32,7 +32,7 @@
 //! | `toggled-interest` | loses events of others when an interest is withdrawn and stated again |
 //! | `unregistered-number` | refuses numbers that were not registered, or heeds them by chance |
 //! | `unwanted-hang-up` | spins while a peer has hung up and nothing is wanted of it |
-//! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more |
+//! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more, or fails where poll(2) may ask of no number |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
 //! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
 //! | `hinted-first` | of 0.34: a wait that tells of an end with a hint asks the kernel of no other |
@@ -44,6 +44,7 @@
 //! | `sweep-omits` | ends a sweep with the number that was registered last |
 //! | `sweep-skips-ready` | passes over expired ends that it takes for ready; so do we, of ends that are ready and wanted |
 //! | `unregistered-refused` | sends no batch to a descriptor that was not registered |
+//! | `target-refused` | has only sendfile(2) for `io_sendfile`, which refuses terminals and eventfds |
 //! | `timedout-after-close` | finds a closed number timed out |
 
 use super::play::{Line, Run};
@@ -286,7 +287,7 @@ impl Case<'_> {
             "write_batch"
                 if self.holds_a_file()
                     && (line.is("unregistered") || !line.aside.contains("a:"))
-                    && is_overrun(&theirs, &ours) =>
+                    && (is_overrun(&theirs, &ours) || theirs.starts_with("left-by-longjmp ")) =>
             {
                 both("short-answer-ignored").map(|b| b.with_batch(line))
             }
@@ -328,6 +329,9 @@ impl Case<'_> {
             // It sends a file to a pipe, but no buffer.
             "send_batch" if line.is("pipe-out") && self.holds_a_file() && is_cut(&ours, &theirs) => {
                 both("pipe-refused").map(|b| b.with_batch(line))
+            }
+            "sendfile_to" if theirs == "-3 EINVAL" && (line.is("terminal") || line.is("odd")) => {
+                both("target-refused")
             }
             _ if sends && theirs.starts_with("-3 ENOTSOCK") => {
                 both("pipe-refused").map(|b| b.with_batch(line))

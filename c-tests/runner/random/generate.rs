@@ -15,7 +15,26 @@ pub(super) enum Kind {
     Datagram,
     File,
     Listener,
+    Terminal,
+    Odd,
 }
+
+/// What makes ends, and how often: one end with its arguments, or two.
+const MAKERS: [(u64, &str, Kind); 13] = [
+    (8, "pipe_pair", Kind::Pipe),
+    (8, "lib_pipe", Kind::Pipe),
+    (12, "unix_pair", Kind::Unix),
+    (8, "lib_socketpair", Kind::Unix),
+    (3, "datagram_pair", Kind::Datagram),
+    (3, "packet_pair", Kind::Datagram),
+    (4, "udp_pair", Kind::Datagram),
+    (24, "tcp_pair", Kind::Tcp),
+    (2, "terminal_pair", Kind::Terminal),
+    (4, "listener", Kind::Listener),
+    (4, "refused", Kind::Tcp),
+    (8, "file", Kind::File),
+    (6, "odd", Kind::Odd),
+];
 
 #[derive(Clone, Copy)]
 pub(super) struct End {
@@ -158,36 +177,24 @@ impl Sketch {
         }
     }
 
-    /// A new pair, file or listener.
+    /// One new end, or a pair.
     pub(super) fn make(&mut self) {
-        let (Some(a), kind) = (self.free(), self.chance.next() % 20) else { return };
-        match kind {
-            16 => {
-                self.ends[a] = Some(End { kind: Kind::Listener, mate: None });
-                self.call("listener", &[a as i32]);
+        let Some(a) = self.free() else { return };
+        let (name, kind) = self.weighted(&MAKERS.map(|(weight, name, kind)| (weight, (name, kind))));
+        match name {
+            "file" => return self.make_file(a),
+            "listener" | "refused" | "odd" => {
+                self.ends[a] = Some(End { kind, mate: None });
+                match self.chance.between(0, 7) {
+                    which if name == "odd" => self.call(name, &[a as i32, which]),
+                    _ => self.call(name, &[a as i32]),
+                }
                 return self.register(a);
-            }
-            17 => {
-                self.ends[a] = Some(End { kind: Kind::Tcp, mate: None });
-                self.call("refused", &[a as i32]);
-                return self.register(a);
-            }
-            18 | 19 => {
-                return self.make_file(a);
             }
             _ => {}
         }
-        self.ends[a] = Some(End { kind: Kind::Unix, mate: None });
+        self.ends[a] = Some(End { kind, mate: None });
         let Some(b) = self.free() else { return };
-        let (name, kind) = match kind {
-            0 | 1 => ("pipe_pair", Kind::Pipe),
-            2 | 3 => ("lib_pipe", Kind::Pipe),
-            4..=6 => ("unix_pair", Kind::Unix),
-            7..=8 => ("lib_socketpair", Kind::Unix),
-            9 => ("datagram_pair", Kind::Datagram),
-            10 => ("udp_pair", Kind::Datagram),
-            _ => ("tcp_pair", Kind::Tcp),
-        };
         self.ends[a] = Some(End { kind, mate: Some(b) });
         self.ends[b] = Some(End { kind, mate: Some(a) });
         self.call(name, &[a as i32, b as i32]);
@@ -198,14 +205,20 @@ impl Sketch {
         }
     }
 
-    fn step(&mut self, theme: &Theme) {
-        let mut at = self.chance.next() % theme.iter().sum::<u64>();
-        let group = theme.iter().position(|&weight| {
+    /// One of these, as often as their weights say.
+    fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
+        let mut at = self.chance.next() % from.iter().map(|(weight, _)| weight).sum::<u64>();
+        let is_here = |&&(weight, _): &&(u64, T)| {
             let here = at < weight;
             at = at.saturating_sub(weight);
             here
-        });
-        match group.unwrap_or_default() {
+        };
+        from.iter().find(is_here).unwrap_or(&from[0]).1
+    }
+
+    fn step(&mut self, theme: &Theme) {
+        let groups: [(u64, usize); 10] = std::array::from_fn(|i| (theme[i], i));
+        match self.weighted(&groups) {
             0 => self.wait(),
             1 => self.interest(),
             2 => self.peer(),
@@ -220,7 +233,7 @@ impl Sketch {
     }
 
     fn wait(&mut self) {
-        let kind = self.chance.pick(&[0, 0, 0, 1, 1, 2, 3, 4]);
+        let kind = self.chance.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7]);
         match self.chance.next() % 20 {
             0..=10 => self.call("events", &[kind]),
             11..=14 => {
@@ -276,14 +289,11 @@ impl Sketch {
         let (a, n) = (self.end(), self.size());
         match self.chance.next() % 40 {
             0..=19 => self.call("put", &[a, n]),
-            20..=36 => {
+            20..=35 => {
                 let n = self.chance.pick(&[n, 100_000, 100_000]);
                 self.call("take", &[a, n.max(1)]);
             }
-            37 => {
-                let a = self.of(&[Kind::Unix, Kind::Tcp]);
-                self.call("shut", &[a]);
-            }
+            36 | 37 => self.peer_does(),
             38 => {
                 let a = self.of(&[Kind::Listener]);
                 if let Some(b) = self.free() {
@@ -299,6 +309,28 @@ impl Sketch {
                     self.register(b);
                     self.call("eagain_read", &[a]);
                 }
+            }
+        }
+    }
+
+    /// What a peer does beside reading and writing.
+    fn peer_does(&mut self) {
+        let a = self.of(&[Kind::Unix, Kind::Tcp]);
+        match self.chance.next() % 8 {
+            0..=2 => {
+                let how = self.chance.pick(&[1, 1, 0, 2]);
+                self.call("shut", &[a, how]);
+            }
+            3 => self.call("urgent", &[a]),
+            4 => self.call("linger", &[a]),
+            5 => self.call("copy", &[a]),
+            6 => self.call("clear_error", &[a]),
+            _ => {
+                let a = self.of(&[Kind::Pipe]);
+                let Some(b) = self.free() else { return };
+                self.ends[b] = Some(End { kind: Kind::Pipe, mate: None });
+                self.call("rejoin", &[b as i32, a]);
+                self.register(b);
             }
         }
     }

@@ -78,7 +78,7 @@ impl Sketch {
         let a = self.end();
         match self.chance.next() % 10 {
             0..=3 => {
-                let ms = self.chance.pick(&[-5, -5, 0, 100_000]);
+                let ms = self.chance.pick(&[-5, -5, 0, 100_000, i32::MAX]);
                 self.call("timeout", &[a, ms]);
             }
             4 | 5 => self.call("timedout", &[a]),

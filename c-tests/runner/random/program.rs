@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 /// What a printed program includes, in order.
-const HEADERS: [&str; 7] =
-    ["frame.h", "make.h", "calls.h", "events.h", "batches.h", "process.h", "program.h"];
+const HEADERS: [&str; 8] =
+    ["frame.h", "make.h", "others.h", "calls.h", "events.h", "batches.h", "process.h", "program.h"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {

@@ -198,8 +198,7 @@ impl Case<'_> {
         if FAULTS_OF_0_32.iter().any(fault) {
             return Some(Blame::default());
         }
-        if word.starts_with('w')
-            && word.ends_with("=-1/EAGAIN")
+        if (word.starts_with('w') && word.ends_with("=-1/EAGAIN") || word.ends_with("=-3/EINVAL"))
             && self.before.iter().any(|l| l.a == end && l.is("blocking"))
         {
             return both("asked-first");
