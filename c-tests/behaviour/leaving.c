@@ -312,13 +312,13 @@ static void wait_beside(void) { io_waituntil2(100000); }
 
 static const struct sleep beside = {another_waits, wait_beside, end_both};
 
-static void go_on_beside(void (*leave)(pthread_t)) {
+static void go_on_beside(void *(*body)(void *), void (*leave)(pthread_t)) {
   pthread_t thread;
   now = &beside;
   now->prepare();
   jump_on(SIGUSR1);
   id = 0;
-  thread = th_start(sleep_and_return, NULL);
+  thread = th_start(body, NULL);
   await_sleep();
   leave(thread);
   /* Who stays hears what is new. */
@@ -340,7 +340,7 @@ static void cancel(pthread_t thread) {
   CHECK(result == PTHREAD_CANCELED);
 }
 
-TEST(a_thread_that_waits_beside_another_may_be_cancelled) { go_on_beside(cancel); }
+TEST(a_thread_that_waits_beside_another_may_be_cancelled) { go_on_beside(sleep_and_return, cancel); }
 
 static void cancel_the_first(pthread_t thread) {
   void *result;
@@ -352,4 +352,105 @@ static void cancel_the_first(pthread_t thread) {
   first.took = 0;
 }
 
-TEST(a_thread_that_waits_takes_over_from_one_that_is_cancelled) { go_on_beside(cancel_the_first); }
+TEST(a_thread_that_waits_takes_over_from_one_that_is_cancelled) { go_on_beside(sleep_and_return, cancel_the_first); }
+
+static void *sleep_and_jump(void *unused) {
+  if (sigsetjmp(back, 1) == 0) {
+    sleep_in_it();
+    CHECK_INT(0, 1); /* nobody ends it */
+  }
+  return unused;
+}
+
+static void have_it_jump(pthread_t thread) {
+  CHECK_INT(pthread_kill(thread, SIGUSR1), 0);
+  th_join(thread);
+}
+
+TEST(a_signal_handler_may_jump_out_of_a_wait_beside_another) { go_on_beside(sleep_and_jump, have_it_jump); }
+
+/* The one that others wait beside jumps out of its wait, and waits again. */
+static void *jump_and_wait_again(void *unused) {
+  if (sigsetjmp(back, 1) == 0) {
+    sleep_in_it();
+    CHECK_INT(0, 1); /* nobody ends it */
+  }
+  __atomic_store_n(&has_jumped, 1, __ATOMIC_RELEASE);
+  while (io_canread() != d[0]) io_waituntil2(100000);
+  return unused;
+}
+
+static void have_jumped(pthread_t thread) {
+  CHECK_INT(pthread_kill(thread, SIGUSR1), 0);
+  while (!__atomic_load_n(&has_jumped, __ATOMIC_ACQUIRE)) poll(NULL, 0, 1);
+}
+
+TEST(a_thread_that_others_wait_beside_may_jump_out_of_its_wait_and_wait_again) {
+  pthread_t thread;
+  char c;
+  now = &beside;
+  nothing_to_hear();
+  l_pipe(d, 1);
+  jump_on(SIGUSR1);
+  thread = th_start(jump_and_wait_again, NULL);
+  await_sleep();
+  th_put_to_sleep(&first, 100000);
+  have_jumped(thread);
+  l_put(d[1], "x");
+  th_join(thread);
+  CHECK_INT(io_tryread(d[0], &c, 1), 1);
+  if (!th_is_done(&first)) queue_one();
+  th_check_returns_at_once(&first);
+  io_canread();
+  l_check_asleep();
+  works();
+  io_finishandshutdown();
+}
+
+/* Threads of the program that take what event-loop threads find. */
+static int64 taken[2];
+
+static void *jump_and_take(void *unused) {
+  if (sigsetjmp(back, 1) == 0) {
+    sleep_in_it();
+    CHECK_INT(0, 1); /* nobody ends it */
+  }
+  __atomic_store_n(&has_jumped, 1, __ATOMIC_RELEASE);
+  taken[0] = io_canread();
+  return unused;
+}
+
+static void *take(void *unused) {
+  sleep_in_it();
+  return unused;
+}
+
+static void take_one(void) { taken[1] = io_canread(); }
+
+static const struct sleep taking = {NULL, take_one, NULL};
+
+TEST(a_signal_handler_may_jump_out_of_a_call_that_waits_for_event_loop_threads) {
+  pthread_t thread, other;
+  int64 more[2], cpu;
+  l_pipe(d, 1);
+  l_pipe(more, 1);
+  now = &taking;
+  jump_on(SIGUSR1);
+  CHECK_INT(io_starteventloopthread(2), 0);
+  thread = th_start(jump_and_take, NULL);
+  await_sleep();
+  id = 0;
+  other = th_start(take, NULL);
+  await_sleep();
+  have_jumped(thread);
+  l_put(d[1], "x");
+  l_put(more[1], "x");
+  th_join(thread);
+  th_join(other);
+  CHECK(taken[0] == d[0] || taken[0] == more[0]);
+  CHECK_INT(taken[1], taken[0] == d[0] ? more[0] : d[0]);
+  cpu = l_cpu_ms();
+  poll(NULL, 0, 200);
+  l_check_idle_since(cpu);
+  io_finishandshutdown();
+}

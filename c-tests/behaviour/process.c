@@ -153,6 +153,38 @@ TEST(an_epoll_set_of_the_program_under_a_number_of_the_librarys_has_nothing_but_
   own_sets_are_untouched();
 }
 
+/* The program's sets are empty and have the library's numbers; what is registered stays. */
+static void own_empty_sets_are_noticed(void) {
+  int64 d[2][2];
+  int i, fd;
+  for (i = 0; i < 2; i++) {
+    t_unix_pair(d[i]);
+    l_read_event(d[i][0]);
+  }
+  io_nonblock(d[1][0]);
+  t_fill(d[1][0]);
+  CHECK_INT(io_waituntil2(1), 0);
+  for (fd = FIRST; fd < LAST; fd++) {
+    if (fd != d[0][0] && fd != d[0][1] && fd != d[1][0] && fd != d[1][1]) close(fd);
+  }
+  open_one = an_epoll_set;
+  open_own();
+  /* The kernel is told of something new, and refuses. */
+  io_wantwrite(d[1][0]);
+  l_put(d[0][1], "x");
+  CHECK_INT(l_next_read(L_PATIENCE), d[0][0]);
+  CHECK_INT(l_next_read(L_PATIENCE), d[0][0]);
+  for (i = 0; i < OWN; i++) {
+    struct epoll_event got;
+    CHECK(epoll_wait(own[i], &got, 1, 0) == 0 || errno == EINVAL || errno == ENOSYS);
+  }
+  own_are_untouched();
+}
+
+TEST(an_empty_epoll_set_of_the_program_under_a_number_of_the_librarys_is_not_taken_for_it) {
+  f_run(own_empty_sets_are_noticed);
+}
+
 /* Every number that the library may have had is a connection. */
 /* Every number that the library may have had is a connection. */
 /* promise: Descriptors of the library */

@@ -69,6 +69,8 @@ impl Backend for Epoll {
                 (Op::Modify, Op::Add, Errno::ENOENT)
             };
             match ctl(self.set, first, token.fd, mask, data) {
+                // Or it is another set, of the program.
+                Err(e) if e == unless && !self.is_whole() => Err(Errno::EBADF),
                 Err(e) if e == unless => ctl(self.set, otherwise, token.fd, mask, data),
                 r => r,
             }
