@@ -341,3 +341,17 @@ TEST(a_copy_of_a_closed_descriptor_hides_nobody_after_the_limit_was_lowered_to_w
   lowered_to_what_is_open(a_copy_to_be, close_the_original);
 }
 TEST(the_loop_ends_and_begins_anew_with_few_numbers_free) { few_free(connections, begin_anew); }
+
+static void look_beside_a_closed_number(void) {
+  connections();
+  lower_to(1);
+  CHECK_INT(close((int)server[0]), 0);
+  l_put(client[1], "?");
+  io_check();
+  CHECK_INT(io_canread(), server[1]);
+  CHECK_INT(io_canread(), -1);
+}
+
+TEST(a_number_that_was_closed_behind_the_library_hides_nobody_after_the_limit_was_lowered) {
+  f_run(look_beside_a_closed_number);
+}

@@ -58,7 +58,7 @@ R_HELPER void nonblock(int a) {
 
 R_HELPER void block(int a) {
   call("block", a, -1);
-  if (known(a) && (ends[a].mate < 0 || ends[a].kind == TERMINAL)) {
+  if (known(a) && (ends[a].mate < 0 || ends[ends[a].mate].shut || ends[a].kind == TERMINAL)) {
     add(" passed over");
     say_line();
     return;

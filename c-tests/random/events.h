@@ -129,8 +129,8 @@ R_HELPER void add_lost(void) {
   say_set("lost-", lost);
 }
 
-/* With n, each one that is named is served with n bytes, or all that there is. What is written to an end that has shut
- * all resets it, and whether it is served before that or afterwards is open. */
+/* With n, each one that is named is served with n bytes, or all that there is. What is written to an end that is shut
+ * may reset it, and whether it is served before that or afterwards is open. */
 R_HELPER void serve(int i, int direction, int n) {
   int64 r;
   int vague, e;

@@ -54,7 +54,7 @@ struct end {
   int vague;       /* how much of what was sent to it has come is the kernel's affair */
   int notices;     /* each of its sends leaves one in its error queue */
   int copied;      /* a copy keeps it open when it is closed */
-  int shut;        /* in both directions, so that what is sent to it is answered by a reset */
+  int shut;        /* for reading, so that what is sent to it is answered by a reset, or stays where it is */
   int urgent;      /* it gets urgent bytes, which FIONREAD does not see past */
   char *inbox;     /* what its mate took */
   int64 inbox_count, taken_count;
@@ -338,7 +338,7 @@ R_HELPER void enter(int i, enum kind kind, int fd, int mate) {
   e->untracked = kind == ODD;
 }
 
-/* Nobody reads what it writes, and nobody will say so: it must not sleep over that. */
+/* It must not sleep over what it writes: nobody reads that, and nobody will say so. */
 R_HELPER void be_alone(int i) {
   fcntl(ends[i].fd, F_SETFL, fcntl(ends[i].fd, F_GETFL) | O_NONBLOCK);
   ends[i].nonblocking = 1;

@@ -235,9 +235,12 @@ R_HELPER void take(int a, int n) {
 /* `how` as for shutdown(2). */
 R_HELPER void shut(int a, int how) {
   call("shut", a, -1);
-  if (known(a)) {
+  if (known(a) && ends[a].kind != UDP) {
     add_result(shutdown(ends[a].fd, how));
-    ends[a].shut |= how == SHUT_RDWR && ends[a].kind == TCP;
+    if (how != SHUT_WR && ends[a].kind == TCP) {
+      ends[a].shut = ends[a].untracked = 1;
+      if (ends[a].mate >= 0) be_alone(ends[a].mate);
+    }
     if (mate_of(a) >= 0 && how != SHUT_RD) settle_end(ends[a].mate, 300);
   }
   say_line();

@@ -21,13 +21,17 @@ R_HELPER struct {
 R_HELPER int n_mine, fillers[FILLERS], n_fillers;
 
 R_HELPER void have_a_loop(void) {
-  int64 d[2];
-  int i;
+  int64 d[2], next;
+  int i, n;
   if (has_loop || io_pipe(d) != 1) return;
   io_wantread(d[0]);
   io_check();
   io_close(d[0]);
   io_close(d[1]);
+  for (n = 0; n < 4 * ENDS && io_canread() != -1; n++) continue;
+  for (n = 0; n < 4 * ENDS && (next = io_canwrite()) != -1; n++) {
+    if ((i = find(next)) >= 0) ends[i].hint = 0;
+  }
   has_loop = 1;
   for (i = 0; i < ENDS; i++) {
     memset(ends[i].popped, 0, sizeof ends[i].popped);
@@ -183,6 +187,7 @@ R_HELPER void uncrowd(void) {
   limit_numbers(-1);
   while (n_fillers > 0) close(fillers[--n_fillers]);
   crowded = 0;
+  has_loop = 0; /* a child that has not waited yet has closed its copies */
 }
 
 /* From here on no number is free, or as many as there were. */

@@ -34,7 +34,7 @@
 //! | `unwanted-hang-up` | spins while a peer has hung up and nothing is wanted of it |
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more, or fails where poll(2) may ask of no number |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
-//! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it |
+//! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it; loses it if the program says that it is not |
 //! | `hinted-first` | of 0.34: a wait that tells of an end with a hint asks the kernel of no other |
 //! | `hint-lost` | loses or keeps a hint that we do not; the player asks nothing of one that outlives io_fd |
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
@@ -228,7 +228,7 @@ impl Case<'_> {
             }
             // 0.32 asks poll(2) first, which says that nothing can be read; we make the call.
             _ if ["-1 EAGAIN", "-2 ETIMEDOUT"].contains(&theirs.as_str())
-                && line.is("blocking")
+                && (line.is("blocking") || line.is("unregistered"))
                 && (ours == "-3 EBADF"
                     || line.number("size") == Some(0) && ours == "0"
                     || line.is("listener") && ["-3 ENOTCONN", "-3 EPIPE"].contains(&ours.as_str())) =>
@@ -327,7 +327,11 @@ impl Case<'_> {
                 Some(Blame::new("reused-number"))
             }
             // It sends a file to a pipe, but no buffer.
-            "send_batch" if line.is("pipe-out") && self.holds_a_file() && is_cut(&ours, &theirs) => {
+            "send_batch"
+                if (line.is("pipe-out") || line.is("terminal"))
+                    && self.holds_a_file()
+                    && is_cut(&ours, &theirs) =>
+            {
                 both("pipe-refused").map(|b| b.with_batch(line))
             }
             "sendfile_to" if theirs == "-3 EINVAL" && (line.is("terminal") || line.is("odd")) => {

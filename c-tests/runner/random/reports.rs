@@ -135,6 +135,14 @@ impl Case<'_> {
         since.any(|l| l.call == "wantread" && l.a == end)
     }
 
+    /// Whether an end was said not to be ready after it was wanted, before a wait.
+    fn refused_when_it_was_wanted(&self, end: Option<usize>) -> bool {
+        self.before.iter().enumerate().any(|(i, l)| {
+            let mut since = self.before[..i].iter().rev().take_while(|l| !tells_events(&l.call));
+            l.a == end && l.call.starts_with("eagain") && since.any(|b| b.a == end && b.call == "wantread")
+        })
+    }
+
     fn any_writing_dropped(&self) -> bool {
         (0..ENDS).any(|end| self.writing_dropped(Some(end)))
     }
@@ -165,6 +173,10 @@ impl Case<'_> {
         let less = |w: &&str| w.starts_with('r') && w.contains('=') && end_of(w) == end;
         if word.contains('=') && self.held_back(word) && self.ours.iter().any(less) {
             return both("held-back");
+        }
+        if word == "STOLEN" {
+            let closed = |l: &Line| l.call == "close_all";
+            return self.before.iter().any(closed).then(|| Blame::new("process-not-its-own"));
         }
         if word == "SPINS" {
             return Some(Blame::new("unwanted-hang-up"));
@@ -266,6 +278,9 @@ impl Case<'_> {
         }
         if self.withdrawn_by_toggling() {
             return Some("toggled-interest");
+        }
+        if word.starts_with('r') && self.refused_when_it_was_wanted(end) {
+            return Some("early-report");
         }
         let failed = |l: &Line| ["send_batch", "pump"].contains(&l.call.as_str()) && l.said.starts_with("-3");
         if self.before.iter().any(failed) {
