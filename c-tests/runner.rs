@@ -8,6 +8,7 @@
 //! | `random/` | programs made at random, on each backend | each call has the outcome that it has with libowfat 0.32 |
 //! | `stress/` | its programs on each backend | nothing is lost when threads do everything at once, and while the process forks |
 //! | `bench/` | each figure that repeats exactly | what things cost |
+//! | `bench/driver/` | each question of `runner/charts.rs` | what `make bench` leaves behind |
 //! | `servers/` | what `runner/servers.rs` lists | real servers run on the library |
 //! | `consumers/` | CMake and Meson, once each | build systems find the installed library |
 //! | `servers/` | each attack of `runner/hostile.rs` on each backend | the same servers among hostile peers |
@@ -32,6 +33,10 @@
 mod batches;
 #[path = "runner/behaviour.rs"]
 mod behaviour;
+#[path = "bench/driver/chart.rs"]
+mod chart;
+#[path = "runner/charts.rs"]
+mod charts;
 #[path = "runner/child.rs"]
 mod child;
 #[path = "runner/compile.rs"]
@@ -56,6 +61,9 @@ mod layout;
 mod loops;
 #[path = "runner/man.rs"]
 mod man;
+#[path = "bench/driver/measure.rs"]
+#[expect(dead_code, reason = "the benchmark uses more of it")]
+mod measure;
 #[path = "runner/moving.rs"]
 mod moving;
 #[path = "runner/original.rs"]
@@ -72,6 +80,8 @@ mod profile;
 mod program;
 #[path = "runner/random.rs"]
 mod random;
+#[path = "bench/driver/report.rs"]
+mod report;
 #[path = "bench/driver/requests.rs"]
 mod requests;
 #[path = "bench/driver/served.rs"]
@@ -80,6 +90,9 @@ mod served;
 mod servers;
 #[path = "runner/stress.rs"]
 mod stress;
+#[path = "bench/driver/table.rs"]
+#[expect(dead_code, reason = "the benchmark uses more of it")]
+mod table;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -98,6 +111,7 @@ fn main() -> ExitCode {
     trials.extend(stress::trials());
     trials.extend(random::trials());
     trials.extend(counts::trials());
+    trials.extend(charts::trials());
     trials.extend(man::trials());
     trials.extend(original::trials());
     trials.extend(peers::trials());

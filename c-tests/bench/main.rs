@@ -1,7 +1,8 @@
 //! `make bench`: the library beside its peers and hand-written epoll, on the C programs of this directory.
 //!
 //! `make bench` measures everything, `make bench CASE=echo` one case, and `LOOPS="epoll ours"` fewer loops.
-//! `OWFAT_IO_BACKEND` is passed on. What is measured stands in `driver/loops.rs`, `driver/requests.rs`,
+//! `OWFAT_IO_BACKEND` is passed on. Tables, charts and a page with all of them go into `build/bench/`. A run of everything,
+//! and every run with `OWFAT_IO_UPDATE=1`, is published in `docs/`. What is measured stands in `driver/loops.rs`, `driver/requests.rs`,
 //! `driver/batches.rs` and `driver/pools.rs`; where tables and charts go, in `driver/report.rs`.
 
 #[path = "driver/batches.rs"]
@@ -39,6 +40,7 @@ mod table;
 
 use program::{EVERY_LOOP, Loop};
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -68,7 +70,9 @@ fn bench() -> Result<(), String> {
         return Err(format!("no CASE {case}"));
     }
     let whole = case.is_empty() && env::var("LOOPS").unwrap_or_default().trim().is_empty();
-    for path in report::write(&origin, whole, &rows)? {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/bench");
+    let published = whole || env::var_os("OWFAT_IO_UPDATE").is_some();
+    for path in report::write(&directory, &origin, published, &rows)? {
         println!("{}", path.display());
     }
     Ok(())

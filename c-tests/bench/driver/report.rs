@@ -1,12 +1,11 @@
-//! What a run leaves behind in `build/bench/`: for each case its table and its chart, and a page with all those that are
-//! there. A run of everything also puts the tables into `docs/performance.md`, and charts over a number of things into
-//! `docs/charts/`; so does every run with `OWFAT_IO_UPDATE=1`.
+//! What a run leaves behind: for each case its table and its chart, and a page with all those that are there. What is to
+//! be published also goes into `docs/performance.md`, and charts over a number of things into `docs/charts/`.
 
 use crate::measure::Row;
 use crate::{chart, figure, place, table};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
 const HOME: &str = env!("CARGO_MANIFEST_DIR");
 const PAGE_HEAD: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>libowfat_io: what things cost</title>\n\
@@ -22,10 +21,14 @@ pub(crate) struct Origin {
     peers: String,
 }
 
-/// Writes the files and returns their names. `whole`: all cases were measured on all loops.
-pub(crate) fn write(origin: &Origin, whole: bool, rows: &[Row]) -> Result<Vec<PathBuf>, String> {
-    let directory = Path::new(HOME).join("build/bench");
-    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+/// Writes the files into `directory` and returns their names.
+pub(crate) fn write(
+    directory: &Path,
+    origin: &Origin,
+    published: bool,
+    rows: &[Row],
+) -> Result<Vec<PathBuf>, String> {
+    fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let mut written = Vec::new();
     let mut page = String::from(PAGE_HEAD);
     for case in cases() {
@@ -35,7 +38,7 @@ pub(crate) fn write(origin: &Origin, whole: bool, rows: &[Row]) -> Result<Vec<Pa
             let caption = origin.caption(&rows);
             let text = format!("{}\n\n{}", caption.join("\n"), table::markdown(&rows));
             let chart = chart::draw(case, &caption, &rows)?;
-            if whole || env::var_os("OWFAT_IO_UPDATE").is_some() {
+            if published {
                 let drawn = rows.iter().any(|row| row.at.is_some()).then_some(chart.as_str());
                 publish(case, &text, drawn)?;
             }
