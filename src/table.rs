@@ -30,7 +30,7 @@ fn table() -> &'static Table {
 /// Unit tests run in parallel, so each thread has a table of its own.
 #[cfg(test)]
 fn table() -> &'static Table {
-    thread_local!(static TABLE: &'static Table = Box::leak(Box::new(Table::new())));
+    thread_local!(static TABLE: &'static Table = crate::sys::mem::kept(Table::new()));
     TABLE.with(|table| *table)
 }
 

@@ -1,6 +1,7 @@
 //! Each function of the multiplexer, on one pipe.
 
 use super::*;
+use crate::sys::mem::kept;
 use crate::sys::pair::pipe;
 use std::io::Write;
 use std::mem::MaybeUninit;
@@ -12,7 +13,7 @@ const LONG: c_ulong = 10_000;
 
 /// A multiplexer in leaked memory, each byte of which is `byte`.
 fn in_memory_of(byte: u8) -> Mux {
-    let memory = Box::leak(Box::new(MaybeUninit::<IoMux>::uninit())).as_mut_ptr();
+    let memory = kept(MaybeUninit::<IoMux>::uninit()).as_mut_ptr();
     // SAFETY: the structure has integers only, which may have any value.
     unsafe { memory.write_bytes(byte, 1) };
     // SAFETY: the memory is an `iomux_t` and never freed.

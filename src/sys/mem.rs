@@ -48,6 +48,17 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Errno> {
     }
 }
 
+/// For tests: a value that stays for good, and that LeakSanitizer finds from here.
+#[cfg(test)]
+pub(crate) fn kept<T>(value: T) -> &'static mut T {
+    use std::sync::{Mutex, atomic::AtomicPtr};
+    static KEPT: Mutex<Vec<AtomicPtr<()>>> = Mutex::new(Vec::new());
+    let value = Box::leak(Box::new(value));
+    let place = AtomicPtr::new(std::ptr::from_mut(value).cast());
+    KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(place);
+    value
+}
+
 /// [`boxed`] for an array of default values, which is built in place, because the stack may be small.
 pub(crate) fn boxed_array<T: Default, const N: usize>() -> Result<Box<[T; N]>, Errno> {
     let room = allocate::<[T; N]>()?;

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn far_and_near_numbers_keep_their_own_value() {
-        let pages: &'static Pages<AtomicU32> = Box::leak(Box::new(Pages::new()));
+        let pages: &'static Pages<AtomicU32> = crate::sys::mem::kept(Pages::new());
         let numbers = [0, 63, 64, (1 << 20) - 1, 1 << 20, 5_000_000, i32::MAX as u32, 3_000_000, u32::MAX];
         assert!(numbers.iter().all(|&n| pages.get(n).is_none()));
         for n in numbers {
