@@ -10,23 +10,22 @@ use libc::{c_int, c_ulong, pollfd};
 use nix::errno::Errno;
 use std::ptr;
 
-/// What the bits of a set come in. Systems that take fewer at a time have the low ones first.
+/// The words of a set. It has the same layout on systems with smaller words, because they put the low bits first.
 type Word = c_ulong;
 
-/// As [`super::poll::poll`], but that errors and hang-ups show only as readiness in a direction that is asked for. A mere
+/// As [`super::poll::poll`], but errors and hang-ups appear only as readiness in a direction that is asked for. A mere
 /// hang-up is readiness for reading only.
 #[cold]
 pub(super) fn select(fds: &mut [pollfd], mut timeout: c_int) -> Result<usize, Errno> {
     fds.iter_mut().for_each(|p| p.revents = 0);
     while let Err(e) = ask(fds, timeout) {
-        if e != Errno::EBADF {
+        // select does not say which one is not open. The others are asked once more.
+        let closed =
+            fds.iter_mut().filter(|p| p.revents == 0 && p.fd >= 0 && !is_open(Fd::unchecked(p.fd.into())));
+        if e != Errno::EBADF || closed.map(|p| p.revents = NVAL as i16).count() == 0 {
             return Err(e);
         }
-        // It does not say which is not open. The others are asked once more.
-        for p in fds.iter_mut().filter(|p| p.fd >= 0 && !is_open(Fd::unchecked(p.fd.into()))) {
-            p.revents = NVAL as i16;
-            timeout = 0;
-        }
+        timeout = 0;
     }
     Ok(fds.iter().filter(|p| p.revents != 0).count())
 }
