@@ -72,6 +72,20 @@ install_packages libowfat-dev libssl-dev gcc pkg-config cmake make opentracker c
 files >"$folder/tmp/before"
 install_packages $(debs debs)
 installed "$(version_of build/deb)"
+# has PACKAGE FILE...: compressed or not.
+has() {
+	local package=$1 file
+	inside dpkg -L "$package" | sed 's/\.gz$//' >"$folder/tmp/files"
+	shift
+	for file in "$@"; do grep -qxF "/usr/share/$file" "$folder/tmp/files" || fail "$package has no /usr/share/$file"; done
+}
+has libowfat-io0 doc/libowfat-io0/copyright doc/libowfat-io0/changelog
+has libowfat-io-dev doc/libowfat-io-dev/{copyright,README.md,moving.md,behaviour.md,other-loops.md} man/man3/{libowfat_io,io_wait}.3owfat
+# What README.Debian and libowfat_io(7) lead an admin to.
+has libowfat-io-tools doc/libowfat-io-tools/{copyright,README.Debian,moving.md,examples/owfat-io.conf} man/man7/libowfat_io.7 \
+	man/man1/owfat-io-{check,run,trace}.1
+inside dpkg -L libowfat-io-dev | sed -n 's|.*/examples/||p' | sort | diff <(git ls-files examples | sed 's|.*/||' | sort) - \
+	|| fail "examples/ (<) is not what libowfat-io-dev has (>)"
 use
 echo "3. installed beside libowfat-dev, and used"
 

@@ -17,6 +17,7 @@ pub(super) const TRIALS: &[Once] = &[
     ("run::names_a_file_that_cannot_be_written", names_a_file_that_cannot_be_written),
     ("run::unit_starts_the_service_by_the_wrapper", unit_starts_the_service_by_the_wrapper),
     ("run::unit_of_a_service_that_cannot_be_run_is_refused", unit_that_cannot_be_run_is_refused),
+    ("run::unit_that_is_shipped_is_what_the_option_writes", unit_that_is_shipped),
 ];
 
 fn run(arguments: &[&str]) -> Result<Ended, String> {
@@ -191,5 +192,26 @@ fn unit_that_cannot_be_run_is_refused() -> Verdict {
         Ok(())
     } else {
         Err(forced.story().into())
+    }
+}
+
+/// `docs/systemd/owfat-io.conf`, which is in the packages as an example.
+fn unit_that_is_shipped() -> Verdict {
+    let example =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd/owfat-io.conf"))?;
+    let installed = "/usr/bin/owfat-io-run";
+    let command = example.lines().find_map(|line| line.strip_prefix(&format!("ExecStart={installed} -- ")));
+    let command = command.ok_or("the example does not start anything by owfat-io-run")?;
+    let units = Units::new(&[("lib/opentracker.service", format!("[Service]\nExecStart={command}\n"))])?;
+    let end = units.print(&["--print-unit", "opentracker"])?;
+    let run = stage::prefix()?.join("bin/owfat-io-run").display().to_string();
+    let settings =
+        |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    let (wanted, found): (Vec<String>, Vec<String>) =
+        (settings(&example), settings(&end.stdout.replace(&run, installed)));
+    if end.passed() && wanted == found {
+        Ok(())
+    } else {
+        Err(format!("the example has {wanted:?}: {}", end.story()).into())
     }
 }
