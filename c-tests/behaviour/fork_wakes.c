@@ -152,7 +152,7 @@ TEST(a_child_that_waits_with_threads_has_none_of_its_parents_own_descriptors) {
 }
 
 TEST(a_child_of_a_process_whose_threads_sleep_has_none_of_its_own_descriptors) {
-  struct th_sleeper s[2];
+  static struct th_sleeper s[2]; /* shutting down wakes the threads after the case */
   int i;
   name_own_descriptors();
   for (i = 0; i < 2; i++) th_put_to_sleep(&s[i], TH_LIMIT);

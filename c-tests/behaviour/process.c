@@ -356,25 +356,26 @@ static void fork_in_handler(int signal) {
 /* promise: Forking at any time */
 TEST(a_signal_handler_that_interrupts_the_library_may_fork) {
   struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
-  struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+  struct itimerval soon = {{0, 0}, {0, 300}}, never = {{0, 0}, {0, 0}};
   int64 end = t_now_ms() + 1000;
+  int handled = -1;
   char byte;
-  int i;
   CHECK_INT(sigaction(SIGALRM, &action, NULL), 0);
   CHECK_INT(io_pipe(d), 1);
   io_nonblock(d[0]);
-  CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
-  while (t_now_ms() < end) {
-    for (i = 0; i < 500; i++) {
-      CHECK_INT(io_fd(d[0]), 1);
-      io_wantread(d[0]);
-      CHECK_INT(io_tryread(d[0], &byte, 1), -1);
-      io_dontwantread(d[0]);
-      io_eagain(d[0]);
+  while (t_now_ms() < end || forks <= 10) {
+    /* One signal after the other: where a fork takes longer than the timer, nothing else would be done. */
+    if (forks != handled) {
+      handled = forks;
+      CHECK_INT(setitimer(ITIMER_REAL, &soon, NULL), 0);
     }
+    CHECK_INT(io_fd(d[0]), 1);
+    io_wantread(d[0]);
+    CHECK_INT(io_tryread(d[0], &byte, 1), -1);
+    io_dontwantread(d[0]);
+    io_eagain(d[0]);
   }
   CHECK_INT(setitimer(ITIMER_REAL, &never, NULL), 0);
-  CHECK(forks > 10);
   loop_serves();
 }
 
