@@ -9,6 +9,13 @@ static int64 try_read(int64 d) {
 
 static int64 try_write(int64 d) { return io_trywrite(d, "x", 1); }
 
+/* A connection: d[0] does not block, and is wanted for reading. */
+static void read_from_tcp(int64 d[2]) {
+  t_tcp_pair(d);
+  io_nonblock(d[0]);
+  l_read_event(d[0]);
+}
+
 static void reported_for_reading(int64 d) {
   int i;
   for (i = 0; i < 3; i++) l_expect_read_only(d);
@@ -70,9 +77,7 @@ TEST(a_full_pipe_without_a_reader_is_writable_and_says_EPIPE) {
 TEST(the_end_of_a_tcp_stream_is_reported_to_a_reader) {
   int64 d[2];
   int i;
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
+  read_from_tcp(d);
   close((int)d[1]);
   reported_for_reading(d[0]);
   CHECK_INT(try_read(d[0]), 0);
@@ -98,9 +103,7 @@ TEST(the_end_of_a_tcp_stream_leaves_a_writer_as_it_is) {
 /* promise: Hang-ups and errors */
 TEST(the_end_of_a_tcp_stream_is_reported_if_both_directions_are_wanted) {
   int64 d[2];
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
+  read_from_tcp(d);
   io_wantwrite(d[0]);
   close((int)d[1]);
   l_until(d[0], POLLRDHUP);
@@ -128,9 +131,7 @@ TEST(a_tcp_peer_that_ended_its_sending_can_be_written_to) {
 TEST(data_before_the_end_is_read_first) {
   int64 d[2];
   char buf[8];
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
+  read_from_tcp(d);
   l_put(d[1], "last");
   close((int)d[1]);
   l_until(d[0], POLLRDHUP);
@@ -143,9 +144,7 @@ TEST(data_before_the_end_is_read_first) {
 /* promise: Hang-ups and errors */
 TEST(a_tcp_reset_is_reported_to_a_reader) {
   int64 d[2];
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
+  read_from_tcp(d);
   l_reset(d[1]);
   reported_for_reading(d[0]);
   CHECK_INT(try_read(d[0]), -3);
@@ -157,9 +156,7 @@ TEST(a_tcp_reset_is_reported_to_a_reader) {
 
 TEST(a_tcp_reset_is_reported_in_both_directions_if_both_are_wanted) {
   int64 d[2];
-  t_tcp_pair(d);
-  io_nonblock(d[0]);
-  l_read_event(d[0]);
+  read_from_tcp(d);
   io_wantwrite(d[0]);
   l_reset(d[1]);
   l_until(d[0], POLLHUP);

@@ -24,19 +24,26 @@ TEST(a_short_file_is_an_error_and_not_the_end) {
   CHECK(!b_open(f));
 }
 
+/* A batch of three bytes is as it was after that target has refused it. */
+static void refused_by(int64 d, int64 result, int error) {
+  CHECK_INT(iob_adds(&b, "abc"), 1);
+  CHECK_INT(iob_send(d, &b), result);
+  CHECK_ERRNO(error);
+  B_CHECK(&b, 3, 0, 1, 0);
+  iob_reset(&b);
+}
+
 TEST(iob_send_to_what_is_not_open_is_EBADF) {
+  refused_by(-1, -3, EBADF);
+  refused_by((int64)1 << 32, -3, EBADF);
+  refused_by(INT64_MIN, -3, EBADF);
+}
+
+TEST(iob_send_of_no_batch_is_EFAULT) {
   int64 p[2];
   t_pipe(p);
-  CHECK_INT(iob_adds(&b, "abc"), 1);
-  CHECK_INT(iob_send(-1, &b), -3);
-  CHECK_ERRNO(EBADF);
-  CHECK_INT(iob_send((int64)1 << 32, &b), -3);
-  CHECK_ERRNO(EBADF);
-  CHECK_INT(iob_send(INT64_MIN, &b), -3);
-  CHECK_ERRNO(EBADF);
   CHECK_INT(iob_send(p[1], NULL), -3);
   CHECK_ERRNO(EFAULT);
-  B_CHECK(&b, 3, 0, 1, 0);
 }
 
 /* A header, a file and a trailer to a target that was never registered. */
@@ -80,10 +87,7 @@ TEST(a_full_socket_that_was_never_registered_says_again) {
   int64 d[2];
   t_unix_pair(d);
   t_fill(d[0]);
-  CHECK_INT(iob_adds(&b, "abc"), 1);
-  CHECK_INT(iob_send(d[0], &b), -1);
-  CHECK_ERRNO(EAGAIN);
-  B_CHECK(&b, 3, 0, 1, 0);
+  refused_by(d[0], -1, EAGAIN);
 }
 
 /* promise: Targets of a batch */
@@ -93,12 +97,8 @@ TEST(what_is_not_open_is_no_target_registered_or_not) {
   CHECK_INT(io_fd(d[1]), 1);
   CHECK_INT(close((int)d[1]), 0);
   CHECK_INT(close((int)d[0]), 0);
-  CHECK_INT(iob_adds(&b, "abc"), 1);
-  CHECK_INT(iob_send(d[0], &b), -3);
-  CHECK_ERRNO(EBADF);
-  CHECK_INT(iob_send(d[1], &b), -3);
-  CHECK_ERRNO(EBADF);
-  B_CHECK(&b, 3, 0, 1, 0);
+  refused_by(d[0], -3, EBADF);
+  refused_by(d[1], -3, EBADF);
 }
 
 /* promise: Every byte once */
@@ -108,11 +108,7 @@ TEST(a_failed_iob_send_leaves_the_cause_in_errno_and_the_batch_as_it_was) {
   CHECK_INT(io_fd(d[0]), 1);
   signal(SIGPIPE, SIG_IGN);
   CHECK_INT(close((int)d[1]), 0);
-  CHECK_INT(iob_adds(&b, "abc"), 1);
-  CHECK_INT(iob_send(d[0], &b), -3);
-  CHECK_ERRNO(EPIPE);
-  B_CHECK(&b, 3, 0, 1, 0);
-  iob_reset(&b);
+  refused_by(d[0], -3, EPIPE);
   b_tcp(d);
   CHECK_INT(iob_addfile(&b, -1, 0, 10), 1);
   CHECK_INT(iob_send(d[0], &b), -3);
