@@ -1,20 +1,9 @@
 /* io_close, cookies, reuse of numbers, io_finishandshutdown. */
-#include "loop.h"
-
-#include <dirent.h>
+#include "fork.h"
 
 static const int64 strange[] = {-1, INT64_MIN, 1LL << 31, 1LL << 32, INT64_MAX, 900};
 
 static int is_open(int64 d) { return fcntl((int)d, F_GETFD) != -1; }
-
-static int open_descriptors(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int n = 0;
-  CHECK(dir != NULL);
-  while (readdir(dir)) n++;
-  closedir(dir);
-  return n;
-}
 
 /* A pipe whose read end gets the number that was just freed. */
 static void reuse(int64 number, int64 d[2]) {
@@ -154,7 +143,7 @@ TEST(io_close_while_an_event_is_handled_frees_the_descriptor) {
   int i, before;
   l_idle();
   io_check();
-  before = open_descriptors();
+  before = f_open_descriptors();
   for (i = 0; i < 20; i++) {
     l_pipe(d, 1);
     l_put(d[1], "four");
@@ -164,7 +153,7 @@ TEST(io_close_while_an_event_is_handled_frees_the_descriptor) {
     CHECK(!is_open(d[0]));
     io_close(d[1]);
   }
-  CHECK_INT(open_descriptors(), before);
+  CHECK_INT(f_open_descriptors(), before);
 }
 
 /* promise: Closing a descriptor */
@@ -173,7 +162,7 @@ TEST(io_close_while_the_hint_is_pending_frees_the_descriptor) {
   int i, before;
   l_idle();
   io_check();
-  before = open_descriptors();
+  before = f_open_descriptors();
   for (i = 0; i < 20; i++) {
     t_unix_pair(d);
     CHECK_INT(io_fd_canwrite(d[0]), 1);
@@ -183,7 +172,7 @@ TEST(io_close_while_the_hint_is_pending_frees_the_descriptor) {
     CHECK_INT(io_canwrite(), -1);
     close((int)d[1]);
   }
-  CHECK_INT(open_descriptors(), before);
+  CHECK_INT(f_open_descriptors(), before);
 }
 
 /* promise: Registering again */
@@ -373,12 +362,12 @@ TEST(io_finishandshutdown_closes_what_the_library_opened) {
   int64 d[2];
   int i, before;
   t_pipe(d);
-  before = open_descriptors();
+  before = f_open_descriptors();
   for (i = 0; i < 3; i++) {
     l_read_event(d[0]);
     io_waituntil2(1);
     io_finishandshutdown();
-    CHECK_INT(open_descriptors(), before);
+    CHECK_INT(f_open_descriptors(), before);
   }
 }
 

@@ -49,6 +49,7 @@ T_HELPER int f_open_descriptors(void) {
   closedir(dir);
   return n;
 }
+
 /* Descriptors of the event loop's kind in this process. */
 T_HELPER int f_of_the_loop(void) {
   int i, n = 0;

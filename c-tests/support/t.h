@@ -120,6 +120,17 @@ __attribute__((noreturn)) T_HELPER void t_leave(int status) {
 #define T_ASAN 0
 #endif
 
+static int t_leaks_are_ignored;
+
+#if T_ASAN
+/* LeakSanitizer asks when the program ends. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) { return t_leaks_are_ignored; }
+#endif
+
+/* For a case after which LeakSanitizer cannot look around, or which loses memory on purpose. */
+T_HELPER void t_ignore_leaks(void) { t_leaks_are_ignored = 1; }
+
 T_HELPER int t_under_valgrind(void) {
   const char *preload = getenv("LD_PRELOAD");
   return preload && strstr(preload, "vgpreload");
