@@ -15,7 +15,7 @@ inside chown -R user: /home/user
 as_user() { inside su - user -c "cd libowfat_io && $1"; }
 # Compilers that are not here: what they say of themselves is all that is asked.
 for rustc in "old 1.63.0 x86_64-unknown-linux-gnu" "other 1.95.0 x86_64-unknown-freebsd" \
-	"good 1.95.0 x86_64-unknown-linux-gnu"; do
+	"good 1.95.0 x86_64-unknown-linux-gnu" "musl 1.95.0 x86_64-unknown-linux-musl"; do
 	read -r name release host <<<"$rustc"
 	printf '#!/bin/sh\necho "release: %s"\necho "host: %s"\n' "$release" "$host" >"$folder/usr/local/bin/rustc-$name"
 	chmod 755 "$folder/usr/local/bin/rustc-$name"
@@ -37,7 +37,7 @@ one_line "make deb" "make deb: needs these Debian packages: gcc "
 one_line "make install" "make install: no target/release/libowfat_io.so yet: run make first"
 one_line "make CARGO=true RUSTC=rustc-old" "make toolchain: rustc-old is 1.63.0: needs Rust 1.85 or later"
 one_line "make CARGO=true RUSTC=rustc-other" "make toolchain: rustc-other builds for x86_64-unknown-freebsd: only Linux with"
-one_line "make CARGO=true RUSTC=rustc-good" "make toolchain: needs a C compiler"
+for rustc in rustc-good rustc-musl; do one_line "make CARGO=true RUSTC=$rustc" "make toolchain: needs a C compiler"; done
 
 # commands SECTION N: the Nth block of commands of a section of README.md, as it stands.
 commands() {
