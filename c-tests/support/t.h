@@ -124,6 +124,9 @@ static int t_leaks_are_ignored;
 
 #if T_ASAN
 /* LeakSanitizer asks when the program ends. */
+#ifdef __cplusplus
+extern "C"
+#endif
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) { return t_leaks_are_ignored; }
 #endif
