@@ -233,3 +233,41 @@ TEST(children_find_nothing_locked_by_threads_of_the_parent) {
   write_to_all();
   hear_all();
 }
+
+/* Spends most of its time in making the loop anew. */
+static void *shut_down_and_begin_anew(void *unused) {
+  int64 own[2];
+  t_unix_pair(own);
+  while (go_on) {
+    l_read_event(own[0]);
+    CHECK_INT(io_waituntil2(0), 0);
+    io_finishandshutdown();
+  }
+  return unused;
+}
+
+static void serve_one(void) {
+  int64 pair[2];
+  char byte;
+  int i;
+  t_unix_pair(pair);
+  l_read_event(pair[0]);
+  for (i = 0; i < 3; i++) {
+    l_put(pair[1], "x");
+    CHECK_INT(l_next_read(L_PATIENCE), pair[0]);
+    CHECK_INT(io_tryread(pair[0], &byte, 1), 1);
+  }
+  io_finishandshutdown();
+}
+
+/* promise: Forking at any time */
+TEST(children_serve_although_a_thread_of_the_parent_was_replacing_the_loop) {
+  pthread_t thread;
+  int i;
+  go_on = 1;
+  CHECK_INT(pthread_create(&thread, NULL, shut_down_and_begin_anew, NULL), 0);
+  for (i = 0; i < 100; i++) f_run(serve_one);
+  go_on = 0;
+  CHECK_INT(pthread_join(thread, NULL), 0);
+  serve_one();
+}
