@@ -20,7 +20,7 @@
 //! | `old-files-bytes` | offers bytes of a file that was closed |
 //! | `padded-file` | sends zeros behind the end of a file that is too short |
 //! | `pipe-refused` | refuses `iob_send` to pipes and files |
-//! | `regular-file` | never reports a wanted regular file |
+//! | `regular-file` | never reports a wanted regular file; 0.34 has the errno of epoll for a write to one |
 //! | `rest-dropped` | throws the rest of a batch away when `iob_write` takes a part |
 //! | `reused-number` | takes a file under a number that was closed by close(2) for the old one |
 //! | `second-want` | loses events when an interest in writing is stated twice |
@@ -32,6 +32,7 @@
 //! | `toggled-interest` | loses events of others when an interest is withdrawn and stated again |
 //! | `unregistered-number` | refuses numbers that were not registered, or heeds them by chance |
 //! | `unwanted-hang-up` | spins while a peer has hung up and nothing is wanted of it |
+//! | `again-is-an-error` | of 0.34: says -3 with EAGAIN |
 //! | `asked-first` | asks poll(2) before a transfer on an end in blocking mode, and so says "again" where the kernel says more, or fails where poll(2) may ask of no number |
 //! | `events-after-shutdown` | crashes in `io_canread` after `io_finishandshutdown` |
 //! | `early-report` | names an end without a wait, because it was seen ready before anybody wanted it; loses it if the program says that it is not |
@@ -39,16 +40,17 @@
 //! | `hint-lost` | loses or keeps a hint that we do not; the player asks nothing of one that outlives io_fd |
 //! | `filter-end` | never returns from `iob_write` of a file when the filter says end of file |
 //! | `short-answer-ignored` | asks a filter for more of a file than it just took, if the descriptor is not registered |
-//! | `stale-after-error` | leaves the write event when `iob_send` fails |
+//! | `stale-after-error` | leaves the write event when `iob_send` fails; 0.34 also the read event when a read does |
 //! | `process-not-its-own` | hangs or crashes after the program closed all numbers, put another file under one, left a filter by longjmp or has notices in its error queue |
 //! | `sweep-omits` | ends a sweep with the number that was registered last |
 //! | `sweep-skips-ready` | passes over expired ends that it takes for ready; so do we, of ends that are ready and wanted |
 //! | `unregistered-refused` | sends no batch to a descriptor that was not registered |
-//! | `target-refused` | has only sendfile(2) for `io_sendfile`, which refuses terminals and eventfds |
+//! | `target-refused` | has only sendfile(2) for `io_sendfile`, which refuses terminals and eventfds; 0.34 also sources like /dev/null |
 //! | `timedout-after-close` | finds a closed number timed out |
 
 use super::play::{Line, Run};
 use super::words::{count, is_cut, is_dropped, is_overrun, is_reset, names_ends, tells_events};
+use crate::compile::With;
 
 /// Which defect a difference comes from, and what it leaves in disorder.
 #[derive(Default)]
@@ -180,6 +182,7 @@ impl Case<'_> {
         let call = line.call.as_str();
         let both = |name| Some(Blame::new(name).with_end(line.a).with_end(line.mate()));
         let sends = ["send_batch", "pump", "write_batch"].contains(&call);
+        let later = super::reference() == With::Later;
         match call {
             _ if theirs.contains("WRONG-BYTES") && self.sent_without_a_copy() => both("buffer-still-read"),
             _ if (theirs.contains("WRONG-BYTES") || theirs.contains("TOO-MUCH")) && self.sent_twice() => {
@@ -245,7 +248,9 @@ impl Case<'_> {
             "take" | "tryread" | "tryreadtimeout" | "waitread"
                 if line.is("tcp")
                     && self.corked_before(line.mate())
-                    && (count(&theirs) < count(&ours) || theirs == "none" && ours == "some") =>
+                    && (count(&theirs) < count(&ours)
+                        || theirs == "none" && ours == "some"
+                        || theirs == "would sleep" && ours == "some") =>
             {
                 both("held-back")
             }
@@ -333,6 +338,11 @@ impl Case<'_> {
                     && is_cut(&ours, &theirs) =>
             {
                 both("pipe-refused").map(|b| b.with_batch(line))
+            }
+            "sendfile_to" if later && theirs == "-3 EINVAL" && ours == "0" => both("target-refused"),
+            _ if later && theirs == "-3 EAGAIN" && ours == "-1 EAGAIN" => both("again-is-an-error"),
+            _ if later && theirs == "-3 EPERM" && ours == "-3 EBADF" && line.is("file") => {
+                both("regular-file")
             }
             "sendfile_to" if theirs == "-3 EINVAL" && (line.is("terminal") || line.is("odd")) => {
                 both("target-refused")

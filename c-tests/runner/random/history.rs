@@ -86,6 +86,12 @@ impl Case<'_> {
         self.before.iter().rev().find(sends).is_some_and(|l| l.said.starts_with("-3"))
     }
 
+    /// Whether the last read of an end failed: 0.34 then leaves the event.
+    pub(super) fn read_failed(&self, end: Option<usize>) -> bool {
+        let reads = |l: &&Line| l.a == end && ["tryread", "tryreadtimeout"].contains(&l.call.as_str());
+        self.before.iter().rev().find(reads).is_some_and(|l| l.said.starts_with("-3"))
+    }
+
     /// Whether an end was closed for which 0.32 may have noted an event: of writing, or of reading while it was not
     /// wanted.
     pub(super) fn closed_in_the_queue(&self) -> bool {

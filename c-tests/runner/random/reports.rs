@@ -94,9 +94,16 @@ impl Case<'_> {
         word.starts_with('w')
             && self.before.iter().any(|l| l.a == end_of(word) && l.is("hint"))
             && (self.uncollected()
+                || self.refused_a_write(end_of(word))
                 || self.any_writing_dropped()
                 || self.wanted_twice()
                 || self.is_reused(end_of(word)))
+    }
+
+    /// Whether 0.34 was asked to write to an end with a hint, and so has none any more.
+    fn refused_a_write(&self, end: Option<usize>) -> bool {
+        let wrote = |l: &Line| l.a == end && l.call.starts_with("trywrite") && l.is("hint");
+        super::reference() == With::Later && self.before.iter().any(wrote)
     }
 
     /// Whether of an end that is ready in both directions 0.32 has lost the reading (`short-transfer`), so that its write heard of
@@ -207,6 +214,9 @@ impl Case<'_> {
         if word.starts_with("stale-w") && self.send_failed(end) {
             return both("stale-after-error");
         }
+        if word.starts_with("stale-r") && super::reference() == With::Later && self.read_failed(end) {
+            return both("stale-after-error");
+        }
         if FAULTS_OF_0_32.iter().any(fault) {
             return Some(Blame::default());
         }
@@ -292,9 +302,16 @@ impl Case<'_> {
         self.heeds_unregistered().then_some("unregistered-number")
     }
 
-    /// Whether both tell of an end that was said to be writable when it was registered.
+    /// Whether both tell of an end that was said to be writable when it was registered, or that was wanted since the last
+    /// wait, when 0.34 may have seen that it is.
     fn tells_a_hinted_one(&self) -> bool {
-        let hinted = |end| self.before_there.iter().any(|l| l.a == end && l.call == "fd_canwrite");
+        let hints = |l: &Line| l.call == "fd_canwrite" || l.is("hint");
+        let waits = |l: &Line| tells_events(&l.call) && l.call != "idle";
+        let since = || self.before.iter().rev().take_while(|l| !waits(l));
+        let hinted = |end| {
+            self.before_there.iter().any(|l| l.a == end && hints(l))
+                || since().any(|l| l.a == end && l.call == "wantwrite")
+        };
         let mut both = self.line.said.split(' ').filter(|w| w.starts_with('w') && !self.ours.contains(w));
         both.any(|w| hinted(end_of(w)))
     }
