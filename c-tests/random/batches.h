@@ -218,7 +218,7 @@ R_HELPER void pump(int b, int a) {
       if (unread(mate) > 0 && ends[mate].kind != TCP) break;
       if (unread(mate) > 0) usleep(2000); /* what found no room comes when TCP has heard that there is some */
     }
-    if (unread(mate) > 0) add(" MISSING-%lld", (long long)unread(mate));
+    if (unread(mate) > 0 && !ends[mate].untracked) add(" MISSING-%lld", (long long)unread(mate));
   }
   say_batch(batch);
 }

@@ -107,7 +107,8 @@ R_HELPER void describe(const char *who, int i) {
   if (!known(i)) return;
   snprintf(aside + length, sizeof aside - length, " %s:%s%s%s%s%s%s%s%s", who, kinds[e->kind],
            e->registered ? "" : ",unregistered", e->nonblocking ? "" : ",blocking", e->want[0] ? ",r" : "",
-           e->want[1] ? ",w" : "", e->hint ? ",hint" : "", e->mate < 0 ? ",unpaired" : "",
+           e->want[1] ? ",w" : "", e->hint ? ",hint" : "",
+           e->mate < 0 || ends[e->mate].shut ? ",unpaired" : "",
            closed_behind[e->fd & (NUMBERS - 1)] ? ",closed_behind" : "");
   add_aside("n", e->fd);
   if (e->mate >= 0) add_aside("mate", e->mate);

@@ -26,6 +26,7 @@ R_HELPER void finish(void) {
     if (!known(i) || ends[i].kind == LISTENER || ends[i].kind == REGULAR || ends[i].kind == PIPE_OUT) continue;
     fcntl(ends[i].fd, F_SETFL, O_NONBLOCK);
     do {
+      (*step)++; /* it may wait for a while for what 0.32 holds back */
       arrives_late(ends[i].mate);
       left = unread(i);
       if (takes_time(i) && left > 0) {

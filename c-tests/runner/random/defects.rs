@@ -245,6 +245,14 @@ impl Case<'_> {
             "mmapwrite" if ours == "-3 ESPIPE" => both("bad-file-says-again"),
             _ if self.differs_in(&["late"]) && self.corked(line.a) => Some(Blame::new("held-back")),
             "pump" if self.differs_in(&["MISSING"]) => both("held-back"),
+            // What would reset it is held back at its mate.
+            _ if line.is("tcp")
+                && is_reset(&theirs)
+                && is_reset(&ours)
+                && self.corked_before(line.mate()) =>
+            {
+                both("held-back")
+            }
             "take" | "tryread" | "tryreadtimeout" | "waitread"
                 if line.is("tcp")
                     && self.corked_before(line.mate())

@@ -112,7 +112,8 @@ impl Case<'_> {
         let heard = |said: &[&str], direction: char| {
             said.iter().any(|w| w.starts_with(direction) && w.contains("=-3/") && end_of(w) == end)
         };
-        self.uncollected() && heard(&self.ours, 'r') && heard(&self.theirs, 'w')
+        let later = super::reference() == With::Later;
+        (later || self.uncollected()) && heard(&self.ours, 'r') && heard(&self.theirs, 'w')
     }
 
     /// Whether we go on with what was wanted of a number that was closed behind us: where the kernel was not told of the
@@ -204,6 +205,9 @@ impl Case<'_> {
             let closed = self.before.iter().any(|l| l.call == "close_end" && l.is("w"));
             return match () {
                 () if self.unregistered(end) => both("unregistered-number"),
+                () if super::reference() == With::Later && self.heeds_unregistered() => {
+                    both("unregistered-number")
+                }
                 () if closed => both("close-while-pending"),
                 () => self.is_reused(end).then(|| both("reused-number")).flatten(),
             };
@@ -303,16 +307,17 @@ impl Case<'_> {
     }
 
     /// Whether both tell of an end that was said to be writable when it was registered, or that was wanted since the last
-    /// wait, when 0.34 may have seen that it is.
+    /// wait, when 0.34 may have seen that it is ready.
     fn tells_a_hinted_one(&self) -> bool {
         let hints = |l: &Line| l.call == "fd_canwrite" || l.is("hint");
         let waits = |l: &Line| tells_events(&l.call) && l.call != "idle";
         let since = || self.before.iter().rev().take_while(|l| !waits(l));
         let hinted = |end| {
             self.before_there.iter().any(|l| l.a == end && hints(l))
-                || since().any(|l| l.a == end && l.call == "wantwrite")
+                || since().any(|l| l.a == end && l.call.starts_with("want"))
         };
-        let mut both = self.line.said.split(' ').filter(|w| w.starts_with('w') && !self.ours.contains(w));
+        let mut both =
+            self.line.said.split(' ').filter(|w| w.starts_with(['r', 'w']) && !self.ours.contains(w));
         both.any(|w| hinted(end_of(w)))
     }
 }
