@@ -1,11 +1,13 @@
-/* A chat: what one says, all others hear, line by line.
+/* A chat server: each line of a client goes to all others.
  *
  *     cc chat.c $(pkg-config --cflags --libs libowfat_io) -lowfat -o chat
  *     ./chat [PORT [SECONDS]]
  *
- * The first line is the name under which one speaks, "/quit" the last. It shows batches into which others write, what
- * to do about readers who are too slow, and when to close a client of whom others speak. Sockets and numbers are
- * libowfat's. Who is silent for SECONDS (300) is asked whether he is there, and shown out after as many more.
+ * The first line of a client is its name; "/quit" ends the connection. A client that is silent for SECONDS (300) is asked
+ * whether it is there, and closed after as many more.
+ *
+ * It shows how to send one text to many batches, what to do about slow readers, and how to close a client while others
+ * refer to it. Sockets and number conversions are libowfat's.
  */
 #include <io.h>
 #include <iob.h>
@@ -19,16 +21,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of a line, of a name, and that may wait for a reader; seconds without accepting, when descriptors run out. */
+/* Bytes: of a line, of a name, and the most that may wait for a reader. PAUSE: seconds without accepting if no descriptor
+ * is left. */
 enum { LINE = 512, NAME = 32, UNSENT = 65536, PAUSE = 1 };
 
 struct client {
   int64 s;
   struct client* next;
   const char* leaving;         /* why this client is about to be closed, or NULL: see show_out() */
-  int asked;                   /* whether anybody is there */
+  int asked;                   /* it was asked whether it is there */
   size_t have;                 /* bytes of `line` in use */
-  char name[NAME];             /* empty at first: the client hears nothing of the others then */
+  char name[NAME];             /* empty until the client has said it; until then it gets no lines */
   char line[LINE];
   io_batch out;
 };
@@ -37,7 +40,7 @@ static struct client* clients;
 static int64 listener;
 static unsigned long idle_seconds = 300;
 
-/* Replaces the one before. It costs little, so it is done at every line. */
+/* Replaces the last deadline. It costs little, so it is done at every line. */
 static void set_deadline(int64 s, unsigned long seconds) {
   tai6464 deadline;
   taia_now(&deadline);
@@ -45,8 +48,8 @@ static void set_deadline(int64 s, unsigned long seconds) {
   io_timeout(s, deadline);
 }
 
-/* Puts a text behind what the client has not taken yet. The batch gets a copy and frees it. Nothing is sent here: what
- * many say before the next io_wait leaves in one piece, see on_writable(). */
+/* Queues a text for a client. The batch gets a copy and frees it. It is sent in on_writable(), so that all texts of one
+ * turn leave in one piece. */
 static void tell(struct client* c, const char* text) {
   if (c->leaving) return;
   if (iob_bytesleft(&c->out) > UNSENT)
@@ -64,8 +67,8 @@ static void tell_others(const struct client* from, const char* between, const ch
     if (c != from && *c->name) tell(c, text);
 }
 
-/* Nobody is closed where the reason is found, for that may be in the middle of tell_others(). It is noted, and this is
- * done after the events of a turn. The last words are sent as far as they fit. */
+/* Closes the clients that are leaving. The reason may come up in the middle of tell_others(), where the list must not
+ * change. So it is noted there, and this runs after the events of a turn. Queued texts are sent as far as they fit. */
 static void show_out(void) {
   struct client **link = &clients, *c;
   while ((c = *link) != NULL)
@@ -78,7 +81,7 @@ static void show_out(void) {
       iob_reset(&c->out);      /* frees what was not sent */
       io_close(c->s);
       free(c);
-      link = &clients;         /* that line may have been one too many for somebody whom we have passed */
+      link = &clients;         /* from the start: tell_others() may have marked an earlier client */
     }
 }
 
@@ -94,7 +97,7 @@ static void welcome(void) {
       io_close(s);
       continue;
     }
-    iob_init_autofree(&c->out, 0); /* it may never be empty: so each text is freed when it is sent */
+    iob_init_autofree(&c->out, 0); /* the batch may never be empty, so each text is freed when it is sent */
     c->s = s;
     c->next = clients;
     clients = c;
@@ -104,7 +107,7 @@ static void welcome(void) {
     tell(c, "What is your name?\n");
   }
   if (errno == EMFILE || errno == ENFILE) {
-    io_dontwantread(listener); /* or whoever waits would be reported again and again */
+    io_dontwantread(listener); /* or the client in its queue would be reported again and again */
     set_deadline(listener, PAUSE);
   }
 }
@@ -120,7 +123,7 @@ static void take_name(struct client* c, const char* name) {
 
 static void on_line(struct client* c, char* line) {
   for (char* p = line; *p; ++p)
-    if ((unsigned char)*p < ' ' || *p == 127) *p = '?'; /* or one could play with the others' terminals */
+    if ((unsigned char)*p < ' ' || *p == 127) *p = '?'; /* control characters could change the others' terminals */
   if (!strcmp(line, "/quit"))
     c->leaving = "has left";
   else if (!*c->name)
@@ -142,11 +145,11 @@ static void take_lines(struct client* c) {
   if (c->have == LINE) c->leaving = "has too much to say in a line";
 }
 
-/* One read for an event: what is left is reported again by the next io_wait, when the others have had their turn. */
+/* One read for each event. The next io_wait reports what is left, after the others have had their turn. */
 static void on_readable(struct client* c) {
   int64 r = io_tryread(c->s, c->line + c->have, (int64)(LINE - c->have));
-  if (r == -1) return;         /* nothing there after all: the loop will say when */
-  if (r <= 0) {                /* 0: the client has closed its side; -3: an error, which errno tells */
+  if (r == -1) return;         /* nothing to read now; io_wait will tell */
+  if (r <= 0) {                /* 0: the client has closed its side; -3: an error, see errno */
     c->leaving = r ? "was lost" : "has left";
     return;
   }
@@ -186,7 +189,7 @@ int main(int argc, char** argv) {
   }
   io_wantread(listener);
   for (;;) {
-    io_wait();                 /* sleeps until something can be done or a deadline passes */
+    io_wait();                 /* sleeps until a descriptor is ready or a deadline passes */
     while ((s = io_timeouted()) != -1)
       if (s == listener) io_wantread(listener);
       else on_deadline(io_getcookie(s));

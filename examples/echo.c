@@ -1,14 +1,14 @@
-/* An echo server that needs no library but libowfat_io: the place to begin.
+/* An echo server. It needs only libowfat_io. Begin here.
  *
  *     cc echo.c $(pkg-config --cflags --libs libowfat_io) -o echo
  *     ./echo [turns]
  *
- * A program says once of each descriptor what it wants to do with it. io_wait() sleeps until some of that can be done,
- * and io_canread() and io_canwrite() name the descriptors, one by one. Then the program does what it can without
- * waiting, and comes back to io_wait(), the only place where it ever sleeps.
+ * For each descriptor a program states its interest once: io_wantread(), io_wantwrite(). io_wait() sleeps until a
+ * descriptor is ready. io_canread() and io_canwrite() return the ready descriptors, one by one. The program does what it
+ * can without waiting, and calls io_wait() again. It sleeps nowhere else.
  *
- * This one answers at once and waits only when the socket is full. With an argument it takes turns, as
- * many servers do: after reading it wants to write, after writing it wants to read.
+ * This server answers at once, and waits only if the socket is full. With the argument "turns" it waits each time, as many
+ * servers do: after a read for writing, after a write for reading.
  */
 #include <io.h>
 
@@ -22,13 +22,13 @@
 static int take_turns;
 static int64 listener;
 
-/* What came from a client and has not all gone back. The loop keeps a pointer to it for us: the descriptor's cookie. */
+/* The bytes that came from a client and have not all been sent back. The cookie of the descriptor points to this. */
 struct client {
   int64 have, sent;
   char bytes[4096];
 };
 
-/* io_close, and not close: so the number, which the next client may get, brings nothing of this one along. */
+/* io_close and not close: it also ends the registration, so that a new client with the same number starts clean. */
 static void hang_up(int64 s) {
   free(io_getcookie(s));
   io_close(s);
@@ -39,13 +39,13 @@ static void welcome(void) {
   int s = accept((int)listener, NULL, NULL);
   struct client* c;
   if (s == -1) {
-    /* No descriptor left: the client who waits stays ready, so ask again when another one has gone. */
+    /* No descriptor left. The client stays in the queue, so the listener stays readable. Do not ask before one is free. */
     if (errno == EMFILE || errno == ENFILE) io_dontwantread(listener);
     return;
   }
   c = calloc(1, sizeof *c);
-  io_nonblock(s);              /* the mode is ours to choose: the library never changes it by itself */
-  if (!c || !io_fd(s)) {       /* from now on the loop knows the descriptor, but nothing is wanted of it yet */
+  io_nonblock(s);              /* the library never changes the mode by itself */
+  if (!c || !io_fd(s)) {       /* io_fd registers the descriptor, without interest */
     free(c);
     io_close(s);
     return;
@@ -54,8 +54,8 @@ static void welcome(void) {
   io_wantread(s);
 }
 
-/* Sends what the socket takes. io_trywrite may take a part; -1 means that there is no room now, -3 an error: a client
- * who has gone, for instance, who is no SIGPIPE here. 1 = all sent, 0 = the rest must wait, -1 = the client is lost. */
+/* Sends what the socket takes. io_trywrite returns how much that was, -1 if there is no room now, or -3 for an error. A
+ * client that has gone is an error and no SIGPIPE. Returns 1 if all is sent, 0 if some is left, -1 for an error. */
 static int send_back(int64 s, struct client* c) {
   int64 r = io_trywrite(s, c->bytes + c->sent, c->have - c->sent);
   if (r < -1) return -1;
@@ -63,8 +63,8 @@ static int send_back(int64 s, struct client* c) {
   return c->sent == c->have;
 }
 
-/* io_tryread: 0 is the end of what the client sends, -3 an error, which errno tells; -1 means that nothing is there
- * now, and that the loop will say when. One read is enough: if something is left, the next io_wait finds it. */
+/* io_tryread returns 0 at the end of the stream, -3 for an error, and -1 if there is nothing to read now. One read is
+ * enough: if bytes are left, the next io_wait finds them. */
 static void on_readable(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = io_tryread(s, c->bytes, sizeof c->bytes);
@@ -77,7 +77,7 @@ static void on_readable(int64 s) {
     return;
   }
   if (done) return;
-  io_dontwantread(s);          /* the client's next message waits until this one has gone back */
+  io_dontwantread(s);          /* read no more until this is sent */
   io_wantwrite(s);
 }
 

@@ -3,9 +3,10 @@
  *     cc files.c $(pkg-config --cflags --libs libowfat_io) -lowfat -o files
  *     ./files DIRECTORY [PORT [SECONDS]]
  *
- * It shows answers that are batches of memory and files, deadlines, and what a server does when descriptors run out.
- * What HTTP asks for is in http.h; sockets and numbers are libowfat's; the loop and the sending are libowfat_io's. A
- * client that does nothing for SECONDS (30) is let go. SIGTERM ends the server and makes it say what it has done.
+ * A client that does nothing for SECONDS (30) is closed. SIGTERM ends the server, which then prints what it has done.
+ *
+ * It shows answers that are batches of memory and files, deadlines, signals as descriptors, and what to do if descriptors
+ * run out. HTTP is in http.h. Sockets and number conversions are libowfat's.
  */
 #define _GNU_SOURCE
 #include <io.h>
@@ -20,13 +21,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-/* Seconds for a client that still sends when we have said our last word; seconds without accepting, when no descriptor
- * is left; steps that one client gets before it is the others' turn. */
+/* LINGER: seconds for a client that still sends after our last answer. PAUSE: seconds without accepting if no descriptor is
+ * left. STEPS: how many steps one client gets before the others have their turn. */
 enum { LINGER = 5, PAUSE = 1, STEPS = 16 };
 
-/* What the server knows about one client. The loop keeps a pointer to it as the descriptor's cookie. */
+/* One client. The cookie of the descriptor points to this. */
 struct client {
-  int leaving;                 /* nothing more will be said; what the client sends is thrown away */
+  int leaving;                 /* there will be no more answers; what the client sends is thrown away */
   struct http http;
 };
 
@@ -38,7 +39,7 @@ static void die(const char* what) {
   exit(1);
 }
 
-/* A deadline belongs to a descriptor, whatever is wanted of it; io_timeouted() names those that passed. */
+/* A deadline belongs to a descriptor, with interest or without. io_timeouted() returns those that have passed. */
 static void set_deadline(int64 s, unsigned long seconds) {
   tai6464 deadline;
   taia_now(&deadline);
@@ -46,7 +47,7 @@ static void set_deadline(int64 s, unsigned long seconds) {
   io_timeout(s, deadline);
 }
 
-/* After io_close nothing more is heard of `s`: not even an event that the last io_wait had found already. */
+/* After io_close `s` is not reported any more, even if the last io_wait had found it ready. */
 static void hang_up(int64 s) {
   struct client* c = io_getcookie(s);
   iob_reset(&c->http.answer);  /* closes the file that was being sent, if any */
@@ -73,21 +74,21 @@ static void welcome(void) {
     ++connections;
   }
   if (errno == EAGAIN) {
-    io_eagain_read(listener);  /* the library did not see that accept found nobody: so it is told */
+    io_eagain_read(listener);  /* tells the library that accept said EAGAIN */
   } else if (errno == EMFILE || errno == ENFILE) {
-    /* The client who waits would be reported again and again. Let it wait until there may be a descriptor. */
+    /* Or the client in its queue would be reported again and again. Try again when a descriptor may be free. */
     io_dontwantread(listener);
     set_deadline(listener, PAUSE);
   }
 }
 
-/* Sends what the socket takes now. The header leaves together with the beginning of the file, and the file does not
- * pass through this process. A reader who is slow costs a descriptor and no memory. */
+/* Sends what the socket takes now. The header leaves together with the beginning of the file, and the kernel sends the
+ * file. A slow reader costs a descriptor and no memory. */
 static int64 send_some(int64 s, struct client* c) {
   int64 r = iob_send(s, &c->http.answer);
   if (r > 0) set_deadline(s, idle_seconds);
   if (r == -1) {
-    io_dontwantread(s);        /* no further request until this one is answered */
+    io_dontwantread(s);        /* no other request until this one is answered */
     io_wantwrite(s);
   }
   return r;
@@ -103,17 +104,17 @@ static int64 read_some(int64 s, struct client* c) {
   return r;
 }
 
-/* Closing a socket with unread bytes in it resets the connection, and the client may lose the answer. So we say that
- * we have no more to say, and go when the client has gone. */
+/* Closing a socket with unread bytes resets the connection, and the client may lose the answer. So this ends our direction
+ * of the stream, and the socket is closed when the client has closed its own. */
 static void begin_to_leave(int64 s, struct client* c) {
   c->leaving = 1;
   shutdown((int)s, SHUT_WR);
   set_deadline(s, LINGER);
 }
 
-/* One step of the conversation. >0: go on; -1: the socket has to be waited for, as has been arranged; 0 or -3: it is
- * over, for the client has gone or something failed. A client that has closed its side only still gets its answers:
- * the end of its requests is read after them. */
+/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the socket has to be waited
+ * for (interest is stated already), 0 or -3 if the client has gone or something failed. A client that has closed only its
+ * side still gets its answers, because the end of its stream is read after them. */
 static int64 step(int64 s, struct client* c) {
   int64 r;
   if (iob_bytesleft(&c->http.answer)) return send_some(s, c);
@@ -126,13 +127,13 @@ static int64 step(int64 s, struct client* c) {
   return read_some(s, c);
 }
 
-/* An event, in whichever direction. Most answers fit into the socket, so it is tried before it is waited for. */
+/* Handles a report in either direction. Most answers fit into the socket, so try before waiting. */
 static void go_on(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = 1;
   for (int i = 0; i < STEPS && r > 0; ++i) r = step(s, c);
   if (r > 0)
-    io_wantwrite(s);           /* it can be written to, so the next io_wait comes back to it */
+    io_wantwrite(s);           /* it is writable, so the next io_wait reports it */
   else if (r != -1)
     hang_up(s);
 }
@@ -148,7 +149,7 @@ static void on_deadline(int64 s) {
   }
 }
 
-/* A signal that comes as a readable descriptor is an event like any other. */
+/* A signal as a readable descriptor is an event like any other. */
 static void listen_on(uint16 port) {
   char ip[4];
   sigset_t set;
@@ -178,9 +179,9 @@ int main(int argc, char** argv) {
   if (chdir(argv[1]) == -1) die(argv[1]);
   listen_on((uint16)port);
   for (;;) {
-    io_wait();                 /* sleeps until something can be done or a deadline passes */
+    io_wait();                 /* sleeps until a descriptor is ready or a deadline passes */
     while ((s = io_timeouted()) != -1)
-      if (s == listener) io_wantread(listener); /* it is named in each sweep from now on, which does no harm */
+      if (s == listener) io_wantread(listener); /* each later sweep names it again, which does no harm */
       else on_deadline(s);
     while ((s = io_canread()) != -1) {
       if (s == terminated) {

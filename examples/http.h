@@ -1,11 +1,11 @@
 /* HTTP/1.1 for a server of files: from the bytes of a request to the batch that answers it. files.c and tls.c share it.
- * Nothing here knows of sockets or of the loop.
+ * It knows nothing of sockets or the loop.
  *
- * GET and HEAD of regular files below the working directory; one range; Last-Modified as the one validator. Strings and
- * numbers are taken apart with libowfat's case_*, scan_* and fmt_*: link -lowfat.
+ * It serves GET and HEAD of regular files below the working directory, with one range, and Last-Modified as the only
+ * validator. It parses with libowfat's case_*, scan_* and fmt_*, so link with -lowfat.
  *
- * No part of a path may begin with a dot: that keeps out "..", and hidden files. Symbolic links are followed, so
- * whoever may write into the directory decides what is served. */
+ * No part of a path may begin with a dot. That excludes ".." and hidden files. Symbolic links are followed, so everybody
+ * who may write to the directory decides what is served. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -27,9 +27,9 @@
 
 enum { REQUEST_LIMIT = 4096 };
 
-/* All zeros at first. The owner appends to `request` what it reads, and sends `answer`. */
+/* Starts as zeros. The owner appends to `request` what it reads, and sends `answer`. */
 struct http {
-  int close_after;             /* the client asked for, or deserves, no further request */
+  int close_after;             /* the connection ends after this answer */
   size_t have;                 /* bytes of `request` in use */
   io_batch answer;
   char request[REQUEST_LIMIT];
@@ -38,10 +38,10 @@ struct http {
 struct request {
   int head_only;
   const char* path;            /* decoded, without its first slash */
-  char* fields;                /* lines, each with a zero byte at its end; an empty one is the last */
+  char* fields;                /* lines, each ended by a zero byte; the last one is empty */
 };
 
-/* Queues a header; the batch owns the bytes from here and frees them. 0: no memory. */
+/* Queues a header. The batch owns the bytes from here on and frees them. Returns 0 without memory. */
 static int queue_head(struct http* h, const char* status, uint64 length, const char* fields) {
   char date[32], *head;
   int n;
@@ -51,20 +51,20 @@ static int queue_head(struct http* h, const char* status, uint64 length, const c
   return n != -1 && iob_addbuf_free(&h->answer, head, (uint64)n);
 }
 
-/* An answer without a file; its text is the status, which the batch need not copy. */
+/* Queues an answer without a file. Its text is the status, a constant that need not be copied. */
 static int queue_status(struct http* h, const char* status, const char* fields, int head_only) {
   return queue_head(h, status, strlen(status) + 1, fields) &&
          (head_only || (iob_adds(&h->answer, status) && iob_adds(&h->answer, "\n")));
 }
 
-/* The last answer of a connection, because one cannot know where the next request begins. */
+/* Queues the last answer of a connection: after a bad request it is unknown where the next one begins. */
 static int queue_refusal(struct http* h, const char* status) {
   h->close_after = 1;
   h->have = 0;
   return queue_status(h, status, "Allow: GET, HEAD\r\n", 0);
 }
 
-/* The value of a header field, or NULL. */
+/* Returns the value of a header field, or NULL. */
 static const char* field(const struct request* q, const char* name) {
   size_t n = strlen(name);
   for (const char* line = q->fields; *line; line += strlen(line) + 2)
@@ -72,7 +72,7 @@ static const char* field(const struct request* q, const char* name) {
   return NULL;
 }
 
-/* 0 if it is no path, or one with a zero byte in it. */
+/* Decodes a path in place. Returns 0 if it is no path or contains a zero byte. */
 static int decode_path(char* target) {
   size_t n;
   target[strcspn(target, "?#")] = 0;
@@ -81,7 +81,7 @@ static int decode_path(char* target) {
   return strlen(target) == n;
 }
 
-/* Takes the head of a request apart, in place. Returns NULL, or the status that refuses it. */
+/* Parses the head of a request in place. Returns NULL, or the status that refuses it. */
 static const char* parse(struct http* h, char* head, struct request* q) {
   char *line = head, *target = strchr(head, ' '), *version = target ? strchr(target + 1, ' ') : NULL;
   const char* connection;
@@ -93,7 +93,7 @@ static const char* parse(struct http* h, char* head, struct request* q) {
   if (!q->head_only && strcmp(head, "GET")) return "405 Method Not Allowed";
   if (version[8] != '0' && !field(q, "host")) return "400 Bad Request";
   connection = field(q, "connection");
-  /* A body would have to be read before the next request could be. */
+  /* A body would have to be read before the next request. */
   h->close_after = version[8] == '0' || (connection && strcasestr(connection, "close")) ||
                    field(q, "content-length") || field(q, "transfer-encoding");
   if (!decode_path(target + 1)) return "400 Bad Request";
@@ -101,8 +101,8 @@ static const char* parse(struct http* h, char* head, struct request* q) {
   return NULL;
 }
 
-/* Whether a part of the file is asked for: 1, and where it is; 0: the whole file, also if the range is one that a
- * server need not understand; -1: a part that is not there. */
+/* Parses a range. Returns 1 and the part of the file; 0 for the whole file, also if the range is one that a server need not
+ * support; -1 if the file has no such part. */
 static int parse_range(const char* value, uint64 size, uint64* from, uint64* n) {
   unsigned long long first = 0, last = ~0ULL;
   size_t digits;
@@ -132,7 +132,7 @@ static const char* type_of(const char* path) {
   return "application/octet-stream";
 }
 
-/* A regular file, or -1 with errno. O_NONBLOCK, because to open a pipe would wait for its writer. */
+/* Opens a regular file. Returns -1 with errno if it cannot. O_NONBLOCK, because opening a FIFO would wait for its writer. */
 static int open_file(const char* path, struct stat* st) {
   int file;
   errno = ENOENT;
@@ -144,8 +144,8 @@ static int open_file(const char* path, struct stat* st) {
   return -1;
 }
 
-/* Queues the header and the file, or that part of it. The batch owns `file` from here and closes it, also when adding
- * it fails. */
+/* Queues the header and the file, or a part of it. The batch owns `file` from here on and closes it, also if adding it
+ * fails. */
 static int queue_file(struct http* h, const struct request* q, int file, const struct stat* st) {
   char date[32], fields[256];
   uint64 size = (uint64)st->st_size, from = 0, n = size;
@@ -171,7 +171,7 @@ static int queue_file(struct http* h, const struct request* q, int file, const s
   return queued;
 }
 
-/* Queues the answer to the first request. 1: it is queued; 0: there is more to be read first; -3: no memory. */
+/* Queues the answer to the first request. Returns 1 if it is queued, 0 if the request is incomplete, -3 without memory. */
 static int http_answer(struct http* h) {
   char* end = memmem(h->request, h->have, "\r\n\r\n", 4);
   const char* refusal = "431 Request Header Fields Too Large";
@@ -180,7 +180,7 @@ static int http_answer(struct http* h) {
   int file, queued;
   if (!end && h->have < REQUEST_LIMIT) return 0;
   if (end) {
-    end[2] = 0;                /* in place of the empty line; a zero byte before it has no business there */
+    end[2] = 0;                /* in place of the empty line; a zero byte before it is refused */
     refusal = strlen(h->request) == (size_t)(end + 2 - h->request) ? parse(h, h->request, &q) : "400 Bad Request";
     end += 4;
   }
@@ -188,7 +188,7 @@ static int http_answer(struct http* h) {
   file = open_file(q.path, &st);
   if (file != -1)
     queued = queue_file(h, &q, file, &st);
-  else if (errno == EMFILE || errno == ENFILE) /* the file may well be there */
+  else if (errno == EMFILE || errno == ENFILE) /* the file may exist */
     queued = queue_status(h, "503 Service Unavailable", "Retry-After: 1\r\n", q.head_only);
   else
     queued = queue_status(h, "404 Not Found", "", q.head_only);

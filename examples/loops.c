@@ -1,10 +1,10 @@
-/* An echo server whose threads wait for nothing but their next event: the library's thread waits for all of them.
+/* An echo server with several threads. A thread of the library waits for events, and the server's threads take them.
  *
  *     cc loops.c $(pkg-config --cflags --libs libowfat_io) -pthread -o loops
  *     ./loops
  *
- * Three threads take what can be read and answer at once; a fourth takes what can be written, for the answers that a
- * socket did not take whole. A client is in the hands of one thread at a time, so its memory needs no lock.
+ * Three threads take readable clients and answer at once. A fourth takes writable ones, for answers that a socket did not
+ * take whole. Each client is leased to one thread at a time, so its memory needs no lock.
  */
 #include <io.h>
 
@@ -31,8 +31,8 @@ static void hang_up(int64 s) {
   io_wantread(listener);       /* a descriptor is free again: see next_client() */
 }
 
-/* The next client, or -1. Without a descriptor left, the client who waits stays ready: so do not ask before another
- * one has gone. That may have happened just now, in another thread, and would be forgotten: hence the second look. */
+/* Accepts the next client, or returns -1. If no descriptor is left, the listener stays readable, so interest in it is
+ * withdrawn until a client has gone. Another thread may have closed one just before that. So try once more. */
 static int next_client(void) {
   int s = accept((int)listener, NULL, NULL);
   if (s == -1 && (errno == EMFILE || errno == ENFILE)) {
@@ -55,11 +55,11 @@ static void welcome(void) {
     return;
   }
   io_setcookie(s, c);
-  /* Last: from now on another thread may be told of it. */
+  /* Last, because from now on another thread may get the descriptor. */
   io_wantread(s);
 }
 
-/* Sends what the socket takes, and says what to wait for then. */
+/* Sends what the socket takes, and states what to wait for then. */
 static void send_back(int64 s, struct client* c) {
   int64 r = io_trywrite(s, c->bytes + c->sent, c->have - c->sent);
   if (r < -1) {
@@ -122,7 +122,7 @@ int main(void) {
   sigset_t end;
   int signal_number;
 
-  /* Blocked in every thread; this one asks for it. */
+  /* Blocked in every thread. This one waits for them with sigwait. */
   sigemptyset(&end);
   sigaddset(&end, SIGTERM);
   sigaddset(&end, SIGINT);

@@ -1,14 +1,13 @@
-/* An echo server on a pool of threads: all of them wait on one multiplexer, and each event goes to one of them.
+/* An echo server with a pool of threads. All of them wait on one multiplexer, and each event goes to one of them.
  *
  *     cc pool.c $(pkg-config --cflags --libs libowfat_io) -pthread -o pool
  *     ./pool THREADS
  *
- * A descriptor is armed for one event. Whoever gets that has the descriptor to itself, with all that
- * belongs to it, until it calls iom_add: so connections need no locks. SIGTERM ends the server when all
- * threads have come home, and each says how much it has done.
+ * A descriptor is armed for one event. The thread that gets the event has the connection to itself until it calls iom_add
+ * again. So connections need no locks. SIGTERM ends the server: each thread finishes its work and prints how much it did.
  *
- * A thread may take its time over an event, and that is what such a pool is for. But one that waits for a slow reader
- * is lost to all others, so it does not wait for long. Servers of many slow clients are better off with io_wait.
+ * A thread may work on an event for as long as it likes; that is what a pool is for. But while it waits for a slow reader
+ * it serves nobody else, so it does not wait for long. For many slow clients, use io_wait.
  */
 #define _GNU_SOURCE /* accept4 */
 #include <io.h>
@@ -35,12 +34,12 @@ static void die(const char* what) {
 
 static void hang_up(int s) {
   close(s);
-  /* A descriptor is free again: see welcome(). To arm what is armed changes nothing. */
+  /* A descriptor is free again: see welcome(). If the listener is armed already, this changes nothing. */
   if (iom_add(&pool, listener, IOM_READ) == -1) die("iom_add");
 }
 
-/* Everybody else may accept meanwhile: with the listening socket it is as with any other. Without a descriptor left
- * it is not armed before a client has gone, because the one who waits would be an event again and again. */
+/* The listener is armed for one event, too. If no descriptor is left, it stays disarmed until a client has gone. Armed, it
+ * would report the client in its queue again and again. */
 static void welcome(void) {
   int s = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
   if (s == -1 && (errno == EMFILE || errno == ENFILE)) return;
@@ -48,7 +47,7 @@ static void welcome(void) {
   if (s != -1 && iom_add(&pool, s, IOM_READ) == -1) hang_up(s);
 }
 
-/* 0 if the client is gone, or does not read. */
+/* Returns 0 if the client is gone, or does not read. */
 static int send_all(int s, const char* bytes, ssize_t n) {
   struct pollfd room = {.fd = s, .events = POLLOUT};
   while (n > 0) {
@@ -64,7 +63,7 @@ static int send_all(int s, const char* bytes, ssize_t n) {
   return 1;
 }
 
-/* 1 if there was something to answer. What is left unread is the next event. */
+/* Returns 1 if there was something to answer. What is left unread is the next event. */
 static int answer(int s) {
   char bytes[BUFFER];
   ssize_t n = read(s, bytes, sizeof bytes);
@@ -73,7 +72,7 @@ static int answer(int s) {
   return answered;
 }
 
-/* Each thread has a counter of its own, and nobody else looks at it before the thread has ended. */
+/* Each thread has its own counter, which main reads after the thread has ended. */
 static void* work(void* counter) {
   unsigned long* answers = counter;
   int64 s;
@@ -99,7 +98,7 @@ int main(int argc, char** argv) {
     fputs("usage: pool THREADS\n", stderr);
     return 2;
   }
-  /* Blocked in all threads, so that it comes to sigwait. */
+  /* Blocked in all threads, so that sigwait gets it. */
   sigemptyset(&terminated);
   sigaddset(&terminated, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &terminated, NULL);

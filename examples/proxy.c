@@ -1,12 +1,13 @@
-/* A TCP proxy: what comes from a client goes to a target, and back.
+/* A TCP proxy between clients and one target.
  *
  *     cc proxy.c $(pkg-config --cflags --libs libowfat_io) -lowfat -o proxy
  *     ./proxy TARGET-ADDRESS TARGET-PORT [PORT [SECONDS]]
  *
- * It shows back-pressure: while one end takes no bytes, none are read from the other, whose sender then has to wait,
- * too. So a connection costs the same memory whatever goes through it. It also shows a connect that does not block, and
- * how the end of one direction is passed on while the other lives. Sockets and numbers are libowfat's. A connection is
- * given up when nothing moves, or the target does not answer, for SECONDS (60).
+ * A connection is closed if nothing moves, or the target does not answer, for SECONDS (60).
+ *
+ * It shows back-pressure: while one end takes no bytes, none are read from the other end, so that its sender has to wait.
+ * So the memory of a connection is bounded. It also shows a connect that does not block, and how to pass on the end of one
+ * direction while the other one goes on. Sockets and number conversions are libowfat's.
  */
 #include <io.h>
 
@@ -21,18 +22,18 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* Seconds without accepting, when no descriptor is left; bytes of a buffer; how often it is filled before it is the
- * others' turn. */
+/* PAUSE: seconds without accepting if no descriptor is left. BUFFER: bytes. ROUNDS: how often a buffer is filled before the
+ * others have their turn. */
 enum { PAUSE = 1, BUFFER = 16384, ROUNDS = 8 };
 
-/* One end of a connection through the proxy. The loop keeps a pointer to it as the descriptor's cookie. */
+/* One end of a connection through the proxy. The cookie of the descriptor points to this. */
 struct end {
   int64 s;
-  struct end* pair;            /* the client's end, and the target's behind it */
+  struct end* pair;            /* both ends, in one block: the client's, then the target's */
   struct end* other;
   int connecting;              /* the target has not answered yet */
   int ended;                   /* no more bytes will come from here */
-  int passed_on;               /* and the other end was told */
+  int passed_on;               /* the other end was told so */
   int64 have, sent;            /* of `bytes`: read from here, and written to the other end */
   char bytes[BUFFER];
 };
@@ -53,8 +54,8 @@ static void set_deadline(int64 s, unsigned long seconds) {
   io_timeout(s, deadline);
 }
 
-/* The other end may have an event that was not taken yet. After io_close it is not reported any more, so nobody meets
- * the memory that is freed here. */
+/* The other end may have a report that was not taken yet. After io_close it is not reported any more, so the memory can be
+ * freed. */
 static void hang_up(struct end* e) {
   struct end* pair = e->pair;
   io_close(pair[0].s);
@@ -65,7 +66,7 @@ static void hang_up(struct end* e) {
 static void begin(int s) {
   struct end* pair = calloc(2, sizeof *pair);
   int target = socket_tcp4(), yes = 1; /* libowfat's sockets are non-blocking */
-  io_nonblock(s);                      /* but for those that it accepts */
+  io_nonblock(s);                      /* except those that it accepts */
   if (!pair || target == -1 || !io_fd(s) || !io_fd(target) ||
       (socket_connect4(target, target_ip, (uint16)target_port) == -1 && errno != EINPROGRESS)) {
     io_close(s);
@@ -78,12 +79,12 @@ static void begin(int s) {
     pair[i].pair = pair;
     pair[i].other = &pair[!i];
     io_setcookie(pair[i].s, &pair[i]);
-    setsockopt((int)pair[i].s, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* what comes goes on, be it little */
+    setsockopt((int)pair[i].s, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* pass on small pieces at once */
   }
-  /* A connect that is under way ends as a write event. Until then the client has to wait: nothing is wanted of it. */
+  /* When a connect is done, the descriptor is writable. Until then there is no interest in the client. */
   pair[1].connecting = 1;
   io_wantwrite(target);
-  set_deadline(s, idle_seconds); /* one is enough for both */
+  set_deadline(s, idle_seconds); /* one deadline for both ends */
 }
 
 static void welcome(void) {
@@ -92,18 +93,19 @@ static void welcome(void) {
   int s;
   while ((s = socket_accept4((int)listener, ip, &port)) != -1) begin(s);
   if (errno == EMFILE || errno == ENFILE) {
-    io_dontwantread(listener); /* or whoever waits would be reported again and again */
+    io_dontwantread(listener); /* or the client in its queue would be reported again and again */
     set_deadline(listener, PAUSE);
   }
 }
 
-/* Writes what was read from this end to the other. 1: all of it; 0: the other end takes no more now; -1: it is lost. */
+/* Writes what was read from this end to the other. Returns 1 if all is written, 0 if the other end has no room now, -1 if
+ * it is lost. */
 static int push(struct end* from) {
   struct end* to = from->other;
   while (from->sent < from->have) {
     int64 r = io_trywrite(to->s, from->bytes + from->sent, from->have - from->sent);
     if (r == -1) {
-      io_dontwantread(from->s); /* back-pressure: what is sent to us now stays in the kernel, and fills it up */
+      io_dontwantread(from->s); /* back-pressure: bytes now stay in the kernel until its buffers are full */
       io_wantwrite(to->s);
       return 0;
     }
@@ -115,14 +117,14 @@ static int push(struct end* from) {
   return 1;
 }
 
-/* Passes the end of this direction on. 0: that was the second one. */
+/* Passes on the end of this direction. Returns 0 if both have ended. */
 static int pass_end_on(struct end* from) {
   if (shutdown((int)from->other->s, SHUT_WR) == -1) return 0;
   from->passed_on = 1;
   return !from->other->passed_on;
 }
 
-/* Moves bytes from this end to the other until one of them has to be waited for. 0: the connection is over. */
+/* Moves bytes from this end to the other until it has to wait for one of them. Returns 0 if the connection is over. */
 static int pump(struct end* from) {
   int pushed = push(from);
   for (int i = 0; i < ROUNDS && pushed == 1 && !from->ended; ++i) {
@@ -135,9 +137,9 @@ static int pump(struct end* from) {
     pushed = push(from);
   }
   if (from->ended)
-    io_dontwantread(from->s);  /* the end can be read for ever */
+    io_dontwantread(from->s);  /* the end of a stream stays readable */
   else if (pushed == 1)
-    io_wantread(from->s);      /* what is still there now is reported by the next io_wait */
+    io_wantread(from->s);      /* the next io_wait reports what is left */
   return pushed == 1 && from->ended ? pass_end_on(from) : pushed != -1;
 }
 

@@ -1,11 +1,11 @@
-/* The same files as files.c serves, over TLS 1.3.
+/* The web server of files.c over TLS 1.3.
  *
  *     cc tls.c $(pkg-config --cflags --libs libowfat_io) -lowfat -lssl -lcrypto -o tls
  *     ./tls CERTIFICATE KEY DIRECTORY [PORT]
  *
- * It shows how a library that does the reading and writing itself, OpenSSL here, goes together with the loop: OpenSSL
- * is asked to go on until it says what it must wait for, and the loop waits for that. Answers are batches; iob_write
- * hands them to OpenSSL piece by piece. What HTTP asks for is in http.h; sockets are libowfat's.
+ * It shows how to use a library that reads and writes by itself: OpenSSL is called until it says what it must wait for, and
+ * the loop waits for that. Answers are batches, and iob_write hands them to OpenSSL piece by piece. HTTP is in http.h.
+ * Sockets are libowfat's.
  */
 #define _GNU_SOURCE
 #include <io.h>
@@ -22,7 +22,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 
-/* Seconds for an idle client, and without accepting when no descriptor is left; steps before it is the others' turn. */
+/* Seconds for an idle client; seconds without accepting if no descriptor is left; steps before the others' turn. */
 enum { IDLE = 30, PAUSE = 1, STEPS = 16 };
 
 struct client {
@@ -68,7 +68,7 @@ static void welcome(void) {
       continue;
     }
     SSL_set_accept_state(c->tls);
-    /* The header and the body of an answer are two records, and nothing is gained by delaying the second. */
+    /* The header and the body of an answer are two records, and delaying the second gains nothing. */
     setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     io_setcookie(s, c);
     set_deadline(s, IDLE);
@@ -77,15 +77,15 @@ static void welcome(void) {
   if (errno == EAGAIN) {
     io_eagain_read(listener);
   } else if (errno == EMFILE || errno == ENFILE) {
-    io_dontwantread(listener); /* or whoever waits would be reported again and again */
+    io_dontwantread(listener); /* or the client in its queue would be reported again and again */
     set_deadline(listener, PAUSE);
   }
 }
 
-/* What a call of OpenSSL that did not succeed means, told as io_tryread and iob_write tell it: -1 with EAGAIN, or -3.
- * In the first case the same call must be made again when the socket is ready, and the direction is OpenSSL's: to read
- * it may have to write, as in a handshake, and the other way round. The loop did not see that the socket was found
- * empty or full, so it is told. */
+/* The result of an OpenSSL call that failed, as io_tryread and iob_write would return it: -1 with EAGAIN, or -3. With
+ * EAGAIN the same call must be made again when the socket is ready. OpenSSL says in which direction: to read it may have to
+ * write, as in a handshake. The library did not see the EAGAIN of the socket, so io_eagain_read or io_eagain_write tells
+ * it. */
 static int64 not_now(int64 s, SSL* tls) {
   int error = SSL_get_error(tls, 0);
   if (error == SSL_ERROR_WANT_READ) {
@@ -104,16 +104,16 @@ static int64 not_now(int64 s, SSL* tls) {
   return -1;
 }
 
-/* The filter. A call that has to wait must be repeated with the same address and length, because OpenSSL has encrypted,
- * and maybe sent, a part already. iob_write promises just that, so there is no need for a copy and
- * SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER. A piece counts as taken when all its records are with the kernel. */
+/* The filter. OpenSSL requires that a call which has to wait is repeated with the same address and length, because it has
+ * encrypted, and maybe sent, a part already. iob_write does that, so neither a copy nor
+ * SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is needed. A piece counts as taken when the kernel has all of its records. */
 static int64 encrypt(int64 s, const void* bytes, uint64 n) {
   struct client* c = io_getcookie(s);
   size_t taken;
   return SSL_write_ex(c->tls, bytes, n, &taken) ? (int64)taken : not_now(s, c->tls);
 }
 
-/* The same for files where the kernel encrypts: they need not come into this process at all. */
+/* The filter for files, if the kernel does the encryption. The file is not read into this process. */
 static int64 encrypt_file(int64 s, int64 file, uint64 off, uint64 n, io_write_callback write) {
   struct client* c = io_getcookie(s);
   ossl_ssize_t taken = SSL_sendfile(c->tls, (int)file, (off_t)off, n, 0);
@@ -121,8 +121,8 @@ static int64 encrypt_file(int64 s, int64 file, uint64 off, uint64 n, io_write_ca
   return taken >= 0 ? taken : not_now(s, c->tls);
 }
 
-/* One step: sends what is queued, or answers a request that is there, or reads. >0: there is more to do; -1: the loop
- * must wait, and not_now() said for what; otherwise the client is done with. */
+/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the loop has to wait (not_now()
+ * has stated the interest), anything else if the connection is over. */
 static int64 step(int64 s, struct client* c) {
   struct http* h = &c->http;
   int64 r;
@@ -134,7 +134,7 @@ static int64 step(int64 s, struct client* c) {
     return r;
   }
   if (h->close_after) {
-    SSL_shutdown(c->tls);      /* says goodbye, and nobody waits for the answer */
+    SSL_shutdown(c->tls);      /* sends close_notify and does not wait for the answer */
     return 0;
   }
   if ((r = http_answer(h)) != 0) return r;
@@ -143,15 +143,15 @@ static int64 step(int64 s, struct client* c) {
   return 1;
 }
 
-/* An event, in whichever direction. The handshake needs no step of its own: the first SSL_read_ex does it. What a read
- * left stays in OpenSSL, where the loop cannot see it: so OpenSSL is asked until it has nothing. */
+/* Handles a report in either direction. The first SSL_read_ex does the handshake. OpenSSL may hold decrypted bytes, which
+ * the loop cannot see, so it is called until it has no more. */
 static void go_on(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = 1;
-  ERR_clear_error();           /* another client's errors must not be taken for this one's */
+  ERR_clear_error();           /* errors of another client must not count for this one */
   for (int i = 0; i < STEPS && r > 0; ++i) r = step(s, c);
   if (r > 0)
-    io_wantwrite(s);           /* it can be written to, so the next io_wait comes back to it */
+    io_wantwrite(s);           /* it is writable, so the next io_wait reports it */
   else if (r != -1)
     hang_up(s);
 }
@@ -163,7 +163,7 @@ static void start_tls(const char* certificate, const char* key) {
       SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
     die("certificate or key");
   SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
-  signal(SIGPIPE, SIG_IGN);    /* OpenSSL writes by itself, also to clients that have gone */
+  signal(SIGPIPE, SIG_IGN);    /* OpenSSL writes by itself, without the library's protection */
 }
 
 static void listen_on(uint16 port) {
@@ -189,7 +189,7 @@ int main(int argc, char** argv) {
   for (;;) {
     io_wait();
     while ((s = io_timeouted()) != -1)
-      if (s == listener) io_wantread(listener); /* it is named in each sweep from now on, which does no harm */
+      if (s == listener) io_wantread(listener); /* each later sweep names it again, which does no harm */
       else hang_up(s);
     while ((s = io_canread()) != -1)
       if (s == listener) welcome();
