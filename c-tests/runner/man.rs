@@ -1,7 +1,7 @@
 //! The manual pages: complete, as the headers have it, and free of what mandoc and the compiler complain about.
 //!
 //! The SYNOPSIS of a page about functions is what the headers declare of the names that the page lists, and a mark
-//! that changes with their comments: who changes one of these reads the page against it, and then lets
+//! that changes with their comments. If you change a declaration or comment, read the page against it, and then let
 //! `OWFAT_IO_UPDATE=1` rewrite the SYNOPSIS.
 
 #[path = "man/header.rs"]
@@ -41,6 +41,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("types_are_the_headers", types_are_the_headers),
         trial("errors_are_the_headers", errors_are_the_headers),
         trial("references_lead_somewhere", references_lead_somewhere),
+        trial("each_page_about_functions_names_a_chapter_of_the_behaviour_book", chapters_exist),
         trial("lint", lint),
         trial("examples_compile", examples_compile),
     ]
@@ -155,6 +156,21 @@ fn references_lead_somewhere() -> Complaints {
             if must_be_ours && !own.contains(&format!("{name} {section}")) {
                 complaints.push(format!("{}: no page for '{line}'", page.file()));
             }
+        }
+    }
+    Ok(complaints)
+}
+
+fn chapters_exist() -> Complaints {
+    let book = place::c_tests().join("../docs/behaviour.md");
+    let book = fs::read_to_string(&book).map_err(|e| format!("{}: {e}", book.display()))?;
+    let chapters: BTreeSet<&str> = book.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let mut complaints = Vec::new();
+    for page in page::all()?.iter().filter(|p| p.title().1 == "3" && p.title().0 != "libowfat_io") {
+        let before = page.text.split_once("\nin\n.Pa behaviour.md\n").map(|(before, _)| before);
+        let named = before.and_then(|text| text.lines().last()).and_then(|line| line.strip_prefix(".Dq "));
+        if !named.is_some_and(|chapter| chapters.contains(chapter)) {
+            complaints.push(format!("{}: names no chapter of the book, but {named:?}", page.file()));
         }
     }
     Ok(complaints)
