@@ -3,11 +3,11 @@
  *     cc chat.c $(pkg-config --cflags --libs libowfat_io) -lowfat -o chat
  *     ./chat [PORT [SECONDS]]
  *
- * The first line of a client is its name; "/quit" ends the connection. A client that is silent for SECONDS (300) is asked
- * whether it is there, and closed after as many more.
+ * The first line of a client is its name; "/quit" ends the connection. A client that is silent for SECONDS (300) is
+ * asked whether it is there, and closed after as many more.
  *
- * It shows how to send one text to many batches, what to do about slow readers, and how to close a client while others
- * refer to it. Sockets and number conversions are libowfat's.
+ * It shows how to send one text to many batches, what to do about slow readers, and how to close a client while
+ * others refer to it. Sockets and number conversions are libowfat's.
  */
 #include <io.h>
 #include <iob.h>
@@ -21,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes: of a line, of a name, and the most that may wait for a reader. PAUSE: seconds without accepting if no descriptor
- * is left. */
+/* Bytes: of a line, of a name, and the most that may wait for a reader. PAUSE: seconds without accepting if no
+ * descriptor is left. */
 enum { LINE = 512, NAME = 32, UNSENT = 65536, PAUSE = 1 };
 
 struct client {

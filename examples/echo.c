@@ -4,11 +4,11 @@
  *     ./echo [turns]
  *
  * For each descriptor a program states its interest once: io_wantread(), io_wantwrite(). io_wait() sleeps until a
- * descriptor is ready. io_canread() and io_canwrite() return the ready descriptors, one by one. The program does what it
- * can without waiting, and calls io_wait() again. It sleeps nowhere else.
+ * descriptor is ready. io_canread() and io_canwrite() return the ready descriptors, one by one. The program does what
+ * it can without waiting, and calls io_wait() again. It sleeps nowhere else.
  *
- * This server answers at once, and waits only if the socket is full. With the argument "turns" it waits each time, as many
- * servers do: after a read for writing, after a write for reading.
+ * This server answers at once, and waits only if the socket is full. With the argument "turns" it waits each time, as
+ * many servers do: after a read for writing, after a write for reading.
  */
 #include <io.h>
 
@@ -39,7 +39,8 @@ static void welcome(void) {
   int s = accept((int)listener, NULL, NULL);
   struct client* c;
   if (s == -1) {
-    /* No descriptor left. The client stays in the queue, so the listener stays readable. Do not ask before one is free. */
+    /* No descriptor left. The client stays in the queue, so the listener stays readable. Do not ask before one is
+     * free. */
     if (errno == EMFILE || errno == ENFILE) io_dontwantread(listener);
     return;
   }

@@ -5,8 +5,8 @@
  *
  * A client that does nothing for SECONDS (30) is closed. SIGTERM ends the server, which then prints what it has done.
  *
- * It shows answers that are batches of memory and files, deadlines, signals as descriptors, and what to do if descriptors
- * run out. HTTP is in http.h. Sockets and number conversions are libowfat's.
+ * It shows answers that are batches of memory and files, deadlines, signals as descriptors, and what to do if
+ * descriptors run out. HTTP is in http.h. Sockets and number conversions are libowfat's.
  */
 #define _GNU_SOURCE
 #include <io.h>
@@ -21,8 +21,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-/* LINGER: seconds for a client that still sends after our last answer. PAUSE: seconds without accepting if no descriptor is
- * left. STEPS: how many steps one client gets before the others have their turn. */
+/* LINGER: seconds for a client that still sends after our last answer. PAUSE: seconds without accepting if no
+ * descriptor is left. STEPS: how many steps one client gets before the others have their turn. */
 enum { LINGER = 5, PAUSE = 1, STEPS = 16 };
 
 /* One client. The cookie of the descriptor points to this. */
@@ -104,17 +104,17 @@ static int64 read_some(int64 s, struct client* c) {
   return r;
 }
 
-/* Closing a socket with unread bytes resets the connection, and the client may lose the answer. So this ends our direction
- * of the stream, and the socket is closed when the client has closed its own. */
+/* Closing a socket with unread bytes resets the connection, and the client may lose the answer. So this ends our
+ * direction of the stream, and the socket is closed when the client has closed its own. */
 static void begin_to_leave(int64 s, struct client* c) {
   c->leaving = 1;
   shutdown((int)s, SHUT_WR);
   set_deadline(s, LINGER);
 }
 
-/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the socket has to be waited
- * for (interest is stated already), 0 or -3 if the client has gone or something failed. A client that has closed only its
- * side still gets its answers, because the end of its stream is read after them. */
+/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the socket has to be
+ * waited for (interest is stated already), 0 or -3 if the client has gone or something failed. A client that has
+ * closed only its side still gets its answers, because the end of its stream is read after them. */
 static int64 step(int64 s, struct client* c) {
   int64 r;
   if (iob_bytesleft(&c->http.answer)) return send_some(s, c);

@@ -1,11 +1,11 @@
-/* HTTP/1.1 for a server of files: from the bytes of a request to the batch that answers it. files.c and tls.c share it.
- * It knows nothing of sockets or the loop.
+/* HTTP/1.1 for a server of files: from the bytes of a request to the batch that answers it. files.c and tls.c share
+ * it. It knows nothing of sockets or the loop.
  *
  * It serves GET and HEAD of regular files below the working directory, with one range, and Last-Modified as the only
  * validator. It parses with libowfat's case_*, scan_* and fmt_*, so link with -lowfat.
  *
- * No part of a path may begin with a dot. That excludes ".." and hidden files. Symbolic links are followed, so everybody
- * who may write to the directory decides what is served. */
+ * No part of a path may begin with a dot. That excludes ".." and hidden files. Symbolic links are followed, so
+ * everybody who may write to the directory decides what is served. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -101,8 +101,8 @@ static const char* parse(struct http* h, char* head, struct request* q) {
   return NULL;
 }
 
-/* Parses a range. Returns 1 and the part of the file; 0 for the whole file, also if the range is one that a server need not
- * support; -1 if the file has no such part. */
+/* Parses a range. Returns 1 and the part of the file; 0 for the whole file, also if the range is one that a server
+ * need not support; -1 if the file has no such part. */
 static int parse_range(const char* value, uint64 size, uint64* from, uint64* n) {
   unsigned long long first = 0, last = ~0ULL;
   size_t digits;
@@ -132,7 +132,8 @@ static const char* type_of(const char* path) {
   return "application/octet-stream";
 }
 
-/* Opens a regular file. Returns -1 with errno if it cannot. O_NONBLOCK, because opening a FIFO would wait for its writer. */
+/* Opens a regular file. Returns -1 with errno if it cannot. O_NONBLOCK, because opening a FIFO would wait for its
+ * writer. */
 static int open_file(const char* path, struct stat* st) {
   int file;
   errno = ENOENT;
@@ -171,7 +172,8 @@ static int queue_file(struct http* h, const struct request* q, int file, const s
   return queued;
 }
 
-/* Queues the answer to the first request. Returns 1 if it is queued, 0 if the request is incomplete, -3 without memory. */
+/* Queues the answer to the first request. Returns 1 if it is queued, 0 if the request is incomplete, -3 without
+ * memory. */
 static int http_answer(struct http* h) {
   char* end = memmem(h->request, h->have, "\r\n\r\n", 4);
   const char* refusal = "431 Request Header Fields Too Large";

@@ -3,8 +3,8 @@
  *     cc loops.c $(pkg-config --cflags --libs libowfat_io) -pthread -o loops
  *     ./loops
  *
- * Three threads take readable clients and answer at once. A fourth takes writable ones, for answers that a socket did not
- * take whole. Each client is leased to one thread at a time, so its memory needs no lock.
+ * Three threads take readable clients and answer at once. A fourth takes writable ones, for answers that a socket did
+ * not take whole. Each client is leased to one thread at a time, so its memory needs no lock.
  */
 #include <io.h>
 

@@ -3,11 +3,12 @@
  *     cc pool.c $(pkg-config --cflags --libs libowfat_io) -pthread -o pool
  *     ./pool THREADS
  *
- * A descriptor is armed for one event. The thread that gets the event has the connection to itself until it calls iom_add
- * again. So connections need no locks. SIGTERM ends the server: each thread finishes its work and prints how much it did.
+ * A descriptor is armed for one event. The thread that gets the event has the connection to itself until it calls
+ * iom_add again. So connections need no locks. SIGTERM ends the server: each thread finishes its work and prints how
+ * much it did.
  *
- * A thread may work on an event for as long as it likes; that is what a pool is for. But while it waits for a slow reader
- * it serves nobody else, so it does not wait for long. For many slow clients, use io_wait.
+ * A thread may work on an event for as long as it likes; that is what a pool is for. But while it waits for a slow
+ * reader it serves nobody else, so it does not wait for long. For many slow clients, use io_wait.
  */
 #define _GNU_SOURCE /* accept4 */
 #include <io.h>
@@ -38,8 +39,8 @@ static void hang_up(int s) {
   if (iom_add(&pool, listener, IOM_READ) == -1) die("iom_add");
 }
 
-/* The listener is armed for one event, too. If no descriptor is left, it stays disarmed until a client has gone. Armed, it
- * would report the client in its queue again and again. */
+/* The listener is armed for one event, too. If no descriptor is left, it stays disarmed until a client has gone.
+ * Armed, it would report the client in its queue again and again. */
 static void welcome(void) {
   int s = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
   if (s == -1 && (errno == EMFILE || errno == ENFILE)) return;

@@ -5,9 +5,9 @@
  *
  * A connection is closed if nothing moves, or the target does not answer, for SECONDS (60).
  *
- * It shows back-pressure: while one end takes no bytes, none are read from the other end, so that its sender has to wait.
- * So the memory of a connection is bounded. It also shows a connect that does not block, and how to pass on the end of one
- * direction while the other one goes on. Sockets and number conversions are libowfat's.
+ * It shows back-pressure: while one end takes no bytes, none are read from the other end, so that its sender has to
+ * wait. So the memory of a connection is bounded. It also shows a connect that does not block, and how to pass on the
+ * end of one direction while the other one goes on. Sockets and number conversions are libowfat's.
  */
 #include <io.h>
 
@@ -22,8 +22,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* PAUSE: seconds without accepting if no descriptor is left. BUFFER: bytes. ROUNDS: how often a buffer is filled before the
- * others have their turn. */
+/* PAUSE: seconds without accepting if no descriptor is left. BUFFER: bytes. ROUNDS: how often a buffer is filled
+ * before the others have their turn. */
 enum { PAUSE = 1, BUFFER = 16384, ROUNDS = 8 };
 
 /* One end of a connection through the proxy. The cookie of the descriptor points to this. */
@@ -54,8 +54,8 @@ static void set_deadline(int64 s, unsigned long seconds) {
   io_timeout(s, deadline);
 }
 
-/* The other end may have a report that was not taken yet. After io_close it is not reported any more, so the memory can be
- * freed. */
+/* The other end may have a report that was not taken yet. After io_close it is not reported any more, so the memory
+ * can be freed. */
 static void hang_up(struct end* e) {
   struct end* pair = e->pair;
   io_close(pair[0].s);
@@ -98,8 +98,8 @@ static void welcome(void) {
   }
 }
 
-/* Writes what was read from this end to the other. Returns 1 if all is written, 0 if the other end has no room now, -1 if
- * it is lost. */
+/* Writes what was read from this end to the other. Returns 1 if all is written, 0 if the other end has no room now,
+ * -1 if it is lost. */
 static int push(struct end* from) {
   struct end* to = from->other;
   while (from->sent < from->have) {

@@ -3,9 +3,9 @@
  *     cc tls.c $(pkg-config --cflags --libs libowfat_io) -lowfat -lssl -lcrypto -o tls
  *     ./tls CERTIFICATE KEY DIRECTORY [PORT]
  *
- * It shows how to use a library that reads and writes by itself: OpenSSL is called until it says what it must wait for, and
- * the loop waits for that. Answers are batches, and iob_write hands them to OpenSSL piece by piece. HTTP is in http.h.
- * Sockets are libowfat's.
+ * It shows how to use a library that reads and writes by itself: OpenSSL is called until it says what it must wait
+ * for, and the loop waits for that. Answers are batches, and iob_write hands them to OpenSSL piece by piece. HTTP is
+ * in http.h. Sockets are libowfat's.
  */
 #define _GNU_SOURCE
 #include <io.h>
@@ -83,9 +83,9 @@ static void welcome(void) {
 }
 
 /* The result of an OpenSSL call that failed, as io_tryread and iob_write would return it: -1 with EAGAIN, or -3. With
- * EAGAIN the same call must be made again when the socket is ready. OpenSSL says in which direction: to read it may have to
- * write, as in a handshake. The library did not see the EAGAIN of the socket, so io_eagain_read or io_eagain_write tells
- * it. */
+ * EAGAIN the same call must be made again when the socket is ready. OpenSSL says in which direction: to read it may
+ * have to write, as in a handshake. The library did not see the EAGAIN of the socket, so io_eagain_read or
+ * io_eagain_write tells it. */
 static int64 not_now(int64 s, SSL* tls) {
   int error = SSL_get_error(tls, 0);
   if (error == SSL_ERROR_WANT_READ) {
@@ -104,8 +104,8 @@ static int64 not_now(int64 s, SSL* tls) {
   return -1;
 }
 
-/* The filter. OpenSSL requires that a call which has to wait is repeated with the same address and length, because it has
- * encrypted, and maybe sent, a part already. iob_write does that, so neither a copy nor
+/* The filter. OpenSSL requires that a call which has to wait is repeated with the same address and length, because it
+ * has encrypted, and maybe sent, a part already. iob_write does that, so neither a copy nor
  * SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is needed. A piece counts as taken when the kernel has all of its records. */
 static int64 encrypt(int64 s, const void* bytes, uint64 n) {
   struct client* c = io_getcookie(s);
@@ -121,8 +121,8 @@ static int64 encrypt_file(int64 s, int64 file, uint64 off, uint64 n, io_write_ca
   return taken >= 0 ? taken : not_now(s, c->tls);
 }
 
-/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the loop has to wait (not_now()
- * has stated the interest), anything else if the connection is over. */
+/* One step: sends what is queued, or answers a request, or reads. Returns >0 to go on, -1 if the loop has to wait
+ * (not_now() has stated the interest), anything else if the connection is over. */
 static int64 step(int64 s, struct client* c) {
   struct http* h = &c->http;
   int64 r;
@@ -143,8 +143,8 @@ static int64 step(int64 s, struct client* c) {
   return 1;
 }
 
-/* Handles a report in either direction. The first SSL_read_ex does the handshake. OpenSSL may hold decrypted bytes, which
- * the loop cannot see, so it is called until it has no more. */
+/* Handles a report in either direction. The first SSL_read_ex does the handshake. OpenSSL may hold decrypted bytes,
+ * which the loop cannot see, so it is called until it has no more. */
 static void go_on(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = 1;

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn get_stays_inside() {
+    fn get_returns_only_members_that_begin_within_the_bytes_in_use() {
         let mut x = of(b"0123456");
         assert_eq!(get(&x, 3, 1).map(|p| p.addr() - x.p.addr()), Some(3));
         assert_eq!(get(&x, 3, 2).map(|p| p.addr() - x.p.addr()), Some(6));
@@ -370,7 +370,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_vec(ops in prop::collection::vec(op(), 0..40)) {
+        fn any_operations_have_the_results_of_a_vec(ops in prop::collection::vec(op(), 0..40)) {
             let (mut x, mut v) = (EMPTY, Vec::new());
             for op in &ops {
                 if v.len() > 1 << 20 { break; }

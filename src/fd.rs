@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_kernel_numbers_pass() {
+    fn only_numbers_from_0_to_int_max_are_descriptors() {
         assert_eq!(Fd::new(0).map(Fd::raw), Ok(0));
         assert_eq!(Fd::new(i64::from(i32::MAX)).map(Fd::raw), Ok(i32::MAX));
         for bad in [-1, i64::MIN, i64::from(i32::MAX) + 1, 1 << 32, i64::MAX] {

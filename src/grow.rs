@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_come_and_go() {
+    fn an_element_that_is_taken_out_is_replaced_by_the_last_one() {
         let mut v = vec![1u8, 2];
         assert_eq!(v.try_push(3), Ok(()));
         for i in [0, 2, 2, 9] {

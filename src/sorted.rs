@@ -67,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_map(ops in prop::collection::vec((0..3u8, 0..20u32), 0..100)) {
+        fn any_operations_have_the_results_of_a_map(ops in prop::collection::vec((0..3u8, 0..20u32), 0..100)) {
             let (mut sorted, mut model) = (Sorted::new(), BTreeMap::new());
             for (i, (op, key)) in ops.into_iter().enumerate() {
                 match op {

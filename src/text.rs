@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_everywhere() {
+    fn numbers_are_written_as_rusts_formatting_writes_them() {
         for n in [0, 9, 10, 15, 16, 255, 1_000_000_007, u64::MAX] {
             let mut text = Text::new();
             text.add_decimal(n);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_shows() {
+    fn a_text_that_is_too_long_is_none() {
         let mut text = Text::new();
         (0..SHORT / 2).for_each(|_| text.add("ab"));
         assert_eq!(text.bytes().map(<[u8]>::len), Some(SHORT));

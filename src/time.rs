@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_become_nanoseconds() {
+    fn a_label_becomes_nanoseconds_since_1970_and_is_cut_to_what_fits() {
         assert_eq!(Deadline::from_label(label(UNIX_EPOCH_LABEL + 5, 7)), Deadline(5_000_000_007));
         assert_eq!(Deadline::from_label(label(0, 5)), Deadline::NEVER);
         assert_eq!(Deadline::moment(label(0, 5)), Deadline(i64::MIN));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn distance_saturates() {
+    fn a_time_span_that_is_too_long_is_cut_to_the_longest() {
         assert_eq!(Deadline(5).since(Deadline(9)), Span::ZERO);
         assert_eq!(Deadline(i64::MAX).since(Deadline(i64::MIN)), Span::nanos(i64::MAX as u64));
         assert_eq!(Deadline(5).after(Span::FOREVER), Deadline::NEVER);

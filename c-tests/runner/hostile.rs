@@ -1,5 +1,5 @@
-//! Peers that mean harm. Each attack is made at least twice on a fresh server, while an honest client that was there
-//! before goes on asking. What is checked, every time:
+//! Hostile peers. Each attack is made at least twice on a fresh server, while an honest client that was connected before
+//! goes on asking. Each time this is checked:
 //!
 //! - the honest client gets its answer in time, and so does one who comes then, unless all descriptors are in use;
 //! - while the attackers hold their connections and do nothing, or send a byte a second, the server sleeps;

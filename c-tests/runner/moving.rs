@@ -1,5 +1,5 @@
-//! `docs/moving.md` and `docs/other-loops.md`: the tests that they name exist, each change has a name by which functions lead to it, no function is
-//! missing, and the programs that they show compile.
+//! `docs/moving.md` and `docs/other-loops.md`: the tests that they name exist, each change has a name to which functions
+//! refer, no function is missing, and the programs that they show compile.
 
 use crate::man::{Complaints, complaining};
 use crate::{child, compile, place};

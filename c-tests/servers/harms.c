@@ -1,4 +1,4 @@
-/* Four plain things that servers do, and what comes of them with the library that this program is linked with. The same
+/* Four plain things that servers do, and their results with the library that this program is linked with. The same
  * source builds with libowfat 0.32, with libowfat 0.34 and with libowfat_io:
  *
  *     cc harms.c -lowfat -o harms
@@ -12,8 +12,8 @@
  *     error      a connection stays open, and its request gets a small error answer; how long that takes
  *     pipelined  4 clients send 5 requests each in one go; how many answers each of them gets
  *
- * The server does nothing unusual: chunks come from malloc and belong to the batch, and whoever has something to send
- * is wanted for writing. */
+ * The server does nothing unusual: chunks come from malloc and belong to the batch, and there is interest in writing
+ * to clients that have something to send. */
 #define _GNU_SOURCE
 #include <io.h>
 #include <iob.h>

@@ -100,7 +100,7 @@ static int queue_text(struct client* c, const char* status, const char* text, in
   return queue_head(c, status, str_len(text)) && (!with_body || iob_adds(&c->answer, text));
 }
 
-/* With all descriptors in use, the file may well be there. */
+/* If all descriptors are in use, the file may exist. */
 static int queue_unopened(struct client* c, int with_body) {
   if (errno == EMFILE || errno == ENFILE)
     return queue_text(c, "503 Service Unavailable", "try again later\n", with_body);
@@ -208,7 +208,7 @@ static void serve(int64 s, struct client* c) {
 static void on_readable(int64 s) {
   struct client* c = io_getcookie(s);
   int64 r = io_tryread(s, c->request + c->have, (int64)(REQUEST_LIMIT - c->have));
-  if (r == -1) return;         /* nothing there after all: the loop will say when */
+  if (r == -1) return;         /* nothing to read now; io_wait will tell */
   if (r <= 0) {                /* 0 = the client has gone, -3 = an error */
     hang_up(s);
     return;
@@ -255,7 +255,7 @@ int main(int argc, char** argv) {
   buffer_putnlflush(buffer_1);
 
   for (;;) {
-    io_wait();                 /* sleeps until something can be done or a deadline passes */
+    io_wait();                 /* sleeps until a descriptor is ready or a deadline passes */
     while ((s = io_timeouted()) != -1) hang_up(s);
     while ((s = io_canread()) != -1)
       if (s == listener) welcome();

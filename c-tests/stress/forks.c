@@ -2,10 +2,10 @@
  *
  *   forks SECONDS FORKS [SEED]
  *
- * It ends when the time is over or so many forks were made (0: only the time counts). Forks come from a thread, from a
- * signal handler that interrupts calls of the library, and from fork handlers. A child gets rid of what it inherited in one of several ways,
- * has streams and perhaps threads and children of its own, and leaves. Every byte has to arrive on both sides, nobody
- * may hang, and no file of the program's may be touched. */
+ * It ends when the time is over or so many forks were made (0: only the time counts). Forks come from a thread, from
+ * a signal handler that interrupts calls of the library, and from fork handlers. A child closes what it inherited in
+ * one of several ways, has streams and perhaps threads and children of its own, and exits. Every byte has to arrive
+ * on both sides, no process may hang, and no file of the program may be touched. */
 #include "stream.h"
 
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ enum kind { BY_THREAD, BY_SIGNAL, IN_PARENT_HANDLER, IN_CHILD_HANDLER, KINDS };
 static const char *const kinds[KINDS] = {"a thread", "a signal handler", "a parent's fork handler",
                                          "a child's fork handler"};
 
-/* How a child gets rid of what it inherited. */
+/* The ways in which a child closes what it inherited. */
 enum way { KEEP, WANT_NOTHING, LIB_CLOSE, PLAIN_CLOSE, CLOSE_ALL, WAYS };
 static const char *const ways[WAYS] = {"keeps everything", "wants nothing of it", "closes it by io_close",
                                        "closes it by close", "closes all numbers"};
@@ -122,7 +122,7 @@ static void in_parent(void) {
 
 static void in_child(void) {
   if (in_signal) {
-    pthread_mutex_init(&lock, NULL); /* another thread may have had it */
+    pthread_mutex_init(&lock, NULL); /* another thread may have held it */
     return;
   }
   CHECK_INT(pthread_mutex_unlock(&lock), 0);
@@ -141,7 +141,7 @@ static void fork_here(unsigned *seed, enum kind kind) {
   ADD(counts->forks[BY_THREAD], 1);
 }
 
-/* One round of events. Returns whether the bell rings. */
+/* Handles one round of events. Returns whether a byte has come through the pipe that ends the program. */
 static int take_events(unsigned *seed) {
   int64 d;
   int rings = 0, n;
@@ -180,7 +180,7 @@ static void start_workers(pthread_t thread[WAITERS], unsigned *seed) {
 
 static void stop_workers(pthread_t thread[WAITERS]) {
   int i;
-  l_put(bell[1], "x"); /* nobody takes it: each hears of it */
+  l_put(bell[1], "x"); /* nobody reads it, so all see it */
   for (i = 0; i < WAITERS; i++) th_join(thread[i]);
 }
 
@@ -189,8 +189,7 @@ static void hang_the_bell(void) {
   io_setcookie(bell[0], NULL);
 }
 
-/* Calls that do no harm if the process is two in the middle of them. None of them allocates: the C library's fork must
- * not interrupt its malloc. */
+/* Calls that may be interrupted by a fork. None of them allocates memory, because fork must not interrupt malloc. */
 static void churn(void) {
   char byte;
   CHECK_INT(io_fd(churned[0]), 1);
@@ -286,7 +285,7 @@ static void move_bytes(unsigned *seed, int threads) {
 static void live_as_child(unsigned seed, enum kind kind) {
   enum way way = (enum way)(rand_r(&seed) % WAYS);
   int threads = chance(&seed, 3);
-  /* When a signal handler forked, a thread may have been about to open or end a stream: its numbers are not sure. */
+  /* If a signal handler forked, a thread may have been opening or closing a stream, so its numbers are uncertain. */
   if (kind == BY_SIGNAL && (way == LIB_CLOSE || way == PLAIN_CLOSE)) way = KEEP;
   depth++;
   is_child = 0;
@@ -328,7 +327,7 @@ static uint64 all_forks(void) {
   return n;
 }
 
-/* So that no later call has to make room. */
+/* Has the library allocate everything, so that no later call does. */
 static void warm_up(void) {
   int64 d[WARM][2];
   int i;

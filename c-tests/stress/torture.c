@@ -2,8 +2,8 @@
  *
  *   torture SECONDS [SEED]
  *
- * When the time is over nothing new is opened, and everything that is open has to end by itself, moved by nothing
- * but the reports of the library. */
+ * When the time is over nothing new is opened. Then everything that is open has to end through the reports of the
+ * library alone. */
 #include "connection.h"
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #define THREADS 8
 /* So many of them wait; the others only take what was found. */
 #define WAITERS 2
-/* A connection that takes so long is lost, in milliseconds. */
+/* A connection that takes longer, in milliseconds, counts as lost. */
 #define LOST 15000
 
 struct worker {
@@ -20,7 +20,7 @@ struct worker {
   int waits;
   int64 listener;
   struct sockaddr_in address;
-  /* What others have handed over. */
+  /* Connections that other threads have handed over. */
   pthread_mutex_t lock;
   struct end *inbox[CONNECTIONS];
   int in_inbox;
@@ -82,7 +82,7 @@ static void open_connection(struct worker *w) {
   for (i = 0; i < 2; i++) leave(&c->end[i]);
 }
 
-/* Numbers come and go that the library never hears of, or only to close them. */
+/* Opens and closes numbers that the library never sees, or only closes. */
 static void open_and_close(struct worker *w) {
   int64 d[2];
   t_unix_pair(d);
@@ -158,7 +158,8 @@ static void write_some(struct worker *w, struct end *e) {
   if (e->sent == e->to_send) finish(e);
 }
 
-/* To one that does not sleep in the library: what is in hand is wanted by nobody, so that no event wakes a waiter for it. */
+/* Hands it to a thread that does not sleep in the library. Meanwhile there is no interest in it, so it wakes no
+ * waiter. */
 static void hand_over(struct worker *w, struct end *e) {
   struct worker *to = &workers[WAITERS + rand_r(&w->seed) % (THREADS - WAITERS)];
   io_dontwantread(e->fd);
@@ -173,7 +174,7 @@ static void hand_over(struct worker *w, struct end *e) {
   ADD(passed, 1);
 }
 
-/* Whatever comes to mind about an end that is open. */
+/* A random operation on an open end. */
 static void play(struct worker *w, struct end *e) {
   switch (rand_r(&w->seed) % 24) {
     case 0:
@@ -216,7 +217,7 @@ static void play(struct worker *w, struct end *e) {
   want(e);
 }
 
-/* The end that a report is about; NULL if it is old news, or somebody else is at it. */
+/* The end that a report is about; NULL if the report is out of date, or another thread works on it. */
 static struct end *lookup(int64 d, uint64 asked, const char *by) {
   struct end *e;
   check_alive(d, asked, by);
@@ -273,7 +274,7 @@ static int take_from_inbox(struct worker *w) {
   CHECK_INT(pthread_mutex_unlock(&w->lock), 0);
   if (!e) return 0;
   while (!enter(e)) sched_yield();
-  /* It may have been dropped by the other end's thread, and be another connection's by now. */
+  /* The other end's thread may have closed it, and the number may be another connection's by now. */
   if (e->open) read_some(w, e);
   if (e->open) write_some(w, e);
   if (e->open && !e->paused) want(e);

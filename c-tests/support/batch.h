@@ -1,4 +1,4 @@
-/* What tests of batches share. */
+/* Helpers for tests of batches. */
 #ifndef BATCH_H
 #define BATCH_H
 #include "t.h"
@@ -10,7 +10,7 @@
 /* Larger than malloc's highest mmap threshold, so that free unmaps it and the test can see that. */
 #define B_BIG (40 << 20)
 
-/* The batch of all cases of a program. */
+/* The batch that all cases of a program use. */
 #define B_BATCH(b)                                                                             \
   static io_batch b;                                                                           \
   __attribute__((constructor)) static void b_is_ours(void) { t_batch = &b; }
@@ -23,7 +23,7 @@ T_HELPER void *b_big(const char *text) {
   return p;
 }
 
-/* Whether there is memory at p. */
+/* Whether memory is mapped at p. */
 T_HELPER int b_mapped(void *p) {
   FILE *maps = fopen("/proc/self/maps", "r");
   char line[512];

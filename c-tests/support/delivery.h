@@ -1,4 +1,4 @@
-/* One batch from the first call to the last under one fault, and everything that must be true on the way. */
+/* Delivers one batch, from the first call to the last, under one fault, and checks everything that must hold. */
 #ifndef DELIVERY_H
 #define DELIVERY_H
 #include "batch.h"
@@ -110,7 +110,7 @@ static void fill(const struct piece *p, int autofree) {
   CHECK_INT(iob_bytesleft(d.b), d.total);
 }
 
-/* Everything owned is released in order, nothing early and nothing twice. */
+/* Checks that everything owned is released in order, nothing early and nothing twice. */
 static void check_owned(int all) {
   int i;
   for (i = 0; i < fault.owners; i++) {
@@ -133,8 +133,7 @@ static void check_entries(void) {
   CHECK_INT(left, iob_bytesleft(d.b));
 }
 
-/* Whether the last failure has to be told, if nothing moved in the same call of the library. Others the library may
- * get over. */
+/* Whether the library has to report the last failure, if nothing moved in the same call. It may recover from others. */
 static int must_be_told(void) {
   switch (fault.kind) {
   case FAULT_SENDMSG:
@@ -187,11 +186,11 @@ static int64 turn(const struct way *way) {
   hit = fault.hit > hit;
   moved = fault.moved - moved;
   CHECK_INT(iob_bytesleft(d.b), left - moved);
-  /* Only a filter may say that there is an end while there is something left. */
+  /* Only a filter may return 0 while bytes are left. */
   end = left == 0 || (hit && fault.last == FAULT_END && fault.kind >= FAULT_CALLBACK);
   check_answer(r, e, moved, hit, end);
   way->arrived(fault.moved);
-  /* What was sent belongs to its owner again. */
+  /* Memory that was sent may be changed. */
   memset(d.memory, 0xee, fault.moved);
   check_owned(0);
   if (iob_bytesleft(d.b) > 0) {
@@ -221,10 +220,10 @@ static void let_go(const struct way *way) {
   d.open = -1;
 }
 
-/* Each delivery has a process to itself, in which the library does everything for the first time. */
+/* Each delivery runs in its own process, in which the library does everything for the first time. */
 static int cold;
 
-/* For the sake of the memory that is got only once. */
+/* Has the library allocate what it allocates only once. */
 T_HELPER void start_cold(void) {
   if (!fault_sees_memory()) SKIP(NO_MEMORY_FAULTS);
   cold = 1;
@@ -339,7 +338,7 @@ static const struct fault_case fault_cases[] = {
     {FAULT_FILE_CALLBACK, FAULT_HALF, EAGAIN},
 };
 
-/* Calls that were made to fail, by kind. */
+/* How many calls were made to fail, by kind. */
 static long reached[FAULT_KINDS];
 
 /* Sets the rule for the nth call of the case's kind. Given up, a failure is for ever; but a signal that comes for ever

@@ -1,10 +1,10 @@
-/* A filter that answers by a script and remembers what it was offered. */
+/* A filter that follows a script and records what it was offered. */
 #ifndef FILTER_H
 #define FILTER_H
 #include "t.h"
 
-/* The number that is passed through. Nothing is behind it unless a case registers something: 0.32 maps files
- * only for a target that it knows. */
+/* The number that is handed to the filter. It is not open unless a case registers it: 0.32 maps files only for a
+ * registered target. */
 static int64 target = 77;
 
 /* The filter: what it was offered, what it took, and what it answers. */
@@ -12,7 +12,8 @@ static struct { const void *at; uint64 n; char first; } offers[64];
 static int calls;
 static char taken[1 << 20];
 static int64 sum;
-/* Bytes taken at each call; beyond the script: all. Below 0 the answer is given as it is, with errno. */
+/* The bytes that each call takes; after the end of the script all. A negative answer is returned as it is, with
+ * errno. */
 static int64 answers[64], answer_count;
 static int answer_errno = EAGAIN;
 
@@ -35,7 +36,7 @@ T_HELPER int64 filter(int64 s, const void *bytes, uint64 n) {
   return k;
 }
 
-/* A filter that does something while it looks: `inside`, in the call `inside_at`, counted from 0. */
+/* A filter that calls `inside` in its call number `inside_at`, counted from 0. */
 T_HELPER void (*inside)(void);
 T_HELPER int inside_at;
 

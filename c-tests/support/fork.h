@@ -1,11 +1,11 @@
-/* Children of a test, and what /proc tells about them. */
+/* Helpers for child processes, and for what /proc shows of them. */
 #ifndef FORK_H
 #define FORK_H
 #include "loop.h"
 
 #include <dirent.h>
 
-/* Starts a child that runs body and leaves with 0 unless a check fails. It is killed when it hangs. */
+/* Starts a child that runs body and exits with 0 unless a check fails. If it hangs, it is killed. */
 T_HELPER pid_t f_start(void (*body)(void)) {
   pid_t child = fork();
   CHECK(child != -1);
@@ -40,7 +40,7 @@ T_HELPER void f_until_asleep(pid_t process, pid_t thread) {
   }
 }
 
-/* How many descriptors of this process are open. */
+/* Returns how many descriptors of this process are open. */
 T_HELPER int f_open_descriptors(void) {
   DIR *dir = opendir("/proc/self/fd");
   int n = 0;

@@ -1,4 +1,4 @@
-/* What tests of the event loop share: registering, waiting with a limit, watching for idle turns. */
+/* Helpers for tests of the event loop: registering, waiting with a limit, counting empty wake-ups. */
 #ifndef LOOP_H
 #define LOOP_H
 #include "t.h"
@@ -46,7 +46,7 @@ T_HELPER void l_pipe(int64 d[2], int want) {
   if (want) io_wantread(d[0]);
 }
 
-/* Something to wait for that never comes, so that waits sleep. Returns its number. */
+/* Registers a pipe that never gets data, so that waits sleep. Returns its number. */
 T_HELPER int64 l_idle(void) {
   int64 d[2];
   l_pipe(d, 1);
@@ -55,7 +55,7 @@ T_HELPER int64 l_idle(void) {
 
 T_HELPER void l_put(int64 d, const char *s) { CHECK_INT(write((int)d, s, strlen(s)), strlen(s)); }
 
-/* Waits until d polls as asked: what a peer does over loopback arrives within moments, but not at once. */
+/* Waits until poll(2) says so of d. What a peer sends over loopback arrives soon, but not at once. */
 T_HELPER void l_until(int64 d, short events) {
   struct pollfd p;
   p.fd = (int)d;
@@ -83,7 +83,7 @@ T_HELPER int64 l_cpu_ms(void) {
   return (int64)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
-/* A wait that spins within the library returns no more often than one that sleeps, but it costs. */
+/* A wait that spins inside the library returns no more often than one that sleeps, but uses processor time. */
 T_HELPER void l_check_idle_since(int64 cpu_ms) { CHECK(l_cpu_ms() - cpu_ms <= (t_under_valgrind() ? 200 : 30)); }
 
 /* How many waits of up to 50 ms fit into 300 ms. Nothing may be delivered meanwhile. */
@@ -106,7 +106,7 @@ T_HELPER void l_check_asleep(void) {
   l_check_idle_since(cpu);
 }
 
-/* Waits for up to ms with nothing to come, and checks that the time really passed. */
+/* Waits for up to ms without events, and checks that the time has passed. */
 T_HELPER void l_check_sleeps(int64 ms) {
   int64 end = t_now_ms() + ms, cpu = l_cpu_ms();
   int turns = 0;
@@ -118,7 +118,7 @@ T_HELPER void l_check_sleeps(int64 ms) {
   l_check_idle_since(cpu);
 }
 
-/* Both ends of a TCP connection are gone for d[0] by reset. */
+/* Makes a TCP connection of which d[0] gets a reset. */
 T_HELPER void l_reset(int64 peer) {
   struct linger hard = {1, 0};
   CHECK_INT(setsockopt((int)peer, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
@@ -137,7 +137,7 @@ T_HELPER void l_expect_write_only(int64 d) {
   CHECK_INT(io_canread(), -1);
 }
 
-/* One request comes to d[0] and is read to its end; the answer is written after a report. */
+/* A request arrives at d[0] and is read completely; the answer is written after a report. */
 T_HELPER void l_answer_request(const int64 d[2]) {
   char buf[512];
   l_put(d[1], "request");
@@ -153,7 +153,7 @@ T_HELPER void l_answer_request(const int64 d[2]) {
   CHECK_INT(read((int)d[1], buf, sizeof buf), 6);
 }
 
-/* A TCP connection that has answered some requests and waits for the next one. */
+/* Makes a TCP connection that has answered some requests and waits for the next one. */
 T_HELPER void l_connection(int64 d[2]) {
   int i;
   t_tcp_pair(d);

@@ -1,4 +1,4 @@
-/* What tests of large numbers share: room for descriptors, and the memory that is in use. */
+/* Helpers for tests with many descriptors: limits, and the memory in use. */
 #ifndef MANY_H
 #define MANY_H
 #include "loop.h"
@@ -18,7 +18,7 @@ T_HELPER int64 m_descriptors(void) {
   return (int64)limit.rlim_cur;
 }
 
-/* Bytes of memory that is not of a file: code is read in when it first runs, which is not what is asked. */
+/* Bytes of memory that is not mapped from a file. Code is not counted, because it is loaded when it first runs. */
 T_HELPER int64 m_resident(void) {
   long total, resident, shared;
   FILE *f = fopen("/proc/self/statm", "r");
@@ -34,7 +34,7 @@ T_HELPER void m_check_grown(int64 since, int64 at_most) {
   if (!t_memory_is_checked() && grown > at_most) CHECK_INT(grown, at_most);
 }
 
-/* A datagram socket that is its own peer: it reads what it writes. -1 if there can be no more of them. */
+/* A datagram socket that is its own peer: it reads what it writes. -1 if the limit is reached. */
 T_HELPER int64 m_own_peer(void) {
   struct sockaddr_un name;
   socklen_t n = sizeof name;
@@ -48,7 +48,7 @@ T_HELPER int64 m_own_peer(void) {
   return d;
 }
 
-/* What m_event opens; -1 if there can be no more. */
+/* Opens what m_event names; -1 if the limit is reached. */
 T_HELPER int64 m_another(void) {
   int64 d = eventfd(0, EFD_NONBLOCK);
   return d == -1 && (errno == ENOSYS || errno == EPERM) ? m_own_peer() : d;

@@ -1,12 +1,12 @@
-/* Memory that runs out on order: at one allocation, at all from one on, or for the whole process. A program that
- * includes this stands between the library and the C library. */
+/* Makes memory run out: at one allocation, at all from one on, or for the whole process. A program that includes this
+ * interposes the allocation functions of the C library. */
 #ifndef MEMORY_H
 #define MEMORY_H
 #include "t.h"
 
 #include <sys/resource.h>
 
-/* This program's own way to memory, which the library's allocator goes as well. */
+/* The program's allocation functions, which the library uses as well. */
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
@@ -67,7 +67,7 @@ T_HELPER void *sure(size_t n) {
   return p;
 }
 
-/* Calls that were refused for want of memory; with enough there is none. */
+/* How many calls were refused without memory. */
 static int enough, refusals;
 
 T_HELPER void refused(void) {
@@ -79,7 +79,7 @@ T_HELPER void refused(void) {
 /* True if the call did what it should; otherwise its result must be the documented failure. */
 #define DONE(call, failure) ((call) != (failure) || (refused(), 0))
 
-/* Takes all that can be had below the limit of this process, and gives it back. */
+/* Allocates everything below the limit of this process, and frees it. */
 struct hoard {
   struct hoard *next;
 };

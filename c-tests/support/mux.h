@@ -1,4 +1,4 @@
-/* What tests of iom_* share. */
+/* Helpers for tests of iom_*. */
 #ifndef MUX_H
 #define MUX_H
 #include "t.h"
@@ -12,7 +12,7 @@ T_HELPER unsigned event_on(iomux_t *c, int64 d) {
   return revents;
 }
 
-/* c must have no event now, and a wait without one must leave its results alone. */
+/* Checks that c has no event now, and that a wait without an event leaves its results alone. */
 T_HELPER void no_event(iomux_t *c) {
   int64 s = -7;
   unsigned revents = 99;
@@ -21,7 +21,7 @@ T_HELPER void no_event(iomux_t *c) {
   CHECK_INT(revents, 99);
 }
 
-/* Whether a thread of this process sleeps now, or has ended. */
+/* Whether a thread of this process is asleep, or has ended. */
 T_HELPER int asleep(int tid) {
   char path[64], line[512], *state;
   FILE *f;
@@ -39,7 +39,7 @@ T_HELPER int asleep(int tid) {
 /* iom_add or iom_requeue. */
 typedef int arming(iomux_t *c, int64 s, unsigned events);
 
-/* `arm` on a descriptor that is armed already replaces what was asked for. */
+/* Checks that `arm` on an armed descriptor replaces what was asked for. */
 T_HELPER void check_replacing(arming *arm) {
   iomux_t c;
   int64 d[2];

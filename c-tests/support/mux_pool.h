@@ -25,7 +25,7 @@ T_HELPER void *take_all(void *p) {
     char byte;
     CHECK_INT(revents, IOM_READ);
     CHECK(s >= 0 && s < POOL_NUMBERS);
-    CHECK_INT(atomic_fetch_add(&pool->at_work[s], 1), 0); /* nobody else has it */
+    CHECK_INT(atomic_fetch_add(&pool->at_work[s], 1), 0); /* no other thread has it */
     if (pool->rearm) CHECK_INT(read((int)s, &byte, 1), 1);
     atomic_fetch_sub(&pool->at_work[s], 1);
     if (pool->rearm) CHECK_INT(pool->rearm(&pool->c, s, IOM_READ), 0);
@@ -50,7 +50,7 @@ T_HELPER void finish_pool(struct pool *pool, int events) {
   CHECK_INT(atomic_load(&pool->all), events);
 }
 
-/* The ordinary life of a server: read, arm again, by whichever thread got the event. */
+/* Works like a server: the thread that gets an event reads and arms the descriptor again. */
 T_HELPER void check_rearming(arming *rearm) {
   enum { PIPES = 16, BYTES = 50 };
   static struct pool pool;

@@ -1,5 +1,5 @@
-/* What the families share that are made after other event loops' scenarios (docs/peers.md): connected pairs of every
- * kind, ways for a peer to go, and bytes that can be told apart. */
+/* Helpers for the tests of other event loops' scenarios (docs/peers.md): connected pairs of every kind, ways in which a
+ * peer closes, and bytes that differ by position. */
 #ifndef PEERS_H
 #define PEERS_H
 #include "loop.h"
@@ -8,7 +8,7 @@
 #include <termios.h>
 
 enum kind { TCP, TCP6, UNIX, PACKETS, TERMINAL, PIPE, FIFO, KINDS };
-/* The kinds before this one carry bytes both ways. */
+/* The kinds before this one carry bytes in both directions. */
 #define ONE_WAY PIPE
 
 /* The row that a failing check was in. */
@@ -41,7 +41,7 @@ T_HELPER int64 p_listen(int family, int type, struct sockaddr_storage *address, 
   return listener;
 }
 
-/* Whether this system has the kind. */
+/* Whether this system supports the kind. */
 T_HELPER int p_has(enum kind kind) {
   struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
   int d, has;
@@ -130,7 +130,7 @@ T_HELPER void p_check_bytes(const char *buf, int64 from, int64 n) {
   }
 }
 
-/* Takes n bytes as their reports come, at most `piece` a report. */
+/* Reads n bytes, at most `piece` for each report. */
 T_HELPER void p_take(int64 d, int64 n, int64 piece) {
   static char buf[65536];
   int64 got = 0;

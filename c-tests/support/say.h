@@ -1,11 +1,11 @@
-/* What differential programs print: results with errno by name, and which descriptors are ready by role
- * instead of by number. Only what libowfat 0.32 and this library must agree on belongs in there. */
+/* Prints the results of differential programs: errno by name, and ready descriptors by role instead of number. Print
+ * only what libowfat 0.32 and this library must agree on. */
 #ifndef SAY_H
 #define SAY_H
 #define T_OWN_MAIN
 #include "loop.h"
 
-/* errno counts after these results only. */
+/* The results after which errno is printed. */
 T_HELPER void say(const char *what, int64 result) {
   int e = errno;
   printf("%s: %" PRId64, what, result);

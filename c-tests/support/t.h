@@ -1,13 +1,12 @@
-/* The frame of the C tests: cases, checks, and descriptors to test with.
+/* The frame of the C tests: test cases, checks, and helpers that make descriptors.
  *
  *   TEST(reused_number_is_a_new_descriptor) { ... CHECK_INT(io_canread(), -1); ... }
  *
- * A comment `promise: HEADING` right above a TEST names the heading of docs/behaviour.md that it stands for.
+ * A comment `promise: HEADING` right above a TEST names the heading of docs/behaviour.md that it tests.
  *
- * There is no main to write: the one below lists the cases (--list) or runs the one that is named. A case
- * has its process to itself, so it may leave descriptors, handlers and threads behind. Exit status 0 is
- * success and 77 a skip; the runner limits the time. A program that only wants the helpers defines
- * T_OWN_MAIN first. */
+ * The main function below lists the cases (--list) or runs the one that is named. Each case runs in its own process,
+ * so it may leave descriptors, handlers and threads behind. Exit status 0 means success and 77 a skip; the runner
+ * limits the time. A program that uses only the helpers defines T_OWN_MAIN first. */
 #ifndef T_H
 #define T_H
 
@@ -60,10 +59,10 @@ T_HELPER struct t_case *t_first, **t_end = &t_first;
   }                                                                                            \
   static void case_name(void)
 
-/* What else a failing check tells, if a program has something. */
+/* Prints more about a failing check, if a program sets it. */
 T_HELPER void (*t_story)(void);
 
-/* _exit: a failing check may stand in a thread or a forked child. */
+/* _exit, because the failing check may be in a thread or a forked child. */
 __attribute__((noreturn)) T_HELPER void t_leave(int status) {
   if (status == 1 && t_story) t_story();
   fflush(NULL);
@@ -79,7 +78,7 @@ __attribute__((noreturn)) T_HELPER void t_leave(int status) {
     }                                                                                          \
   } while (0)
 
-/* What the check is about comes first: CHECK_INT(io_canread(), -1). */
+/* The tested expression comes first: CHECK_INT(io_canread(), -1). */
 #define CHECK_INT(got, want)                                                                   \
   do {                                                                                         \
     long long t_got = (long long)(got);                                                        \
@@ -139,25 +138,24 @@ T_HELPER int t_under_valgrind(void) {
   return preload && strstr(preload, "vgpreload");
 }
 
-/* Whether valgrind or AddressSanitizer looks on: both have a malloc of their own, which uses more memory and keeps for
- * long what is freed. */
+/* Whether the program runs under valgrind or AddressSanitizer. Their malloc uses more memory and keeps freed blocks. */
 T_HELPER int t_memory_is_checked(void) { return T_ASAN || t_under_valgrind(); }
 
-/* For the few cases that hand the kernel bad addresses on purpose. */
+/* For cases that pass bad addresses to the kernel on purpose. */
 T_HELPER void t_skip_under_valgrind(void) {
   if (t_under_valgrind()) SKIP("valgrind reports the bad address that is tested here");
 }
 
-/* Whether this kernel has not the system call, or a sandbox refuses it. The arguments mean nothing to any of those that
- * are asked for. */
+/* Whether this kernel lacks the system call, or a sandbox refuses it. The arguments are invalid for each call that is
+ * asked about. */
 T_HELPER int t_refused(long call) {
   return syscall(call, -1L, -1L, -1L, -1L, -1L, -1L) == -1 && (errno == ENOSYS || errno == EPERM);
 }
 
-/* The library is the portable build, which uses nothing that only Linux has. */
+/* Whether the library is the portable build, which uses no call that only Linux has. */
 T_HELPER int t_portable(void) { return getenv("T_PORTABLE") != NULL; }
 
-/* Whether the library has no epoll here. */
+/* Whether the library cannot use epoll here. */
 T_HELPER int t_no_epoll(void) {
   if (t_portable()) return 1;
 #ifdef SYS_epoll_create
@@ -166,13 +164,13 @@ T_HELPER int t_no_epoll(void) {
   return t_refused(SYS_epoll_create1);
 }
 
-/* The backend that the library is to use, unless it is one that this system refuses. */
+/* The backend that the library must use, unless this system refuses it. */
 T_HELPER const char *t_backend(void) {
   const char *named = getenv("OWFAT_IO_BACKEND");
   return named ? named : t_no_epoll() ? "poll" : "epoll";
 }
 
-/* The case `name`, from the beginning, in the program as it is loaded anew. */
+/* Executes the program again, for the case `name`. */
 T_HELPER void t_start_anew(const char *name) {
   static char self[4096];
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
@@ -180,8 +178,8 @@ T_HELPER void t_start_anew(const char *name) {
   CHECK_ERRNO(0);
 }
 
-/* The library looks at its environment when it is loaded, so the case `name` starts anew if a variable is not yet as
- * wanted (NULL: unset). */
+/* Sets a variable (NULL: unsets it). The library reads the environment when it is loaded, so if the variable had
+ * another value, the program executes itself again for the case `name`. */
 #define T_START_WITH(variable, value) t_start_with(variable, value, __func__)
 
 T_HELPER void t_start_with(const char *variable, const char *value, const char *name) {
@@ -245,7 +243,7 @@ T_HELPER void t_tcp_pair(int64 d[2]) {
   CHECK_INT(close((int)listener), 0);
 }
 
-/* Writes until the kernel takes no more; leaves d non-blocking. Returns the number of bytes. */
+/* Writes until the kernel takes no more, and leaves d in non-blocking mode. Returns the number of bytes. */
 T_HELPER int64 t_fill(int64 d) {
   static const char zeroes[65536] = {0};
   int64 sum = 0;
@@ -258,7 +256,7 @@ T_HELPER int64 t_fill(int64 d) {
       sum += n;
     } else {
       CHECK(n == -1 && errno == EAGAIN);
-      piece /= 2; /* a pipe refuses what fits only in part, if it is at most PIPE_BUF */
+      piece /= 2; /* a pipe takes pieces of up to PIPE_BUF bytes only whole */
     }
   }
   return sum;
@@ -284,17 +282,17 @@ T_HELPER int64 t_tmpfile(int64 size) {
   return d;
 }
 
-/* A batch of the program's, if it has one: what is in there at the end is not the library's. */
+/* The batch of the program, if it has one. Its memory at the end is no leak of the library. */
 T_HELPER io_batch *t_batch;
 
-/* For a child that was forked beside a thread in the middle of something: what that had allocated is lost here. */
+/* For a child that was forked while another thread was in the library: memory of that thread is lost in the child. */
 T_HELPER void t_account_for_nothing(void) {
   if (t_under_valgrind()) VALGRIND_CLO_CHANGE("--leak-check=no");
 }
 
-/* The case is over. Where leaks are looked for, nothing that the library allocated may be left, not even what it could
- * still reach; elsewhere the process just ends, as a case that is also run on libowfat must. Forked children, which
- * leave by _exit, may keep what they inherited, or call this. */
+/* Ends the case. If a leak checker runs, nothing that the library allocated may be left, not even reachable memory.
+ * Otherwise the process just ends, because some cases also run on libowfat. Forked children leave by _exit and may keep
+ * what they inherited, or call this. */
 T_HELPER void t_account(void) {
   struct rlimit limit;
   struct stat tasks;
@@ -302,7 +300,7 @@ T_HELPER void t_account(void) {
   if (!t_memory_is_checked()) return;
   if (t_batch) iob_reset(t_batch);
   io_finishandshutdown();
-  /* A thread that it has woken from a wait gives back what it had there. A link for each, and two. */
+  /* Threads that it has woken from a wait still have to free their memory. */
   for (i = 0; i < 100 && stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink > 3; i++) poll(NULL, 0, 10);
   CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = limit.rlim_max; /* AddressSanitizer opens files when it looks for leaks */

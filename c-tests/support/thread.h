@@ -1,4 +1,4 @@
-/* What tests with several threads share: threads that sleep in a wait call, and how to see that they do. */
+/* Helpers for tests with several threads: threads that sleep in a wait call, and a check that they do. */
 #ifndef THREAD_H
 #define THREAD_H
 #include "loop.h"
@@ -14,8 +14,8 @@ T_HELPER pthread_t th_start(void *(*body)(void *), void *arg) {
 
 T_HELPER void th_join(pthread_t thread) { CHECK_INT(pthread_join(thread, NULL), 0); }
 
-/* A wait call in a thread of its own. What it waits for comes at once or not before its limit: TH_AT_ONCE lies
- * between the two, far from both. */
+/* A wait call in a thread of its own. Its event comes at once or not before its limit. TH_AT_ONCE is between the two,
+ * far from both. */
 #define TH_LIMIT 10000
 #define TH_AT_ONCE 3000
 
@@ -75,7 +75,7 @@ T_HELPER void th_check_returns_at_once(struct th_sleeper *s) {
   CHECK(s->took < TH_AT_ONCE);
 }
 
-/* A wait that returns although nothing has come does so within moments. */
+/* A wait that returns by mistake does so soon. */
 T_HELPER void th_check_sleeps_on(struct th_sleeper *s, int ms) {
   poll(NULL, 0, ms);
   CHECK(!th_is_done(s));

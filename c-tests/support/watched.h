@@ -1,5 +1,5 @@
-/* What tests of OWFAT_IO_TRACE and OWFAT_IO_STATS share. The library looks at its environment when it is loaded, so a
- * case runs its session in a child that starts the same case anew:
+/* Helpers for tests of OWFAT_IO_TRACE and OWFAT_IO_STATS. The library reads the environment when it is loaded, so a
+ * case runs its session in a child that executes the same case again:
  *
  *   TEST(something) {
  *     if (W_SESSION("OWFAT_IO_TRACE", NULL)) { ...; exit(0); }   (in the child; to return would add a shutdown to it)
@@ -9,21 +9,21 @@
 #define WATCHED_H
 #include "loop.h"
 
-/* Of the child: what it was told to write, its number, and what it said on standard error. */
+/* The child's file, its process number, and its standard error. */
 T_HELPER char w_path[64];
 T_HELPER pid_t w_child;
 T_HELPER char w_said[4096];
 
 #define W_SESSION(variable, path) w_session(variable, path, __func__, NULL)
 
-/* A name that nothing has. */
+/* A file name that does not exist. */
 T_HELPER void w_name(char path[64]) {
   strcpy(path, "/tmp/owfat-io-watched.XXXXXX");
   CHECK_INT(close(mkstemp(path)), 0);
   CHECK_INT(unlink(path), 0);
 }
 
-/* Ends on its own within the time that a case has. Nothing may come on standard output. */
+/* Waits for the child. Nothing may come on standard output. */
 T_HELPER void w_listen(int out, int err) {
   ssize_t n, have = 0;
   char c;
@@ -71,7 +71,7 @@ T_HELPER int w_session(const char *variable, const char *path, const char *name,
   return 0;
 }
 
-/* The child is done, and all was well with it. */
+/* Ends the child with success. */
 T_HELPER void w_ended_well(void) {
   int status;
   CHECK_INT(waitpid(w_child, &status, 0), w_child);
@@ -79,7 +79,7 @@ T_HELPER void w_ended_well(void) {
   CHECK_INT(status, 0);
 }
 
-/* The whole of a file, which is then removed. */
+/* Returns the contents of a file, and removes it. */
 T_HELPER char *w_take(const char *path) {
   struct stat file;
   char *text;
@@ -96,7 +96,7 @@ T_HELPER char *w_take(const char *path) {
   return text;
 }
 
-/* So often that what is gathered fills its room some times. */
+/* So often that the buffer fills up several times. */
 T_HELPER void w_be_busy(int n) {
   while (n-- > 0) io_wantread(1000);
 }
@@ -106,7 +106,7 @@ T_HELPER int w_is_regular(int fd) {
   return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
 }
 
-/* errno of a call that succeeds is what it was. */
+/* Checks that a call that succeeds does not change errno. */
 #define W_KEEPS(call)     \
   do {                    \
     errno = 4711;         \

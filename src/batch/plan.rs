@@ -133,7 +133,7 @@ mod tests {
     const MORE: Step = Step::Buffers { more: true };
 
     #[test]
-    fn only_what_is_followed_may_wait() {
+    fn only_bytes_that_others_follow_are_held_back() {
         assert_eq!(step(&[]), (Step::Nothing, 0));
         assert_eq!(step(&[buf(0), file(0)]), (Step::Nothing, 0));
         assert_eq!(step(&[buf(5)]), (LAST, 5));

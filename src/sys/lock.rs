@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_take_turns() {
+    fn only_one_thread_at_a_time_holds_the_lock() {
         static LOCK: ForkLock<[u64; 2]> = ForkLock::new([0; 2]);
         const ROUNDS: u64 = 20_000;
         let add = || {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_what_is_only_tried() {
+    fn trying_a_lock_that_is_held_does_not_wait() {
         static LOCK: ForkLock<u32> = ForkLock::new(0);
         let held = LOCK.try_lock();
         assert!(held.is_some() && LOCK.try_lock().is_none());
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_unlocks() {
+    fn a_panic_under_the_lock_unlocks_it() {
         static LOCK: ForkLock<u32> = ForkLock::new(0);
         let panicking = thread::spawn(|| {
             let _guard = LOCK.lock();

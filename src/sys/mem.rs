@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn boxes_hold_what_they_were_given() {
+    fn a_box_holds_its_value_and_one_that_is_too_large_is_an_error() {
         assert_eq!(*boxed([7u8; 100]).unwrap(), [7; 100]);
         assert_eq!(*boxed_array::<u16, 300>().unwrap(), [0; 300]);
         #[cfg(target_pointer_width = "64")]

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_is_what_is_answered() {
+    fn each_interest_comes_back_from_its_flags() {
         for interest in [Interest::NONE, Interest::READ, Interest::WRITE, Interest::BOTH] {
             assert_eq!(ready(flags(interest)), interest);
         }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn it_answers_as_poll_does() {
+    fn select_gives_the_answers_of_poll() {
         let ([a, b], [c, _d]) = (stream_sockets().unwrap(), stream_sockets().unwrap());
         nix::unistd::write(&b, b"x").unwrap();
         let (a, c) = (a.as_raw_fd(), c.as_raw_fd());

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_before_comes_back() {
+    fn the_cancellation_state_is_restored() {
         let other = std::thread::spawn(|| {
             let state = || {
                 let mut now = 0;

@@ -6,7 +6,7 @@ use super::*;
 use crate::outcome::Readiness;
 
 #[test]
-fn libowfats_books_of_a_send() {
+fn the_visible_fields_change_with_a_send_as_in_libowfat() {
     let mut e = Embedded::new();
     let b = e.view();
     let text = three(b);
@@ -24,7 +24,7 @@ fn libowfats_books_of_a_send() {
 }
 
 #[test]
-fn libowfats_books_of_a_filter_that_takes_three() {
+fn the_visible_fields_change_with_a_filter_as_in_libowfat() {
     let mut e = Embedded::new();
     let b = e.view();
     three(b);
@@ -249,7 +249,7 @@ fn fields_that_contradict_each_other_are_an_error_and_not_an_endless_zero() {
 }
 
 #[test]
-fn room_in_advance_shows_nowhere() {
+fn room_that_is_allocated_in_advance_changes_no_visible_field() {
     let mut e = Embedded::new();
     let b = e.view();
     b.init(false, 100).unwrap();

@@ -15,14 +15,14 @@ fn setting() -> impl Strategy<Value = Setting> {
 
 proptest! {
     #[test]
-    fn every_byte_once_and_every_owner_once(setting in setting(), codes in codes()) {
+    fn each_byte_is_sent_once_and_each_owned_entry_released_once(setting in setting(), codes in codes()) {
         bytes::run(setting, &codes);
     }
 
     // Their memory is thought to lie beyond 4 GiB.
     #[cfg(target_pointer_width = "64")]
     #[test]
-    fn entries_of_any_size(setting in setting(), codes in codes()) {
+    fn batches_with_entries_of_any_size_agree_with_the_model(setting in setting(), codes in codes()) {
         ledger::run(setting, &codes);
     }
 }

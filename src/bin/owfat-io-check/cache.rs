@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_list_is_none() {
+    fn an_incomplete_cache_is_refused() {
         let whole = made();
         for len in 0..whole.len() - 45 {
             assert!(parse(&whole[..len]).is_none(), "{len}");

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_the_text_of_xml() {
+    fn escaped_text_cannot_end_an_xml_element() {
         assert_eq!(escaped("a<b>&\"c\"\n\u{1b}"), "a&lt;b&gt;&amp;&quot;c&quot;\n\u{fffd}");
     }
 }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_says_why() {
+    fn a_line_that_is_not_of_a_trace_is_refused_with_the_reason() {
         for (line, why) in [
             ("1.000000 1/1 3 io_fd 1", "cut short"),
             ("1.000000 1/1 3 io_fd\n", "five fields"),

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_round() {
+    fn the_marks_of_the_axis_are_at_round_times() {
         assert_eq!([1, 12, 13, 100, 1_000_000].map(step), [1, 1, 2, 10, 100_000]);
     }
 }

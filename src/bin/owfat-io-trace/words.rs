@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_become_words() {
+    fn each_line_of_a_trace_has_its_kind_bytes_and_words() {
         for (line, kind, bytes, words) in [
             ("io_fd 1", Kind::Opened, 0, "registered"),
             ("io_fd 0 EBADF", Kind::Failed, 0, "io_fd: failed, EBADF"),

@@ -161,7 +161,7 @@ impl World for Liar {
 }
 
 #[test]
-fn the_model_itself_can_fail() {
+fn a_loop_that_misses_an_event_fails_the_model() {
     let ops = [Op::Want(0, Direction::Read), Op::World(0, 1), Op::Check];
     let lie = || {
         let kernel = Scripted::new();
