@@ -125,9 +125,12 @@ echo "3. owfat-io-run:  $(command -v opentracker) answers an HTTP announce, a UD
 # 4. The same source on each library; see there. The tests hold our column.
 harms=c-tests/servers/harms.c
 libraries=("$(dpkg-query -W -f='${Version}' libowfat-dev)")
-gcc -O2 $harms -lowfat -o "$tmp/harms.0"
+paths=("")
+# Debian 13 has the headers in a folder of their own.
+gcc -O2 -idirafter /usr/include/libowfat $harms -lowfat -o "$tmp/harms.0"
 if [ -f "$later/version" ]; then
 	libraries+=("$(cat "$later/version")")
+	paths+=("$later")
 	# As <io.h> and as <libowfat/io.h>.
 	gcc -O2 -isystem "$later/include" -isystem "$later/include/libowfat" $harms -L"$later" -lowfat -o "$tmp/harms.1"
 fi
@@ -137,7 +140,7 @@ gcc -O2 $harms $flags -o "$tmp/harms.ours"
 # row WORDS KIND: what came of it with each library.
 row() {
 	printf '   %-50s' "$1"
-	for i in "${!libraries[@]}"; do printf '%-22s' "$(LD_LIBRARY_PATH=$later "$tmp/harms.$i" "$2")"; done
+	for i in "${!libraries[@]}"; do printf '%-22s' "$(LD_LIBRARY_PATH=${paths[i]} "$tmp/harms.$i" "$2")"; done
 	"$tmp/harms.ours" "$2"
 }
 
