@@ -282,10 +282,15 @@ static void move_bytes(unsigned *seed, int threads) {
   if (threads) stop_workers(thread);
 }
 
+/* Sets that the library cannot know of. */
+static int strays;
+
 static void live_as_child(unsigned seed, enum kind kind) {
   enum way way = (enum way)(rand_r(&seed) % WAYS);
   int threads = chance(&seed, 3);
   /* If a signal handler forked, a thread may have been opening or closing a stream, so its numbers are uncertain. */
+  /* And a thread may have opened a set and not noted it: nobody in the child knows of that one. */
+  strays += kind == BY_SIGNAL;
   if (kind == BY_SIGNAL && (way == LIB_CLOSE || way == PLAIN_CLOSE)) way = KEEP;
   depth++;
   is_child = 0;
@@ -296,11 +301,11 @@ static void live_as_child(unsigned seed, enum kind kind) {
   forget_inherited(way);
   hang_the_bell();
   move_bytes(&seed, threads);
-  CHECK(sets() <= 1);
+  CHECK(sets() <= 1 + strays);
   check_guards();
   if (chance(&seed, 3)) {
     io_finishandshutdown();
-    CHECK_INT(sets(), 0);
+    CHECK(sets() <= strays);
     check_guards();
   }
   reap_all();
