@@ -31,15 +31,15 @@ impl World {
             12 => self.set_option(input, libc::SO_RCVBUF, &0),
             13 => {
                 let fd = self.own(input);
-                // SAFETY: one byte; no SIGPIPE, `io_sigpipe` was called.
-                unsafe { libc::send(fd as c_int, self.arena(), 1, libc::MSG_OOB | libc::MSG_DONTWAIT) };
+                // An urgent byte of a Unix socket looks like one to read, and is none.
+                if option(fd, libc::SO_DOMAIN) == libc::AF_INET {
+                    // SAFETY: one byte; no SIGPIPE, `io_sigpipe` was called.
+                    unsafe { libc::send(fd as c_int, self.arena(), 1, libc::MSG_OOB | libc::MSG_DONTWAIT) };
+                }
             }
+            // Takes the pending error.
             14 => {
-                // Takes the pending error.
-                let (fd, mut e, mut length) = (self.own(input), 0, size_of::<c_int>() as libc::socklen_t);
-                let place = (&raw mut e).cast::<c_void>();
-                // SAFETY: room for a number.
-                unsafe { libc::getsockopt(fd as c_int, libc::SOL_SOCKET, libc::SO_ERROR, place, &mut length) };
+                option(self.own(input), libc::SO_ERROR);
             }
             _ => limit_numbers(input.one_of(&[0, 1, 4, 20, libc::RLIM_INFINITY, libc::RLIM_INFINITY])),
         }
@@ -100,6 +100,15 @@ impl World {
         // SAFETY: the value lives through the call.
         unsafe { libc::setsockopt(fd as c_int, libc::SOL_SOCKET, name, ptr::from_ref(value).cast(), length) };
     }
+}
+
+/// What the kernel says of a socket; -1 of anything else.
+fn option(fd: i64, name: c_int) -> c_int {
+    let (mut value, mut length) = (-1, size_of::<c_int>() as libc::socklen_t);
+    let place = (&raw mut value).cast::<c_void>();
+    // SAFETY: room for a number.
+    unsafe { libc::getsockopt(fd as c_int, libc::SOL_SOCKET, name, place, &mut length) };
+    value
 }
 
 /// Down to so many, or up to what the process may have.
