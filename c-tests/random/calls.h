@@ -311,7 +311,8 @@ R_HELPER void fill(int a) {
   int64 r;
   int n, tries = 0;
   call("fill", a, -1);
-  if (known(a) && is_stream(a) && ends[a].kind != REGULAR && ends[a].kind != TERMINAL && ends[a].nonblocking && mate_of(a) >= 0) {
+  if (known(a) && is_stream(a) && ends[a].kind != REGULAR && ends[a].kind != TERMINAL && ends[a].nonblocking &&
+      mate_of(a) >= 0) {
     plan_write(a, PLAIN + 1);
     for (n = 65536; n >= 4096; n /= 2) {
       do {

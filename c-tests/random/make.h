@@ -198,6 +198,11 @@ R_HELPER void no_file(int how) {
   say_line();
 }
 
+R_HELPER int is_socket(int i) {
+  enum kind kind = ends[i].kind;
+  return kind == UNIX || kind == TCP || kind == UDP || kind == DATAGRAM || kind == PACKETS;
+}
+
 /* A plain write, as by a peer that uses no library or a program that goes past it. */
 R_HELPER void put(int a, int n) {
   ssize_t r = -1;
@@ -205,8 +210,8 @@ R_HELPER void put(int a, int n) {
   if (known(a) && (ends[a].kind != PIPE_OUT || ends[a].mate >= 0) && ends[a].kind != LISTENER && !is_source(a) &&
       under_way(a) + n <= plain(a) && !vague_to_write(a)) {
     bytes_for(a, scratch, n);
-    r = ends[a].kind == PIPE_OUT || ends[a].kind == REGULAR || ends[a].kind == TERMINAL || ends[a].kind == ODD ? write(ends[a].fd, scratch, (size_t)n)
-                                                            : send(ends[a].fd, scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    r = is_socket(a) ? send(ends[a].fd, scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT)
+                     : write(ends[a].fd, scratch, (size_t)n);
     add_result(r);
     took(a, scratch, r);
     settle(a);
@@ -222,7 +227,10 @@ R_HELPER void take(int a, int n) {
   call("take", a, -1);
   while (known(a) && ends[a].kind != LISTENER && (vague ? comes(a) : has_bytes(a))) {
     r = read(ends[a].fd, scratch, vague ? sizeof scratch : (size_t)n);
-    if (r < 0 && errno == ECONNRESET && ends[a].kind == TCP) ends[a].taken_count = ends[a].inbox_count, ends[a].vague = 0; /* the rest is lost */
+    if (r < 0 && errno == ECONNRESET && ends[a].kind == TCP) { /* the rest is lost */
+      ends[a].taken_count = ends[a].inbox_count;
+      ends[a].vague = 0;
+    }
     if (r < 0 || !vague) add_result(r);
     got(a, scratch, r);
     if (r <= 0 || !vague) break;
