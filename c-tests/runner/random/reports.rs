@@ -290,7 +290,10 @@ impl Case<'_> {
         if self.uncollected() || self.any_writing_dropped() || self.read_before_taken() {
             return Some("short-transfer");
         }
-        if self.withdrawn_by_toggling() {
+        // 0.34 does so also before a wait.
+        let takes_back = |l: &Line| l.call.starts_with("dontwant");
+        let later = super::reference() == With::Later;
+        if self.withdrawn_by_toggling() || later && self.before.iter().any(takes_back) {
             return Some("toggled-interest");
         }
         if word.starts_with('r') && self.refused_when_it_was_wanted(end) {
