@@ -1,5 +1,5 @@
-/* What happens between two waits without a word to the library: numbers closed, replaced and doubled, data taken
- * and room used up by others, interest that is stated and withdrawn. */
+/* Changes between two waits that the library does not see: numbers are closed, replaced and duplicated, others take the
+ * data or fill the room. And interest that is stated and withdrawn. */
 #include "many.h"
 
 /* promise: Closing behind the library */
@@ -11,7 +11,7 @@ TEST(plain_close_of_a_number_with_a_pending_event_is_noticed) {
     l_pipe(d, 1);
     l_put(d[1], "x");
     io_check();
-    copy = kept ? dup((int)d[0]) : -1; /* still readable, but nobody's */
+    copy = kept ? dup((int)d[0]) : -1; /* still readable, but not registered */
     CHECK_INT(close((int)d[0]), 0);
     l_pipe(fresh, 1);
     CHECK_INT(fresh[0], d[0]);

@@ -90,7 +90,7 @@ TEST(an_error_condition_wakes_nobody_if_nothing_is_wanted) {
   CHECK_INT(take_reports(s), 1);
 }
 
-/* A program that counts its own sends without a copy hears of their end. */
+/* A program that makes zero-copy sends of its own gets their completions. */
 TEST(the_end_of_a_send_without_a_copy_is_left_to_the_program) {
   static char block[20000];
   int64 d[2], got = 0, n;

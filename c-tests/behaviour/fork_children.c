@@ -7,7 +7,7 @@ enum { PIPES = 20 };
 
 static int64 d[PIPES][2];
 
-/* Registered pipes, read events wanted, and the kernel told of all of them. */
+/* Registered pipes with interest in reading, all of which the kernel watches. */
 static void many_pipes(void) {
   int i;
   for (i = 0; i < PIPES; i++) l_pipe(d[i], 1);

@@ -1,4 +1,4 @@
-/* Hang-ups and errors: which wanted direction hears of them, and what reading and writing then say.
+/* Hang-ups and errors: in which wanted direction they are reported, and what reading and writing then return.
  * Reports are level-triggered: each row asks for three in a row. */
 #include "loop.h"
 

@@ -49,7 +49,8 @@ static int64 file;
 
 static void closes_the_file(void) { io_close(file); }
 
-/* What was read of it is delivered; then the bad descriptor shows, and a batch that owns it closes nobody else's. */
+/* What was read of the file is delivered. Then the bad descriptor is an error, and a batch that owns it closes no other
+ * file under its number. */
 TEST(the_filter_may_close_the_file_that_is_sent) {
   int owned;
   for (owned = 0; owned < 2; owned++) {

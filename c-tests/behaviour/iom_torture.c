@@ -19,7 +19,7 @@ struct line {
 static struct line lines[LINES];
 static iomux_t mux;
 static atomic_int stopping, open_lines, ended_lines;
-/* Whose a number is: 1 + a line, 0 for nobody's, whose events must not be told. */
+/* The owner of a number: 1 + a line; 0 for none, whose events must not be reported. */
 static atomic_int owner[MOST_NUMBERS];
 /* Whether a worker has the number's event: not two at a time. */
 static atomic_int taken[MOST_NUMBERS];

@@ -1,4 +1,4 @@
-/* iom_*: who is woken, by what, and for how long a thread waits. */
+/* iom_*: which threads an event wakes, and how long a wait lasts. */
 #include "mux.h"
 #include <pthread.h>
 #include <sched.h>
@@ -100,7 +100,7 @@ TEST(one_multiplexer_event_wakes_one_thread) {
   end(&w.c);
 }
 
-/* While nothing happens, nobody looks. */
+/* While there is no event, no thread looks. */
 TEST(idle_multiplexer_threads_sleep) {
   static struct work w;
   long before;

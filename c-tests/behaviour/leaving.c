@@ -89,7 +89,7 @@ static void open_it(void) {
   io_close(f);
 }
 
-/* Whoever has been left waiting for a writer may still hold it open. */
+/* A thread that still waits for a writer may hold it open. */
 static void open_its_other_end(void) {
   int f = open(fifo, O_WRONLY);
   CHECK(f != -1);

@@ -1,4 +1,4 @@
-/* A listening socket that several processes or several numbers share: everyone who waits hears of a connection. */
+/* A listening socket that several processes or several numbers share: a connection is reported to all that wait. */
 #include "fork.h"
 
 #include <sys/wait.h>
@@ -23,7 +23,7 @@ static void call(const struct sockaddr_in *a) {
   CHECK_INT(connect(s, (const struct sockaddr *)a, sizeof *a), 0);
 }
 
-/* Says that it waits, hears of the connection, leaves it to the others, and says so. */
+/* Announces that it waits, gets the report, does not accept, and announces that. */
 static void work(int64 s, int64 say) {
   CHECK_INT(io_fd(s), 1);
   io_wantread(s);

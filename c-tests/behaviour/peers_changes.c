@@ -44,7 +44,7 @@ static void act_on(enum act act, int64 d[2]) {
   }
 }
 
-/* The first handler of a turn does something to all others that have a report; none of those may be heard. */
+/* The first handler of a turn changes all others that have a report. None of those may be reported. */
 static void first_handler(enum act act, int others_stay_silent) {
   int kind;
   for (kind = 0; kind < KINDS; kind++) {
@@ -109,7 +109,7 @@ TEST(a_handler_that_says_it_is_not_ready_is_asked_again) { own_handler(EAGAIN_RE
 TEST(a_handler_that_shuts_itself_down_hears_the_end) { own_handler(SHUT, 1); }
 TEST(a_handler_that_reads_everything_sleeps) { own_handler(DRAIN, 0); }
 
-/* Interest that changes direction while both are ready: only what is wanted at the time is heard. */
+/* Interest changes its direction while both are ready. Only the direction wanted at the time is reported. */
 TEST(interest_goes_round_through_every_combination) {
   int kind, step;
   for (kind = 0; kind < ONE_WAY; kind++) {
@@ -251,7 +251,7 @@ TEST(one_number_serves_every_kind_in_turn) {
   }
 }
 
-/* Registering, not wanting, closing: nothing was ever heard, and nothing remains. */
+/* A descriptor is registered, has no interest and is closed. It is never reported, and nothing remains. */
 TEST(ten_thousand_registrations_that_were_never_waited_for_leave_nothing) {
   int i, before = dup(0);
   close(before);

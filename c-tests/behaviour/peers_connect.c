@@ -55,7 +55,7 @@ static void want(int64 d, int wanted) {
   if (wanted & WRITE) io_wantwrite(d);
 }
 
-/* Each row: who is refused hears of it in each wanted direction, and asks the kernel why. */
+/* Each row: a refused connection is reported in each wanted direction, and the kernel says why. */
 static void refused(int wanted, int before) {
   int i;
   char c;

@@ -178,7 +178,7 @@ TEST(what_was_written_before_our_close_arrives) { our_end(BY_CLOSE); }
 TEST(what_was_written_before_our_shut_down_arrives) { our_end(BY_SHUTDOWN); }
 TEST(what_was_written_before_half_a_shut_down_of_ours_arrives) { our_end(BY_HALF_SHUTDOWN); }
 
-/* A reader that leaves: reported to whoever wants to write, whether there was room or not. */
+/* A reader closes. This is reported if there is interest in writing, with room or without. */
 static void reader_leaves(int full) {
   int kind;
   for (kind = ONE_WAY; kind < KINDS; kind++) {
@@ -200,7 +200,7 @@ static void reader_leaves(int full) {
 TEST(a_writer_hears_that_the_reader_of_a_pipe_left) { reader_leaves(0); }
 TEST(a_writer_hears_that_the_reader_of_a_full_pipe_left) { reader_leaves(1); }
 
-/* Writing on after the peer has gone fails with a reason, and kills nobody. */
+/* Writing after the peer has closed fails with an errno, and does not kill the process. */
 static void writing_fails(enum how how) {
   int kind, tries;
   for (kind = 0; kind < ONE_WAY; kind++) {

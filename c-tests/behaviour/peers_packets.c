@@ -170,7 +170,7 @@ TEST(many_senders_reach_one_receiver) {
   }
 }
 
-/* Nobody is there: the report of it goes to whoever wants one, once, and the socket goes on. */
+/* There is no peer. That is reported in the wanted direction, once, and the socket goes on. */
 static void unreachable(int by_reading) {
   int which;
   for (which = 0; which <= UDP6; which++) {

@@ -169,7 +169,7 @@ static void own_empty_sets_are_noticed(void) {
   }
   open_one = an_epoll_set;
   open_own();
-  /* The kernel is told of something new, and refuses. */
+  /* A new registration, which the kernel refuses. */
   io_wantwrite(d[1][0]);
   l_put(d[0][1], "x");
   CHECK_INT(l_next_read(L_PATIENCE), d[0][0]);

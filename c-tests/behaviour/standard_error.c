@@ -105,7 +105,7 @@ TEST(standard_error_without_a_reader_kills_nobody) {
   check_silence();
 }
 
-/* A pipe that nobody empties would hold the program up for ever. */
+/* A write to a full pipe without a reader would block for ever. */
 /* promise: Standard error */
 TEST(standard_error_that_is_full_holds_nobody_up) {
   if (session_after(fill_up, __func__)) {

@@ -74,7 +74,7 @@ static void watched_pair(int64 d[2]) {
 
 static int taken, ended;
 
-/* Reads one byte of each that it is told of. */
+/* Reads one byte for each report. */
 static void *take_bytes(void *unused) {
   int64 s;
   char c;
@@ -334,7 +334,7 @@ TEST(threads_that_wait_to_read_and_to_write_wait_apart) {
   io_wantwrite(d[0]);
   until(&written, 1);
   CHECK_INT(read((int)d[1], &c, 1), 1);
-  /* Readable, and only a writer waits: nobody spins over it. */
+  /* Readable, but the only thread waits for writing: nothing spins. */
   CHECK_INT(write((int)d[1], "r", 1), 1);
   check_asleep();
   io_wantwrite(d[0]);
@@ -458,7 +458,7 @@ TEST(a_child_of_a_process_with_event_loop_threads_waits_by_itself) {
   child = fork();
   CHECK(child != -1);
   if (child == 0) {
-    CHECK_INT(io_waituntil2(5000), 1); /* what another thread had in hand */
+    CHECK_INT(io_waituntil2(5000), 1); /* what another thread had leased */
     CHECK_INT(io_canread(), d[0]);
     CHECK_INT(io_canread(), -1);
     t_leave(0);

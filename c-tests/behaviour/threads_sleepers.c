@@ -50,7 +50,7 @@ TEST(new_interest_reaches_the_threads_that_still_wait) {
   CHECK_INT(io_canread(), d[0]);
 }
 
-/* Each event that is queued ends one wait at least, whoever has heard of the one before. */
+/* Each queued event ends at least one wait, whichever thread got the one before. */
 TEST(queued_events_end_the_waits_of_threads_one_by_one) {
   int64 idle = l_idle();
   int i;

@@ -328,7 +328,7 @@ static void leave(int number) {
   exit(0); /* servers do it */
 }
 
-/* Wherever the signal finds it, also with the lock of the trace in hand. */
+/* Wherever the signal finds the thread, also while it holds the lock of the trace. */
 TEST(trace_does_not_hold_up_an_exit_in_a_signal_handler) {
   int i;
   if (W_SESSION("OWFAT_IO_TRACE", NULL)) {

@@ -3,7 +3,7 @@
  *   planted leak | overflow | unset | freed | shift */
 #include "t.h"
 
-/* A batch that nobody frees. */
+/* A batch that is never freed. */
 TEST(leak) {
   io_batch *b = iob_new(4);
   CHECK(b != NULL);
@@ -11,7 +11,7 @@ TEST(leak) {
   memset(&b, 0, sizeof b);
 }
 
-/* The library is told of more room than there is, and writes a byte behind the end. */
+/* The program states a buffer larger than it is, and the library writes a byte past its end. */
 TEST(overflow) {
   int64 d[2];
   char text[200], *room;
