@@ -1,4 +1,4 @@
-//! Holds the committed headers against what cbindgen makes of the C functions: a build needs the headers, not cbindgen.
+//! Compares the committed headers with what cbindgen makes of the C functions, so that a build needs no cbindgen.
 //! `OWFAT_IO_UPDATE_HEADERS=1` rewrites them.
 
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn iob_h_is_up_to_date() {
     check("iob.h", &generated("cbindgen-iob.toml", &["iob"]));
 }
 
-/// The header of the functions in the files whose names begin so.
+/// The header of the functions in the files whose names begin with one of the prefixes.
 fn generated(config: &str, prefixes: &[&str]) -> String {
     let config = cbindgen::Config::from_file(Path::new(ROOT).join(config)).unwrap();
     let builder = cbindgen::Builder::new().with_config(config);
@@ -46,10 +46,10 @@ fn sources(prefixes: &[&str]) -> Vec<PathBuf> {
     files
 }
 
-/// Of these the arguments are unspecified, as in libowfat. cbindgen knows only `(void)`.
+/// These are declared with `()`, as in libowfat. cbindgen writes only `(void)`.
 const WITHOUT_PROTOTYPE: [&str; 5] = ["io_wait", "io_check", "io_canread", "io_canwrite", "io_timeouted"];
 
-/// Stand around the declarations where one has no prototype, so that no compiler complains of it to programs.
+/// Around the declarations of a header with `()`, so that compilers do not warn in programs.
 const QUIET: &str = "\
 /* Some functions have (), as in libowfat: before C23 a program may pass what it likes. */
 #if defined(__GNUC__) && !defined(__cplusplus)
@@ -67,7 +67,7 @@ const QUIET_ENDS: &str = "\
 const BEGIN: &str = "#ifdef __cplusplus\nextern";
 const END: &str = "#ifdef __cplusplus\n}";
 
-/// Gives the text libowfat's integer names, and the reader of C no Rust heading.
+/// Replaces the integer types by libowfat's, and Rust's headings by words for the C reader.
 fn for_c(text: &str) -> String {
     let text = text.replace("int64_t", "int64").replace("# Safety\n ", "Requires: ");
     let without = |text: String, name| text.replace(&format!("{name}(void);"), &format!("{name}();"));

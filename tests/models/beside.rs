@@ -1,6 +1,6 @@
 //! One thread looks, the others wait beside it and take over when it leaves (`src/event_loop/wait.rs`, `looking.rs`), on
-//! the real `ForkLock` and `Loan`. Fails, by a thread that sleeps for ever, if the one who leaves wakes nobody, if a
-//! follower is counted only after the lock was let go, or if a change wakes nobody.
+//! the real `ForkLock` and `Loan`. It fails, by a thread that sleeps for ever, if the thread that leaves wakes nobody, if a
+//! follower is counted only after the lock was released, or if a change wakes nobody.
 
 use crate::sys::loan::{Lent, Loan};
 use crate::sys::lock::ForkLock;
@@ -15,11 +15,11 @@ struct Loop {
 }
 
 struct State {
-    /// What the look that is under way has in hand.
+    /// What the running look has borrowed.
     parts: Loan<UnsafeCell<u32>>,
     followers: u32,
     is_over: bool,
-    /// The last look found the waker.
+    /// Whether the last look found the waker.
     was_woken: bool,
 }
 
@@ -46,7 +46,7 @@ impl Loop {
                 state.followers += 1;
                 drop(state);
                 self.kernel.wait_beside();
-                // As long as the one who looks has not drained it, this goes round.
+                // This repeats until the thread that looks has drained it.
                 thread::yield_now();
                 state = self.state.lock();
                 state.followers -= 1;
@@ -73,7 +73,7 @@ impl Loop {
         drop(looking);
     }
 
-    /// The last interest is withdrawn: nobody has anything to wait for.
+    /// Withdraws the last interest, so that no thread has anything to wait for.
     fn finish(&self) {
         let mut state = self.state.lock();
         state.is_over = true;

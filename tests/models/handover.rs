@@ -1,7 +1,7 @@
-//! The hand-over of event-loop threads (`src/event_loop/threads.rs`) on the real `EventCount` and `ForkLock`: every event
-//! reaches a thread of the program, whoever looks and whoever sleeps. Fails, by a thread that sleeps for ever, if a
-//! consumer calls no leader before it sleeps or after it has taken an event, if a leader tells nobody, or if a count is
-//! looked at after the lock was let go.
+//! How event-loop threads hand over events (`src/event_loop/threads.rs`), on the real `EventCount` and `ForkLock`: every
+//! event reaches a consumer, whichever thread looks and whichever sleeps. It fails, by a thread that sleeps for ever, if a
+//! consumer calls no leader before it sleeps or after it has taken an event, if a leader wakes nobody, or if a count is
+//! read after the lock was released.
 
 use crate::sys::eventcount::EventCount;
 use crate::sys::lock::{ForkLock, Guard};
@@ -51,7 +51,7 @@ impl Loop {
         Arc::new(it)
     }
 
-    /// Each descriptor is watched for one event: what was found is not found again.
+    /// Registrations are one-shot, so an event is found once.
     fn lead<'a>(&'a self, mut state: Guard<'a, State>, sleeps: bool) -> Guard<'a, State> {
         state.is_led = true;
         drop(state);
@@ -118,7 +118,7 @@ impl Loop {
     }
 }
 
-/// `consumers` threads take an event each, which happen one after the other.
+/// `consumers` threads take one event each. The events happen one after the other.
 fn run(consumers: u32, preemptions: usize) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(preemptions);

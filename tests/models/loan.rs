@@ -1,4 +1,4 @@
-//! `Loan`. Fails if it is lent, given back or dropped with `Relaxed`, or if owner and borrower both free it.
+//! `Loan`. It fails if the value is lent, returned or dropped with `Relaxed`, or if owner and borrower both free it.
 
 use crate::sys::loan::Loan;
 use crate::sys::lock::ForkLock;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 type Lock = ForkLock<Option<Loan<Value>>>;
 
-/// A value whose end is counted, which loom need not know of.
+/// A value that counts its drops, outside of loom.
 struct Value {
     number: UnsafeCell<u32>,
     ended: std::sync::Arc<AtomicUsize>,
@@ -31,7 +31,7 @@ fn lendable() -> (Loan<Value>, std::sync::Arc<AtomicUsize>) {
     (loan, ended)
 }
 
-/// As a thread that is cancelled in its wait call does.
+/// Acts like a thread that is cancelled in its wait call.
 #[test]
 fn what_is_given_back_without_the_lock_is_whole_for_the_next() {
     loom::model(|| {

@@ -1,5 +1,5 @@
-//! `ForkLock`. Fails if the lock is released or taken with `Relaxed`, if the unlocking thread wakes nobody, or if
-//! who has slept takes the lock as if nobody else could be asleep.
+//! `ForkLock`. It fails if the lock is released or taken with `Relaxed`, if the unlocking thread wakes nobody, or if a
+//! thread that has slept takes the lock as if no other could be asleep.
 
 use crate::sys::lock::ForkLock;
 use loom::cell::UnsafeCell;

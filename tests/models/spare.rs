@@ -1,5 +1,5 @@
-//! `Spare`, which blocks of small batches and room for file contents are kept in. Fails if the exchange is
-//! `Relaxed`, or a load and a store.
+//! `Spare`, which keeps blocks of small batches and memory for file contents. It fails if the exchange is `Relaxed`, or is
+//! a load and a store.
 
 use crate::sys::spare::Spare;
 use loom::cell::UnsafeCell;

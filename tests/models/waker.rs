@@ -1,4 +1,4 @@
-//! A backend as far as threads sleep in it: what is ready in the kernel, and the waker, which is an eventfd. It is
+//! The part of a backend in which threads sleep: what is ready in the kernel, and the waker, which is an eventfd. It is
 //! readable from a wake to the next drain, for the thread that looks and for all that wait beside it.
 
 use loom::sync::{Condvar, Mutex};
