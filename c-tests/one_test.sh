@@ -8,13 +8,17 @@ cargo=$1 name=$2
 # has OPTION...: whether a test of that kind has the name.
 has() { $cargo test --quiet --locked --features tools "$@" -- --list "$name" | grep -q ': test$'; }
 
+# Compiling takes a while, so a kind of test that cannot have the name is left out.
+last=${name##*::}
+in_rust() { grep -rqE "fn [a-z0-9_]*$last|mod $last" src; }
+in_c() { grep -rqF -e "$last" c-tests || find c-tests | grep -qF -e "$last"; }
+
 found=
-if has --test c; then
+if { in_c || ! in_rust; } && has --test c; then
 	found=1
 	$cargo test --quiet --locked --features tools --test c -- "$name"
 fi
-# Compiling the tests in Rust takes a while: only if the last part of the name can be one of them.
-if grep -rqE "fn [a-z0-9_]*${name##*::}|mod ${name##*::}" src && has --lib; then
+if in_rust && has --lib; then
 	found=1
 	$cargo test --quiet --locked --features tools --lib -- "$name"
 fi
