@@ -1,17 +1,17 @@
-//! Gives the shared library its name for the dynamic linker, keeps it loaded for good, and says where the portable build
-//! is the only one.
+//! Sets the soname of the shared library, keeps the library from being unloaded, and chooses the portable build on systems
+//! other than Linux.
 
 use std::env;
 
-/// Programs linked with -lowfat_io record the name, as they recorded libowfat.so.0. And pthread_atfork handlers and a signal
-/// handler point into the library: it must never be unmapped. The linker of macOS has other words, and none for that.
+/// Programs linked with -lowfat_io record the soname. The library must never be unmapped, because pthread_atfork handlers
+/// and a signal handler point into it. The linker of macOS has another option for the name, and none for that.
 const LINK_ARGUMENTS: [&str; 2] = ["-Wl,-soname,libowfat_io.so.0", "-Wl,-z,nodelete"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let system = env::var("CARGO_CFG_TARGET_OS").expect("cargo sets it");
     if system != "linux" {
-        // What RUSTFLAGS='--cfg owfat_portable' asks for on Linux.
+        // On Linux RUSTFLAGS='--cfg owfat_portable' chooses it.
         println!("cargo:rustc-cfg=owfat_portable");
     }
     if system != "macos" {

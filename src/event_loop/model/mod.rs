@@ -1,7 +1,8 @@
-//! Random programs against a model that is too simple to be wrong.
+//! Random programs against a naive model of the event loop.
 //!
-//! A wait call drops what was not taken and asks anew. What it found is reported, once in each direction, as long as it
-//! is wanted and was not used since. What the program queued itself, and the hint, stand until they are reported.
+//! In the model a wait call drops the reports that were not taken and asks the kernel again. What it found is reported, once
+//! in each direction, as long as there is interest and it was not used since. Queued events and the hint stay until they
+//! are reported.
 //!
 //! The unit tests draw the programs at random; the fuzz target `machine` looks for those that reach new code.
 
@@ -22,28 +23,28 @@ use crate::slot::Hint;
 pub(crate) enum Op {
     Want(usize, Direction),
     DontWant(usize, Direction),
-    /// Withdraws everything.
+    /// Withdraws interest in both directions.
     DontWantAnything,
-    /// The program's own read or write answered "again".
+    /// `io_eagain_read`, `io_eagain_write`.
     Eagain(usize, Direction),
     Pop(Direction),
     /// Takes everything that is reported in both directions.
     Drain,
     /// A wait call that does not sleep.
     Check,
-    /// A wait call without limit, where the world can end its sleep.
+    /// A wait call without limit, if the world can end its sleep.
     Wait,
     /// A read of so many bytes through the library.
     Read(usize, usize),
     /// A write of so many bytes through the library.
     Write(usize, usize),
-    /// As many servers work: take the request, want to write, write the answer, want to read.
+    /// Works as many servers do: takes the request, wants to write, writes the answer, wants to read.
     Turn(usize),
     /// A deadline that has passed, one that is far, or none.
     Deadline(usize, u8),
     /// `io_timeouted` until it says -1.
     Sweep,
-    /// Something happens in the kernel, or a plain read(2) behind the library's back.
+    /// Something happens in the kernel, or the program calls plain read(2).
     World(usize, u8),
     /// `io_close`, and another file under the number, registered.
     Replace(usize, Newcomer),
@@ -53,9 +54,9 @@ pub(crate) enum Op {
     Queue(usize, Direction),
     /// `io_fd` or `io_fd_canwrite` of what is registered already.
     Again(usize, bool),
-    /// The number is said to have a copy elsewhere.
+    /// The loop is told that the number has a duplicate.
     Share(usize),
-    /// From now on a child process has copies of the descriptors.
+    /// From now on a child process has duplicates of the descriptors.
     Fork,
 }
 
@@ -63,7 +64,7 @@ pub(crate) enum Op {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Newcomer {
     pub(super) hint: bool,
-    /// A character device that epoll refuses, or the like.
+    /// A file that epoll refuses, for example a character device.
     pub(super) can_be_watched: bool,
 }
 
@@ -102,10 +103,10 @@ impl Op {
     }
 }
 
-/// Where the descriptors come from and what happens to them.
+/// Makes the descriptors, and changes their readiness.
 pub(super) trait World {
     fn fd(&self, place: usize) -> Fd;
-    /// What the kernel says of the number.
+    /// What the kernel says about the number.
     fn file(&self, place: usize) -> File;
     fn ready(&self, place: usize) -> Interest;
     fn happen(&mut self, place: usize, what: u8);
@@ -115,11 +116,11 @@ pub(super) trait World {
     fn write(&mut self, place: usize, n: usize) -> bool;
     /// Puts another file under the place's number; the old one has been, or is thereby, closed.
     fn replace(&mut self, place: usize, can_be_watched: bool);
-    /// Whether a sleep that nothing in the world ends is ended all the same, as by a signal.
+    /// Whether a sleep ends, as by a signal, even if nothing is ready.
     fn ends_sleeps(&self) -> bool {
         false
     }
-    /// What the backend was told to watch, if that can be seen.
+    /// What the backend watches, if that is known.
     fn watched(&self, _: usize) -> Option<Interest> {
         None
     }
@@ -129,13 +130,13 @@ pub(super) trait World {
 #[derive(Clone)]
 struct Place {
     want: Interest,
-    /// Ready when the last wait call looked.
+    /// What was ready when the last wait call looked.
     found: Interest,
-    /// Surely in what the last wait call brought, and wanted ever since.
+    /// What the last wait call surely found, and what was wanted ever since.
     sure: Interest,
-    /// Reported, read or written, or said to be not ready since then.
+    /// What was reported, read, written or declared not ready since then.
     used: Interest,
-    /// What the program queued itself.
+    /// What the program queued.
     queued: Interest,
     hint: Hint,
     /// The hint was claimed and writing wanted ever since.
@@ -161,13 +162,13 @@ impl Place {
         self.hint == Hint::Claimed && self.want.has(Direction::Write)
     }
 
-    /// What a report would not be false for.
+    /// The directions in which a report is true.
     fn may(&self) -> Interest {
         let hinted = if self.claims_hint() { Interest::WRITE } else { Interest::NONE };
         self.queued | hinted | ((self.want & self.found) - self.used)
     }
 
-    /// What is lost if it is not reported.
+    /// The directions that must be reported.
     fn must(&self) -> Interest {
         let hinted = if self.claims_hint() && self.hint_is_sure { Interest::WRITE } else { Interest::NONE };
         self.queued | hinted | ((self.sure & self.found) - self.used)

@@ -1,4 +1,4 @@
-//! A loop of its own on some backend.
+//! An event loop for one test, on some backend.
 
 use super::super::register::File;
 use super::super::wait::{Waiter, wait_on};
@@ -10,7 +10,7 @@ use crate::sys::lock::{ForkLock, Guard};
 use crate::table::slot_of;
 use nix::errno::Errno;
 
-/// The slots belong to the thread and not to the rig: what is registered ends with it, so that the next one finds none.
+/// The slots belong to the thread and not to the rig, so a drop ends all registrations.
 pub(crate) struct Rig {
     lock: ForkLock<EventLoop>,
 }
@@ -54,7 +54,7 @@ impl Rig {
         std::iter::from_fn(|| self.pop(dir)).collect()
     }
 
-    /// A fork made a child, as far as this process can tell.
+    /// Acts as after a fork.
     pub(crate) fn fork(&self) {
         self.state().after_fork();
     }

@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 
 use Direction::{Read, Write};
 
-/// Rounds in which each of a few ready descriptors has had its turn, however small the looks have become.
+/// After so many rounds each of a few ready descriptors has had its turn, even with the smallest looks.
 const ENOUGH: usize = 12;
 
-/// What a program came to.
+/// Counts what happened in a program.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Tally {
-    /// Looks that found all there was, and that was something.
+    /// Looks that found everything that was ready, and at least one.
     pub(crate) whole: usize,
     /// Looks that found as many as they had room for.
     pub(crate) full: usize,
@@ -196,7 +196,7 @@ impl Run<'_> {
         reported
     }
 
-    /// Names what has expired, but for what is reported instead.
+    /// Checks the sweep: it names what has expired, except descriptors with a pending report.
     fn sweep(&mut self) {
         let named: BTreeSet<u32> =
             std::iter::from_fn(|| self.rig.state().next_expired(Deadline::now)).collect();
@@ -233,7 +233,7 @@ impl Run<'_> {
         }
     }
 
-    /// What must hold whatever the program did.
+    /// Checks what must always hold.
     fn check_books(&self) {
         let state = self.rig.state();
         assert_eq!(state.registered, PLACES);
@@ -250,7 +250,7 @@ impl Run<'_> {
         }
     }
 
-    /// In a world in which nothing happens any more.
+    /// Checks what must hold when nothing happens any more.
     fn everything_has_its_turn(&mut self) {
         self.drain();
         let mut reported = [Interest::NONE; PLACES];

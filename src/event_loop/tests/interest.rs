@@ -1,4 +1,4 @@
-//! How interest is told: late, and only if need be.
+//! When the backend learns of interest: late, and only if needed.
 
 use super::super::{EventLoop, used};
 use super::*;

@@ -1,4 +1,4 @@
-//! The rules of the loop against a scripted kernel, one at a time, and random programs against a naive model.
+//! Tests of the loop's rules on a scripted backend, one at a time, and random programs against a naive model.
 
 mod deadlines;
 mod interest;

@@ -1,4 +1,4 @@
-//! Registrations that outlive their descriptor or their file, and beginning anew.
+//! Registrations that outlive their descriptor or their file, and how the loop replaces its backend.
 
 use super::*;
 use crate::backend::{Backend, Token, open_named};
