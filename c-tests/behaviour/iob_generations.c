@@ -1,7 +1,6 @@
 /* What libowfat 0.33 and 0.34 added, and the 64 bytes that older programs have. */
 #include "batch.h"
 
-#include <sys/resource.h>
 
 /* A batch of 0.32, embedded in front of other data. */
 struct old {
@@ -259,9 +258,20 @@ static pid_t start_reader(int64 d[2], uint64 n) {
   return reader;
 }
 
+/* Of this program alone: what getrusage(2) tells begins with what its parent had when it forked. */
+static long peak_kib(void) {
+  char line[256];
+  long kib = -1;
+  FILE *f = fopen("/proc/self/status", "r");
+  CHECK(f != NULL);
+  while (fgets(line, sizeof line, f)) sscanf(line, "VmHWM: %ld", &kib);
+  fclose(f);
+  CHECK(kib > 0);
+  return kib;
+}
+
 TEST(autofree_of_a_gibibyte_takes_little_memory) {
   enum { MIB = 1 << 20, PIECES = 1024, PEAK_KIB = 64 << 10 };
-  struct rusage used;
   io_batch b;
   int64 d[2];
   pid_t reader;
@@ -289,8 +299,7 @@ TEST(autofree_of_a_gibibyte_takes_little_memory) {
   CHECK_INT(close((int)d[0]), 0);
   CHECK_INT(waitpid(reader, &status, 0), reader);
   CHECK_INT(status, 0);
-  CHECK_INT(getrusage(RUSAGE_SELF, &used), 0);
-  CHECK(used.ru_maxrss < PEAK_KIB);
+  CHECK(peak_kib() < PEAK_KIB);
   iob_reset(&b);
 }
 
