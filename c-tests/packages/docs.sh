@@ -42,7 +42,7 @@ cd /src
 cp c-tests/servers/web.c server.c
 server=
 serve() { # NAME COMMAND
-	[ -e web ] || cc -o web c-tests/servers/echo.c $(pkg-config --cflags --libs libowfat_io)
+	[ -e web ] || cc -o web examples/echo.c $(pkg-config --cflags --libs libowfat_io)
 	[ -z "$server" ] || { kill "$server"; wait "$server" || true; }
 	echo "   \$ $2 &"
 	eval "exec $2" >/tmp/served 2>&1 </dev/null &
