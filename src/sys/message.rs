@@ -14,6 +14,7 @@ use crate::buf::Source;
 use crate::fd::Fd;
 use nix::errno::Errno;
 use std::ffi::c_int;
+use std::marker::PhantomData;
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr::NonNull;
 use std::{ptr, slice};
@@ -245,27 +246,36 @@ pub(crate) fn pread(file: Fd, room: &mut [MaybeUninit<u8>], off: u64) -> Result<
     moved(unsafe { cancel::pread(file.raw(), room.as_mut_ptr().cast(), n, off as wide::off_t) })
 }
 
-/// [`pread`] into several rooms, one after the other. Where a sandbox refuses `preadv`, only into the first.
-pub(crate) fn read_scattered(
-    file: Fd,
-    rooms: &mut [&mut [MaybeUninit<u8>]],
-    off: u64,
-) -> Result<usize, Errno> {
-    let mut list = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; 8];
-    let mut n = 0;
-    for (v, room) in list.iter_mut().zip(rooms.iter_mut().filter(|room| !room.is_empty())) {
-        *v = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-        n += 1;
+/// Memory that [`read_scattered`] fills.
+#[repr(transparent)]
+pub(crate) struct Place<'a>(libc::iovec, PhantomData<&'a mut [MaybeUninit<u8>]>);
+
+impl<'a> Place<'a> {
+    pub(crate) const NONE: Place<'static> =
+        Place(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, PhantomData);
+
+    pub(crate) fn new(room: &'a mut [MaybeUninit<u8>]) -> Place<'a> {
+        Place(libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() }, PhantomData)
     }
-    if n > 1 {
+
+    fn room(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: the memory that `new` was given, or none.
+        unsafe { slice::from_raw_parts_mut(self.0.iov_base.cast(), self.0.iov_len) }
+    }
+}
+
+/// [`pread`] into several places, one after the other; into the first alone, where a sandbox knows no such call.
+pub(crate) fn read_scattered(file: Fd, places: &mut [Place], off: u64) -> Result<usize, Errno> {
+    if places.len() > 1 {
         count(Call::Preadv);
-        // SAFETY: the vectors name `rooms`.
-        match moved(unsafe { cancel::preadv(file.raw(), list.as_ptr(), n, off as wide::off_t) }) {
+        let (list, n) = (places.as_ptr().cast::<libc::iovec>(), places.len() as c_int);
+        // SAFETY: the places are vectors, and name memory that is theirs alone.
+        match moved(unsafe { cancel::preadv(file.raw(), list, n, off as wide::off_t) }) {
             Err(Errno::ENOSYS | Errno::EPERM) => {}
             read => return read,
         }
     }
-    rooms.first_mut().map_or(Ok(0), |room| pread(file, room, off))
+    places.first_mut().map_or(Ok(0), |place| pread(file, place.room(), off))
 }
 
 /// Fills `room` from a position of a file, if the page cache has all of it.

@@ -9,11 +9,9 @@
 use crate::buf::Source;
 use crate::fd::Fd;
 use crate::outcome::Stop;
-use crate::sys::message::{self, Gather};
+use crate::sys::message::{self, Gather, Place};
 use crate::xfer::room::{self, Room};
 use nix::errno::Errno;
-use std::iter;
-use std::mem::MaybeUninit;
 
 /// No piece crosses a multiple of this file position, so none is longer.
 const SPAN: u64 = room::SIZE as u64;
@@ -102,29 +100,17 @@ impl Window {
         self.blocks = Default::default();
     }
 
-    /// Reads up to `n` bytes from `off` on. Returns how many; 0 if the file ends there. It may be more than `n` with a file
-    /// that can be read only in whole blocks.
-    #[inline(never)]
+    /// Reads up to `n` bytes from `off` on, and says how many; 0: the file ends there. Those of a file that can be read only
+    /// in whole blocks may be more.
     fn read(&mut self, file: Fd, off: u64, n: u64) -> Result<u64, Stop> {
-        let ahead = if self.was_refused { 1 } else { AHEAD as u64 };
-        let end = off.saturating_add(n).min((off / SPAN + ahead).saturating_mul(SPAN));
         let skipped = off % SPAN;
-        let wanted = end.saturating_sub(off);
-        let blocks = (skipped + wanted).div_ceil(SPAN) as usize;
+        let ahead = if self.was_refused { 1 } else { AHEAD as u64 };
+        let blocks = self.make_blocks(skipped.saturating_add(n).div_ceil(SPAN).min(ahead) as usize)? as u64;
         self.len = 0;
-        for block in self.blocks.iter_mut().take(blocks) {
-            if block.is_none() {
-                *block = match Room::new() {
-                    Ok(room) => Some(room),
-                    // Without memory for all blocks, it reads into those that it has.
-                    Err(e) => return self.read_into_first(file, off, skipped, wanted, e),
-                };
-            }
-        }
-        let read = match self.fill(file, off, skipped, wanted) {
-            // The file was opened with O_DIRECT. If there is another reason, the next read fails again.
+        let read = match self.fill(file, off, skipped, n.min(blocks * SPAN - skipped)) {
+            // O_DIRECT, and something else that shows again.
             Err(Errno::EINVAL) => {
-                let whole = self.fill(file, off - skipped, 0, blocks as u64 * SPAN)? as u64;
+                let whole = self.fill(file, off - skipped, 0, blocks * SPAN)? as u64;
                 whole.saturating_sub(skipped)
             }
             read => read? as u64,
@@ -133,35 +119,34 @@ impl Window {
         Ok(read)
     }
 
-    #[cold]
-    fn read_into_first(
-        &mut self,
-        file: Fd,
-        off: u64,
-        skipped: u64,
-        wanted: u64,
-        none: Errno,
-    ) -> Result<u64, Stop> {
-        if self.blocks.first().is_none_or(Option::is_none) {
-            return Err(none.into());
+    /// Memory for `n` blocks, or for as many as there is memory for; how many that is.
+    fn make_blocks(&mut self, n: usize) -> Result<usize, Errno> {
+        for (i, block) in self.blocks.iter_mut().take(n).enumerate() {
+            if block.is_none() {
+                match Room::new() {
+                    Ok(room) => *block = Some(room),
+                    Err(e) => return if i > 0 { Ok(i) } else { Err(e) },
+                }
+            }
         }
-        let read = self.fill(file, off, skipped, wanted.min(SPAN - skipped))? as u64;
-        (self.base, self.len) = (off, read);
-        Ok(read)
+        Ok(n)
     }
 
     /// Reads `wanted` bytes from `off` on, to the place `skipped` bytes into the first block.
     fn fill(&mut self, file: Fd, off: u64, skipped: u64, wanted: u64) -> Result<usize, Errno> {
-        let mut rest = wanted as usize;
-        let starts = iter::once(skipped as usize).chain(iter::repeat(0));
-        let mut rooms: [&mut [MaybeUninit<u8>]; AHEAD] = Default::default();
-        for ((place, block), start) in rooms.iter_mut().zip(self.blocks.iter_mut().flatten()).zip(starts) {
+        let (mut start, mut rest) = (skipped as usize, wanted as usize);
+        let mut places = [const { Place::NONE }; AHEAD];
+        let mut n = 0;
+        for (place, block) in places.iter_mut().zip(self.blocks.iter_mut().flatten()) {
+            if rest == 0 {
+                break;
+            }
             let free = block.all().get_mut(start..).unwrap_or_default();
-            let n = free.len().min(rest);
-            *place = free.get_mut(..n).unwrap_or_default();
-            rest -= n;
+            let part = free.len().min(rest);
+            *place = Place::new(free.get_mut(..part).unwrap_or_default());
+            (start, rest, n) = (0, rest - part, n + 1);
         }
-        message::read_scattered(file, &mut rooms, off)
+        message::read_scattered(file, places.get_mut(..n).unwrap_or_default(), off)
     }
 }
 
