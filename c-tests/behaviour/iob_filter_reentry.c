@@ -312,6 +312,69 @@ TEST(the_filter_may_filter_a_part_of_its_own_batch) {
   }
 }
 
+static int64 takes_nothing(int64 s, const void *bytes, uint64 n) {
+  CHECK(s == target && bytes && n > 0);
+  errno = EAGAIN;
+  return -1;
+}
+
+static void writes_nothing(void) { CHECK_INT(iob_write(target, &b, takes_nothing), -1); }
+
+TEST(a_filter_within_the_filter_that_takes_nothing_changes_nothing) {
+  int kind;
+  for (kind = 0; kind < KINDS * 2; kind++) {
+    begin(kind >= KINDS);
+    queue_10_bytes(kind % KINDS);
+    queue_10_bytes(BORROWED);
+    ANSWER(10, 10);
+    inside = writes_nothing;
+    inside_at = 0;
+    CHECK_INT(iob_write(target, &b, acts), 20);
+    CHECK_INT(calls, 2);
+    B_CHECK(&b, 0, 0, 0, 0);
+  }
+}
+
+static void resets_and_queues(struct iob_entry *e) {
+  CHECK(e != NULL);
+  requeues();
+}
+
+static void adds_to_a_full_batch(struct iob_entry *e) {
+  CHECK(e != NULL);
+  CHECK_INT(iob_addbuf(&b, text, 10), 1);
+}
+
+/* promise: What a filter may do */
+TEST(what_a_clean_up_function_queues_between_two_entries_is_filtered_once) {
+  begin(1);
+  CHECK_INT(iob_addbuf_internal(&b, text, 10, resets_and_queues), 1);
+  CHECK_INT(iob_addbuf(&b, text, 10), 1);
+  ANSWER(10, 10);
+  CHECK_INT(iob_write(target, &b, filter), 20);
+  CHECK_INT(calls, 2);
+  B_CHECK(&b, 0, 0, 0, 0);
+}
+
+TEST(the_last_clean_up_function_may_add_to_any_batch) {
+  int autofree, n, i;
+  for (autofree = 0; autofree < 2; autofree++) {
+    for (n = 1; n < 40; n++) {
+      begin(autofree);
+      for (i = 1; i < n; i++) CHECK_INT(iob_addbuf(&b, text, 10), 1);
+      CHECK_INT(iob_addbuf_internal(&b, text, 10, adds_to_a_full_batch), 1);
+      iob_reset(&b);
+      CHECK_INT(iob_bytesleft(&b), 10);
+      CHECK_INT(iob_write(target, &b, collects), 10);
+      begin(autofree);
+      for (i = 1; i < n; i++) CHECK_INT(iob_addbuf(&b, text, 10), 1);
+      CHECK_INT(iob_addbuf_internal(&b, text, 10, adds_to_a_full_batch), 1);
+      CHECK_INT(iob_write(target, &b, collects), 10 * n + 10);
+      B_CHECK(&b, 0, 0, 0, 0);
+    }
+  }
+}
+
 static int64 dives(int64 s, const void *bytes, uint64 n) {
   CHECK(bytes && n == 10);
   if (++calls < 100) CHECK_INT(iob_write(s, &b, dives), 1);

@@ -37,19 +37,15 @@ pub(crate) unsafe fn free_batch(p: NonNull<u8>, size: usize) {
     }
 }
 
-/// Gives an array its first block. False if the array has failed or there is no memory.
-#[inline(never)]
-pub(super) fn begin(x: &mut Array) -> bool {
+/// Gives an array its first block. `ENOMEM` if the array has failed or there is no memory.
+pub(super) fn begin(x: &mut Array) -> Result<(), Errno> {
     if x.allocated != 0 {
-        return false;
+        return Err(Errno::ENOMEM);
     }
     // SAFETY: a new block.
-    let Ok(p) = SPARE.take().map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), SIZE as usize) }, Ok)
-    else {
-        return false;
-    };
+    let p = SPARE.take().map_or_else(|| unsafe { mem::realloc(ptr::null_mut(), SIZE as usize) }, Ok)?;
     (x.p, x.allocated, x.initialized) = (p.as_ptr().cast(), SIZE as i64, 0);
-    true
+    Ok(())
 }
 
 /// Frees a block of `size` bytes, or NULL.

@@ -2,7 +2,7 @@
 
 use crate::batch::item::Cleanup;
 use crate::batch::{Batch, Look, Place, window};
-use crate::ctypes::FROM_FILE;
+use crate::ctypes::{FROM_FILE, IobEntry};
 use crate::fd::Fd;
 use crate::outcome::{Outcome, Stop};
 use crate::sys::guard::cancellable;
@@ -28,94 +28,94 @@ pub(crate) trait Filter {
 /// it. If the filter leaves by an exception or a jump, the batch is as it was before the filter was called.
 #[inline(always)]
 pub(crate) fn write(batch: Batch, closing: Cleanup, filter: &mut impl Filter) -> Outcome<u64> {
-    let mut total = 0;
+    let mut total: u64 = 0;
     let mut look = batch.begin_looking();
     let stop = loop {
         if batch.bytesleft() == 0 {
             break None;
         }
-        let Some(mut place) = batch.first_unsent() else {
+        let Some((place, e)) = batch.first_unsent() else {
             // The program has changed fields so that they contradict each other. 0 would make it try for ever.
             break Some(Stop::Failed(Errno::EINVAL));
         };
-        let (asked, answer) = if place.kind != FROM_FILE {
-            (place.n, filter.take(place.bytes, place.n))
+        // SAFETY: an entry of the array, of which no reference exists.
+        let (is_file, bytes, n) = unsafe {
+            ((*e).kind == FROM_FILE, (*e).buf.cast::<u8>().wrapping_add((*e).offset as usize), (*e).n)
+        };
+        // Clean-up functions may have run.
+        look.now = batch.marks();
+        let (asked, answer) = if is_file {
+            let offer = offer_file(batch, (place, e), closing, filter, look);
+            total = total.saturating_add(offer.before);
+            (offer.asked, offer.answer)
         } else {
-            match offer_file(batch, &look, &mut place, closing, filter, &mut total) {
-                Ok(offer) => offer,
-                Err(stop) => break Some(stop),
-            }
+            (n, filter.take(bytes, n))
         };
         let taken = match answer {
             Ok(taken) => taken,
             Err(stop) => break Some(stop),
         };
         // It saturates, because a filter can queue more without end.
-        total = u64::saturating_add(total, taken);
-        let Some(e) = batch.still_there(&look, &place) else { break None };
-        if !batch.consume(e, &place, taken) {
-            batch.end_looking(look);
-            batch.emptied();
-            look = batch.begin_looking();
-        }
+        total = total.saturating_add(taken);
+        let Some(e) = batch.still_there(look, place) else { break None };
+        batch.consume(place, e, taken);
         if taken < asked {
             break None;
         }
     };
-    batch.end_looking(look);
+    batch.end_looking(look, total);
     match stop {
         Some(stop) if total == 0 => Err(stop),
         _ => Ok(total),
     }
 }
 
-/// Offers a file entry, piece by piece, until one is refused or is the last. Returns the size of that piece and the answer.
-/// The pieces before it are taken off the batch and added to `total`, and `place` is moved past them. Fails if no piece
-/// could be offered.
+/// What came of a file entry: how many bytes were taken before the last piece and are counted off the batch, and that one.
+struct Offer {
+    before: u64,
+    asked: u64,
+    answer: Outcome<u64>,
+}
+
+/// Offers a file entry, piece by piece, until one is refused or is the last.
 #[inline(never)]
 fn offer_file(
     batch: Batch,
-    look: &Look,
-    place: &mut Place,
+    (place, mut e): (Place, *mut IobEntry),
     closing: Cleanup,
     filter: &mut impl Filter,
-    total: &mut u64,
-) -> Result<(u64, Outcome<u64>), Stop> {
-    let Some(mut e) = batch.entry(place.i) else { return Err(Stop::Failed(Errno::EINVAL)) };
+    look: Look,
+) -> Offer {
     // SAFETY: an entry of the array, of which no reference exists.
-    let (fd, is_ours) = unsafe { ((*e).fd, window::may_have_one(&*e, closing)) };
+    let (fd, mut off, mut n) = unsafe { ((*e).fd, (*e).offset, (*e).n) };
     if filter.takes_files() {
-        return Ok((place.n, filter.take_file(fd, place.offset, place.n)));
+        return Offer { before: 0, asked: n, answer: filter.take_file(fd, off, n) };
     }
-    if !is_ours {
-        let file = Fd::new(fd)?;
+    // SAFETY: as above.
+    if !unsafe { window::may_have_one(&*e, closing) } {
         let target = filter.target();
-        let taken = file::feed(target, file, place.offset, place.n, |bytes, n| filter.take(bytes, n));
-        return Ok((place.n, taken));
+        let feed = |file| file::feed(target, file, off, n, |bytes, n| filter.take(bytes, n));
+        return Offer { before: 0, asked: n, answer: Fd::new(fd).map_err(Stop::from).and_then(feed) };
     }
+    let mut before: u64 = 0;
     loop {
         // SAFETY: `may_have_one` says that it is an entry of `item::file`.
-        let (bytes, asked) = match unsafe { window::offer_held(e, place.offset, place.n) } {
-            Some(held) => held,
-            None => {
-                // SAFETY: as above.
-                let offer = || unsafe { window::offer(e, fd, place.offset, place.n) };
-                cancellable(offer)?
-            }
+        let (bytes, asked) = match unsafe { window::offer(e, fd, off, n) } {
+            Ok(piece) => piece,
+            Err(stop) => return Offer { before, asked: n, answer: Err(stop) },
         };
         let answer = filter.take(bytes, asked);
-        let Some(now) = batch.still_there(look, place) else { return Ok((asked, answer)) };
-        if answer == Ok(asked) && asked < place.n && asked < batch.bytesleft() {
-            batch.consume(now, place, asked);
-            (place.offset, place.n) = (place.offset.wrapping_add(asked), place.n - asked);
-            *total = total.saturating_add(asked);
-            e = now;
+        let Some(now) = batch.still_there(look, place) else { return Offer { before, asked, answer } };
+        if answer == Ok(asked) && asked < n {
+            batch.take_off(now, asked);
+            (e, off, n) = (now, off.wrapping_add(asked), n - asked);
+            before = before.saturating_add(asked);
             continue;
         }
         let done = answer.unwrap_or(0);
-        let refused_at = (done < asked).then(|| place.offset.wrapping_add(done));
+        let refused_at = (done < asked).then(|| off.wrapping_add(done));
         // SAFETY: it is the same entry, which `item::file` made.
-        cancellable(|| unsafe { window::settle(now, refused_at, place.n.saturating_sub(done)) });
-        return Ok((asked, answer));
+        cancellable(|| unsafe { window::settle(now, refused_at, n.saturating_sub(done)) });
+        return Offer { before, asked, answer };
     }
 }

@@ -30,20 +30,21 @@ pub(crate) fn file(fd: i64, off: u64, n: u64, cleanup: Cleanup) -> IobEntry {
 }
 
 /// Adds an entry that belongs to the batch from now on. If it is empty or cannot be added, it is released at once.
+#[inline(always)]
 pub(crate) fn add_owned(batch: Result<Batch, Errno>, e: IobEntry) -> Result<(), Errno> {
     match batch {
-        Ok(batch) if e.n > 0 => batch.add(IobEntry { ..e }).inspect_err(|_| release_refused(&e)),
+        Ok(batch) if e.n > 0 => batch.add(IobEntry { ..e }).inspect_err(|_| release_refused(e)),
         refused => {
-            release_refused(&e);
+            release_refused(e);
             refused.map(drop)
         }
     }
 }
 
 #[cold]
-fn release_refused(e: &IobEntry) {
+fn release_refused(mut e: IobEntry) {
     // SAFETY: the entry did not get into the batch, so this is its only release.
-    unsafe { release(&mut IobEntry { ..*e }) };
+    unsafe { release(&mut e) };
 }
 
 /// Clean-up of `iob_addbuf_free`.

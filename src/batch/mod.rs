@@ -19,7 +19,7 @@ pub(crate) mod window;
 use crate::array;
 use crate::ctypes::{Array, FROM_FILE, IoBatch, IobEntry};
 use nix::errno::Errno;
-use std::ffi::{c_int, c_long};
+use std::ffi::c_long;
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -28,27 +28,40 @@ use std::slice;
 /// every batch that was zeroed or filled by libowfat 0.32. The `autofree` field of 0.34's header cannot be used, because
 /// the structure of an older program ends before it.
 const AUTOFREE: usize = 0x2f77_0000;
+const AUTOFREE_BITS: usize = 0x7fff_0000;
 
 /// In the same field while a filter runs, which may do anything to the batch. A filter that leaves by a jump leaves the
 /// mark there, which does no harm.
 const LOOKING: usize = 0x8000_0000;
 
-/// In the same field: counts the resets while a filter runs. So a reset is noticed even if what is queued afterwards looks
-/// like what was there before.
-const RESETS: usize = 0xffff;
+/// In the same field: counts sends and resets while a filter runs. So a change is noticed even if what is queued
+/// afterwards looks like what was there before.
+const CHANGES: usize = 0xffff;
 
 const ENTRY: u64 = size_of::<IobEntry>() as u64;
 
-/// An entry of a batch, as it was before the filter was called.
+/// An entry's index, and how many bytes the array has up to its end.
+#[derive(Clone, Copy)]
 struct Place {
     i: usize,
-    /// Where the entry ends in the array, in bytes.
     end: u64,
-    kind: c_int,
-    /// The unsent bytes, if it is a buffer.
-    bytes: *const u8,
-    offset: u64,
-    n: u64,
+}
+
+impl Place {
+    fn of(i: usize) -> Place {
+        Place { i, end: (i as u64).saturating_add(1).saturating_mul(ENTRY) }
+    }
+
+    fn next(self) -> Place {
+        Place { i: self.i + 1, end: self.end.saturating_add(ENTRY) }
+    }
+}
+
+/// The value of `headroom` before a filter runs, and meanwhile.
+#[derive(Clone, Copy)]
+struct Look {
+    before: usize,
+    now: usize,
 }
 
 /// A position in a batch: the first entry that has unsent bytes.
@@ -56,12 +69,6 @@ struct Place {
 struct Mark {
     next: usize,
     bytesleft: u64,
-}
-
-/// The value of `headroom` before a filter runs, and meanwhile.
-struct Look {
-    before: usize,
-    during: usize,
 }
 
 /// A caller's `io_batch`.
@@ -87,7 +94,7 @@ impl Batch {
         }
         self.with_array(|b| {
             if u64::from(hint) * ENTRY <= block::SIZE {
-                return block::begin(b).then_some(()).ok_or(Errno::ENOMEM);
+                return block::begin(b);
             }
             array::allocate(b, ENTRY, i64::from(hint - 1))?;
             array::truncate(b, ENTRY, 0);
@@ -121,7 +128,7 @@ impl Batch {
     }
 
     fn autofree(self) -> bool {
-        self.with_array(|b| b.headroom & !(LOOKING | RESETS) == AUTOFREE)
+        self.with_array(|b| b.headroom & AUTOFREE_BITS == AUTOFREE)
     }
 
     #[inline]
@@ -143,12 +150,12 @@ impl Batch {
         unsafe { (*self.raw()).next = next as c_long }
     }
 
-    /// The address of entry `i`, until the next entry is added.
-    #[inline]
-    fn entry(self, i: usize) -> Option<*mut IobEntry> {
+    /// The address of an entry, until the next one is added.
+    #[inline(always)]
+    fn entry(self, place: Place) -> Option<*mut IobEntry> {
         self.with_array(|b| {
-            let end = (i as u64 + 1).saturating_mul(ENTRY);
-            (end <= b.initialized && !b.p.is_null()).then(|| b.p.cast::<IobEntry>().wrapping_add(i))
+            let is_there = !b.p.is_null() && place.end <= b.initialized;
+            is_there.then(|| b.p.wrapping_add((place.end - ENTRY) as usize).cast())
         })
     }
 
@@ -166,40 +173,59 @@ impl Batch {
     }
 
     /// Adds an entry at the end. If it fails, the batch is unchanged and the entry is still the caller's.
+    #[inline(always)]
     pub(crate) fn add(self, e: IobEntry) -> Result<(), Errno> {
-        self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
-        if self.add_quickly(IobEntry { ..e }) {
-            return Ok(());
+        let bytesleft = self.bytesleft().checked_add(e.n).ok_or(Errno::EOVERFLOW)?;
+        if !self.has_room() {
+            self.make_room()?;
         }
-        self.make_room()?;
-        self.add_quickly(e).then_some(()).ok_or(Errno::ENOMEM)
+        self.push(e, bytesleft);
+        Ok(())
     }
 
     /// The fast path of [`Batch::add`]; false if there is no room. The entry is made in its place.
     #[inline(always)]
     pub(crate) fn add_quickly(self, e: IobEntry) -> bool {
+        let (bytesleft, too_many) = self.bytesleft().overflowing_add(e.n);
+        if too_many || !self.has_room() {
+            return false;
+        }
+        self.push(e, bytesleft);
+        true
+    }
+
+    /// For one more entry.
+    #[inline(always)]
+    fn has_room(self) -> bool {
+        self.with_array(|b| !b.p.is_null() && b.allocated.wrapping_sub(b.initialized as i64) >= ENTRY as i64)
+    }
+
+    #[inline(always)]
+    fn push(self, e: IobEntry, bytesleft: u64) {
+        debug_assert!(self.has_room());
         // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
         let b = unsafe { &mut *self.raw() };
-        let (bytesleft, too_many) = b.bytesleft.overflowing_add(e.n);
-        if too_many || (b.b.p.is_null() && !block::begin(&mut b.b)) {
-            return false;
-        }
-        if b.b.allocated.wrapping_sub(b.b.initialized as i64) < ENTRY as i64 {
-            return false;
-        }
         let count = if e.kind == FROM_FILE { &mut b.files } else { &mut b.bufs };
         *count = count.wrapping_add(1);
         // SAFETY: there is room for an entry behind the others; nothing there needs a drop.
         unsafe { b.b.p.wrapping_add(b.b.initialized as usize).cast::<IobEntry>().write(e) };
         b.b.initialized = b.b.initialized.wrapping_add(ENTRY);
         b.bytesleft = bytesleft;
-        true
     }
 
+    #[inline(always)]
     fn make_room(self) -> Result<(), Errno> {
-        // Not while a filter runs: its entry must stay at its index.
-        if self.with_array(|b| b.headroom) == AUTOFREE && self.drop_gone() {
-            return Ok(());
+        if self.with_array(|b| b.p.is_null()) {
+            return self.with_array(block::begin);
+        }
+        self.grow()
+    }
+
+    #[inline(never)]
+    fn grow(self) -> Result<(), Errno> {
+        // Not while anybody counts on the places of entries.
+        if self.marks() == AUTOFREE && self.drop_gone() {
+            return if self.has_room() { Ok(()) } else { self.with_array(block::begin) };
         }
         self.with_array(|b| {
             let need = b.initialized.checked_add(ENTRY).ok_or(Errno::ENOMEM)?;
@@ -207,61 +233,61 @@ impl Batch {
         })
     }
 
-    /// Marks that a filter is about to run.
+    /// Marks that filters are about to run.
     #[inline(always)]
     fn begin_looking(self) -> Look {
+        let before = self.marks();
+        // In a nested call, the outer filter's entry is no longer as it was.
+        self.note_change();
+        self.with_array(|b| b.headroom |= LOOKING);
+        Look { before, now: self.marks() }
+    }
+
+    /// They have run and taken this many bytes.
+    #[inline(always)]
+    fn end_looking(self, look: Look, taken: u64) {
         self.with_array(|b| {
-            let before = b.headroom;
-            b.headroom = before | LOOKING;
-            Look { before, during: b.headroom }
-        })
+            if look.before & LOOKING == 0 {
+                b.headroom &= !(LOOKING | CHANGES);
+            } else if taken == 0 && b.headroom == look.now {
+                b.headroom = look.before;
+            }
+        });
     }
 
     #[inline(always)]
-    fn end_looking(self, look: Look) {
-        if look.before & LOOKING == 0 {
-            // In a nested call, the mark of the outer call stays.
-            self.with_array(|b| b.headroom = if b.headroom == look.during { look.before } else { 0 });
-        }
+    fn marks(self) -> usize {
+        self.with_array(|b| b.headroom)
+    }
+
+    /// The entry at a place, if it is unchanged. The filter may have added entries after it.
+    #[inline(always)]
+    fn still_there(self, look: Look, place: Place) -> Option<*mut IobEntry> {
+        if self.marks() == look.now { self.entry(place) } else { None }
+    }
+
+    /// Bytes are sent or entries released: a filter that runs is told by the count.
+    #[inline(always)]
+    fn note_change(self) {
+        self.with_array(|b| {
+            if b.headroom & LOOKING != 0 {
+                b.headroom = (b.headroom & !CHANGES) | (b.headroom.wrapping_add(1) & CHANGES);
+            }
+        });
     }
 
     /// The first entry with unsent bytes.
     #[inline(always)]
-    fn first_unsent(self) -> Option<Place> {
-        // SAFETY: `new` requires a valid structure; nothing else runs while it is looked at.
-        let b = unsafe { &*self.raw() };
-        let mut i = self.next();
-        let mut end = (i as u64 + 1).saturating_mul(ENTRY);
-        let mut e = b.b.p.cast::<IobEntry>().wrapping_add(i);
-        while end <= b.b.initialized && !b.b.p.is_null() {
+    fn first_unsent(self) -> Option<(Place, *mut IobEntry)> {
+        let mut place = Place::of(self.next());
+        loop {
+            let e = self.entry(place)?;
             // SAFETY: one of the array's entries, all of which are initialised.
-            let found = unsafe { &*e };
-            if found.n > 0 {
-                let bytes = found.buf.cast::<u8>().wrapping_add(found.offset as usize);
-                return Some(Place { i, end, kind: found.kind, bytes, offset: found.offset, n: found.n });
+            if unsafe { (*e).n } > 0 {
+                return Some((place, e));
             }
-            i += 1;
-            end += ENTRY;
-            e = e.wrapping_add(1);
+            place = place.next();
         }
-        None
-    }
-
-    /// The entry at a place, if it is unchanged. The filter may have added entries after it. An entry changes only by a
-    /// reset or by being sent.
-    #[inline(always)]
-    fn still_there(self, look: &Look, place: &Place) -> Option<*mut IobEntry> {
-        // SAFETY: as in `first_unsent`.
-        let b = unsafe { &*self.raw() };
-        if b.b.headroom != look.during || b.b.p.is_null() {
-            return None;
-        }
-        if b.next > place.i as c_long || b.b.initialized < place.end {
-            return None;
-        }
-        let e = b.b.p.cast::<IobEntry>().wrapping_add(place.i);
-        // SAFETY: as in `first_unsent`.
-        unsafe { (*e).offset == place.offset && (*e).n == place.n }.then_some(e)
     }
 
     /// Takes `sent` bytes off the front, over as many entries as they cover. A finished entry keeps its fields, as in
@@ -271,6 +297,7 @@ impl Batch {
         if sent as u64 >= self.bytesleft() {
             return self.emptied();
         }
+        self.note_change();
         self.advance_some(sent);
     }
 
@@ -315,24 +342,29 @@ impl Batch {
         }
     }
 
-    /// Takes `taken` bytes off the entry `e` at `place`, the first unsent one. A finished entry gets `n` = 0, as in
-    /// libowfat after filtering. False if nothing is left, so that the caller has to reset the batch.
+    /// Counts `taken` bytes off the entry `e`, the first unsent one. As libowfat does after filtering, the fields of a
+    /// finished entry say so themselves.
     #[inline(always)]
-    fn consume(self, e: *mut IobEntry, place: &Place, taken: u64) -> bool {
-        // SAFETY: `still_there` returned the entry, and `new` requires a valid structure; nothing else reaches them.
+    fn take_off(self, e: *mut IobEntry, taken: u64) {
+        // SAFETY: `still_there` gave the entry, and `new` requires a valid structure; nothing reaches them another way.
         let (e, b) = unsafe { (&mut *e, &mut *self.raw()) };
-        e.offset = place.offset.wrapping_add(taken);
-        e.n = place.n.saturating_sub(taken);
+        e.offset = e.offset.wrapping_add(taken);
+        e.n = e.n.saturating_sub(taken);
         b.bytesleft = b.bytesleft.saturating_sub(taken);
-        let is_finished = e.n == 0;
-        b.next = (place.i + usize::from(is_finished)) as c_long;
-        if b.bytesleft == 0 {
-            return false;
-        }
-        if is_finished && b.b.headroom & !(LOOKING | RESETS) == AUTOFREE {
+    }
+
+    /// The same; lets go of the entry if it is finished and autofree wants that, and of all if nothing is left.
+    #[inline(always)]
+    fn consume(self, place: Place, e: *mut IobEntry, taken: u64) {
+        self.take_off(e, taken);
+        // SAFETY: as in `take_off`.
+        let is_finished = unsafe { (*e).n == 0 };
+        self.set_next(place.i + usize::from(is_finished));
+        if self.bytesleft() == 0 {
+            self.emptied();
+        } else if is_finished && self.autofree() {
             self.release_range(place.i, place.i + 1);
         }
-        true
     }
 }
 

@@ -1,9 +1,8 @@
 //! Releases entries: those that were sent, with autofree, and all of them at a reset.
 
-use super::{AUTOFREE, Batch, ENTRY, LOOKING, RESETS, block, empty, item};
+use super::{Batch, CHANGES, ENTRY, LOOKING, Place, block, item};
 use crate::array;
 use crate::ctypes::{IobEntry, WideBatch};
-use std::ffi::c_long;
 use std::ptr;
 
 impl Batch {
@@ -22,19 +21,21 @@ impl Batch {
     /// Whether entry `i` has not been released yet.
     fn is_held(self, i: usize) -> bool {
         // SAFETY: an entry of the array; a short look, during which nothing else runs.
-        self.entry(i).is_some_and(|e| unsafe { (*e).cleanup.is_some() })
+        self.entry(Place::of(i)).is_some_and(|e| unsafe { (*e).cleanup.is_some() })
     }
 
     /// Removes the finished entries from the array. If there are no others, frees the array.
     fn forget_gone(self) {
-        let (gone, len) = (self.next(), self.len());
-        if gone == 0 {
-            return;
-        }
+        let gone = self.next() as u64;
         self.set_next(0);
-        if gone < len {
-            return self.with_array(|b| array::shift(b, ENTRY, gone as u64));
+        if gone.saturating_mul(ENTRY) < self.with_array(|b| b.initialized) {
+            return self.with_array(|b| array::shift(b, ENTRY, gone));
         }
+        self.free_array();
+    }
+
+    #[inline(always)]
+    fn free_array(self) {
         self.with_array(|b| {
             // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
             unsafe { block::free(b.p.cast(), b.allocated) };
@@ -43,28 +44,33 @@ impl Batch {
     }
 
     /// Releases finished entries, in the order in which they were added.
-    #[inline]
     pub(super) fn release_range(self, from: usize, to: usize) {
-        let mut i = from;
-        loop {
-            // Read again each time, because a clean-up function may have added to the batch, sent or reset it. What is
-            // finished then is released as well.
-            let end = to.min(self.next()).min(self.len());
-            let first = self.with_array(|b| b.p.cast::<IobEntry>());
-            // SAFETY: entries of the array; nothing else runs while they are looked at.
-            while i < end && unsafe { (*first.wrapping_add(i)).cleanup.is_none() } {
-                i += 1;
-            }
-            if i >= end {
-                return;
-            }
+        let mut place = Place::of(from);
+        // Read again each time, because a clean-up function may have added to the batch, sent or reset it. What is
+        // finished then is released as well.
+        let gone = || (to.min(self.next()) as u64).saturating_mul(ENTRY);
+        while let Some((held, e)) = self.next_held(place, gone()) {
+            place = held.next();
             // SAFETY: a finished entry of the array; each is released once.
-            unsafe { item::release(first.wrapping_add(i)) };
-            i += 1;
+            unsafe { item::release(e) };
         }
     }
 
-    /// Whether a reset would change nothing: nothing was queued since the last one, and the batch has no mark.
+    /// The first entry with a clean-up function from `place` on, in the first `end` bytes of the array.
+    #[inline(always)]
+    fn next_held(self, mut place: Place, end: u64) -> Option<(Place, *mut IobEntry)> {
+        while place.end <= end {
+            let e = self.entry(place)?;
+            // SAFETY: an entry of the array; nothing else runs while it is looked at.
+            if unsafe { (*e).cleanup.is_some() } {
+                return Some((place, e));
+            }
+            place = place.next();
+        }
+        None
+    }
+
+    /// Whether nothing was ever queued since the last reset, nor is the batch marked: a reset changes nothing.
     #[inline(always)]
     pub(crate) fn is_pristine(self) -> bool {
         // SAFETY: `new` requires a valid structure.
@@ -74,58 +80,36 @@ impl Batch {
 
     /// Releases everything, in the order in which it was added, and leaves an empty batch without autofree, as libowfat 0.34
     /// does. What a clean-up function adds meanwhile stays queued.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn reset(self) {
         if self.autofree() {
             // SAFETY: only a batch that has this part gets the mark.
             unsafe { (&raw mut (*self.raw().cast::<WideBatch>()).autofree).write(0) };
         }
-        self.let_go(0);
+        self.with_array(|b| b.headroom &= LOOKING | CHANGES);
+        self.emptied();
     }
 
     /// [`Batch::reset`] when everything is sent. Autofree stays on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn emptied(self) {
-        self.let_go(if self.autofree() { AUTOFREE } else { 0 });
+        self.note_change();
+        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
+        let b = unsafe { &mut *self.raw() };
+        (b.bytesleft, b.next, b.bufs, b.files) = (0, 0, 0, 0);
+        match self.next_held(Place::of(0), b.b.initialized) {
+            Some((place, _)) => self.run_cleanups(place),
+            None => self.free_array(),
+        }
     }
 
     /// Marks all entries as finished and releases them one by one. If a clean-up function leaves by a jump, the others are
     /// still there for the next reset.
-    #[inline]
-    fn let_go(self, mark: usize) {
-        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
-        let b = unsafe { &mut *self.raw() };
-        let (mut e, mut end) = (b.b.p.cast::<IobEntry>(), ENTRY);
-        // If no entry has a clean-up function, the order does not matter.
-        // SAFETY: entries of the array.
-        while end <= b.b.initialized && !e.is_null() && unsafe { (*e).cleanup.is_none() } {
-            e = e.wrapping_add(1);
-            end += ENTRY;
-        }
-        if (end <= b.b.initialized && !e.is_null()) || b.b.headroom & LOOKING != 0 {
-            return self.let_go_in_order(mark);
-        }
-        // SAFETY: an array's block is `malloc` memory, and no entry in it is used any more.
-        unsafe { block::free(b.b.p.cast(), b.b.allocated) };
-        *b = empty(mark);
-    }
-
     #[inline(never)]
-    fn let_go_in_order(self, mark: usize) {
+    fn run_cleanups(self, place: Place) {
         let len = self.len();
-        // SAFETY: `new` requires a valid structure; nothing here reaches it by another way.
-        let b = unsafe { &mut *self.raw() };
-        (b.bytesleft, b.next, b.bufs, b.files) = (0, len as c_long, 0, 0);
-        b.b.headroom = match b.b.headroom & LOOKING {
-            0 => mark,
-            _ => LOOKING | (b.b.headroom.wrapping_add(1) & RESETS),
-        };
-        if len == 0 {
-            // It is a block without entries, or a failed array.
-            self.set_next(1);
-        } else {
-            self.release_range(0, len);
-        }
+        self.set_next(len);
+        self.release_range(place.i, len);
         self.forget_gone();
     }
 

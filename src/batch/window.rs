@@ -9,6 +9,7 @@ use crate::batch::item::{Cleanup, address};
 use crate::ctypes::IobEntry;
 use crate::fd::Fd;
 use crate::outcome::Stop;
+use crate::sys::guard::cancellable;
 use crate::sys::mem;
 use crate::sys::spare::Spare;
 use crate::xfer::window::Window;
@@ -63,23 +64,28 @@ pub(crate) fn may_have_one(e: &IobEntry, closing: Cleanup) -> bool {
     e.cleanup.is_some_and(|f| [drop_window as Cleanup, closing].map(address).contains(&address(f)))
 }
 
-/// The fast path of [`offer`], for bytes that were read before. Most are.
-///
-/// # Safety
-/// As for [`offer`].
-#[inline(always)]
-pub(crate) unsafe fn offer_held(e: *mut IobEntry, off: u64, n: u64) -> Option<(*const u8, u64)> {
-    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
-    let window = unsafe { (*e).buf.cast::<Window>().as_ref() }?;
-    window.held(off, n).map(|bytes| (bytes.as_ptr(), bytes.len() as u64))
-}
-
-/// The address and number of the file's next bytes: at most `n` of `fd` from `off` on. They stay there until the entry is
-/// released or [`settle`] drops them.
+/// Where the file's next bytes are, and how many: at most `n` of `fd` from `off` on. They stay there until the entry is
+/// released or [`settle`] lets them go.
 ///
 /// # Safety
 /// `e` points to an entry that [`item::file`](crate::batch::item::file) made.
+#[inline(always)]
 pub(crate) unsafe fn offer(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
+    // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
+    let held = unsafe { (*e).buf.cast::<Window>().as_ref() }.and_then(|window| window.held(off, n));
+    match held {
+        Some(bytes) => Ok((bytes.as_ptr(), bytes.len() as u64)),
+        // SAFETY: as above.
+        None => cancellable(|| unsafe { read(e, fd, off, n) }),
+    }
+}
+
+/// [`offer`] of bytes that are not there yet.
+///
+/// # Safety
+/// As for [`offer`].
+#[inline(never)]
+unsafe fn read(e: *mut IobEntry, fd: i64, off: u64, n: u64) -> Result<(*const u8, u64), Stop> {
     let file = Fd::new(fd)?;
     // SAFETY: the caller vouches for the entry; `buf` is NULL or a window of ours.
     let window = unsafe {

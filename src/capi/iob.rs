@@ -61,16 +61,20 @@ pub(super) unsafe extern "C-unwind" fn close_file(e: *mut IobEntry) {
 #[inline(always)]
 unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
     // SAFETY: the caller vouches for the batch.
-    let batch = unsafe { Batch::new(b) };
-    match batch {
+    match unsafe { Batch::new(b) } {
         Ok(batch) if n > 0 && batch.add_quickly(item::buffer(buf.cast(), n, cleanup)) => 1,
-        _ => add_slowly(batch, &item::buffer(buf.cast(), n, cleanup)),
+        // SAFETY: as above.
+        _ => unsafe { add_buffer_slowly(b, buf, n, cleanup) },
     }
 }
 
+/// # Safety
+/// As for [`add_buffer`].
 #[inline(never)]
-fn add_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
-    cancellable(|| one_or_zero(item::add_owned(batch, IobEntry { ..*e })))
+unsafe fn add_buffer_slowly(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
+    // SAFETY: the caller vouches for the batch.
+    let batch = unsafe { Batch::new(b) };
+    cancellable(|| one_or_zero(item::add_owned(batch, item::buffer(buf.cast(), n, cleanup))))
 }
 
 /// # Safety
@@ -89,27 +93,26 @@ unsafe fn add_string(b: *mut IoBatch, s: *const c_char, cleanup: Option<Cleanup>
 /// `b` is NULL or a valid batch.
 #[inline(always)]
 unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup) -> c_int {
+    let file = || item::file(fd, off, n, cleanup);
     // SAFETY: the caller vouches for the batch.
-    let batch = unsafe { Batch::new(b) };
-    match batch {
-        Ok(batch)
-            if n > 0
-                && event_loop::is_registered_file(fd)
-                && batch.add_quickly(item::file(fd, off, n, cleanup)) =>
-        {
-            1
-        }
-        _ => add_file_slowly(batch, &item::file(fd, off, n, cleanup)),
+    match unsafe { Batch::new(b) } {
+        Ok(batch) if n > 0 && event_loop::is_registered_file(fd) && batch.add_quickly(file()) => 1,
+        // SAFETY: as above.
+        _ => unsafe { add_file_slowly(b, fd, off, n, cleanup) },
     }
 }
 
+/// # Safety
+/// As for [`add_file`].
 #[inline(never)]
-fn add_file_slowly(batch: Result<Batch, Errno>, e: &IobEntry) -> c_int {
-    // An empty piece of an owned file is closed at once, so it is not registered.
-    if let (Ok(fd), true) = (Fd::new(e.fd), e.n > 0) {
+unsafe fn add_file_slowly(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup) -> c_int {
+    // An empty piece of an owned file is closed at once and never becomes known.
+    if let (Ok(fd), true) = (Fd::new(fd), n > 0) {
         guard_state((), || event_loop::register_file(fd));
     }
-    add_slowly(batch, e)
+    // SAFETY: the caller vouches for the batch.
+    let batch = unsafe { Batch::new(b) };
+    cancellable(|| one_or_zero(item::add_owned(batch, item::file(fd, off, n, cleanup))))
 }
 
 /// Allocates an empty batch; `iob_free` releases it. `hint_entries` is the number of entries expected. It

@@ -72,15 +72,19 @@ unsafe fn told_size(b: *mut IoBatch) {
 
 /// # Safety
 /// `b` is NULL or a valid batch, and the functions may be called.
-unsafe fn write_filtered(
+#[inline(never)]
+unsafe fn write(
+    what: &'static str,
     s: i64,
     b: *mut IoBatch,
     cb: WriteCallback,
     sendfile: SendfileCallback,
-) -> Outcome<u64> {
+) -> i64 {
     // SAFETY: the caller's promise.
-    let (batch, mut filter) = unsafe { (Batch::new(b)?, CFilter::new(s, cb, sendfile)?) };
-    filter::write(batch, close_file, &mut filter)
+    let filter = || unsafe { Ok((Batch::new(b)?, CFilter::new(s, cb, sendfile)?)) };
+    let write = || filter().and_then(|(batch, mut filter)| filter::write(batch, close_file, &mut filter));
+    // SAFETY: the caller's promise.
+    unsafe { watched(what, s, b, write) }
 }
 
 /// Passes what is queued in `b` to the function `cb`, the filter, which sends it: over TLS, for example. `cb`
@@ -108,7 +112,7 @@ unsafe fn write_filtered(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn iob_write(s: i64, b: *mut IoBatch, cb: WriteCallback) -> i64 {
     // SAFETY: the C caller's promise.
-    unsafe { watched("iob_write", s, b, || write_filtered(s, b, cb, None)) }
+    unsafe { write("iob_write", s, b, cb, None) }
 }
 
 /// Filters the batch as `iob_write` does, but passes pieces of files to the function `sfcb`, whole: `s`, the
@@ -127,5 +131,5 @@ pub unsafe extern "C-unwind" fn iob_write2(
     sfcb: SendfileCallback,
 ) -> i64 {
     // SAFETY: the C caller's promise.
-    unsafe { watched("iob_write2", s, b, || write_filtered(s, b, cb, sfcb)) }
+    unsafe { write("iob_write2", s, b, cb, sfcb) }
 }

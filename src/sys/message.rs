@@ -264,7 +264,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// [`pread`] into several places, one after the other; into the first alone, where a sandbox knows no such call.
+/// [`pread`] into several places, one after the other. Where a sandbox refuses `preadv`, only into the first.
 pub(crate) fn read_scattered(file: Fd, places: &mut [Place], off: u64) -> Result<usize, Errno> {
     if places.len() > 1 {
         count(Call::Preadv);

@@ -100,8 +100,8 @@ impl Window {
         self.blocks = Default::default();
     }
 
-    /// Reads up to `n` bytes from `off` on, and says how many; 0: the file ends there. Those of a file that can be read only
-    /// in whole blocks may be more.
+    /// Reads up to `n` bytes from `off` on. Returns how many; 0 if the file ends there. It may be more than `n` with a file
+    /// that can be read only in whole blocks.
     fn read(&mut self, file: Fd, off: u64, n: u64) -> Result<u64, Stop> {
         let skipped = off % SPAN;
         let ahead = if self.was_refused { 1 } else { AHEAD as u64 };

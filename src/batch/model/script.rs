@@ -1,5 +1,6 @@
 //! Shared by the models and tests of batches: batches as programs have them, and a descriptor that follows a script.
 
+use super::super::Place;
 use super::super::filter::Filter;
 use super::super::plan::{Piece, Small};
 use super::super::send::Carrier;
@@ -78,7 +79,8 @@ pub(in crate::batch) fn seen(b: Batch) -> Seen {
     // SAFETY: a valid batch; nothing else runs.
     let (next, bufs, files) = unsafe { ((*b.raw()).next, (*b.raw()).bufs, (*b.raw()).files) };
     // SAFETY: as above.
-    let entries = (0..b.len()).map(|i| unsafe { &*b.entry(i).unwrap() }).map(|e| [e.offset, e.n]).collect();
+    let entries =
+        (0..b.len()).map(|i| unsafe { &*b.entry(Place::of(i)).unwrap() }).map(|e| [e.offset, e.n]).collect();
     (b.bytesleft(), next, bufs, files, entries)
 }
 
