@@ -34,7 +34,7 @@ struct guard {
 static struct guard guards[GUARDS];
 
 static int depth, over;
-static int64 bell[2], handled[2], churned[2];
+static int64 end_pipe[2], handled[2], churned[2];
 static unsigned main_seed;
 static uint64 live;
 static char story[200] = "the first process";
@@ -60,19 +60,7 @@ static void check_guards(void) {
   }
 }
 
-/* How many epoll sets this process has open. */
-static int sets(void) {
-  char path[64], name[64];
-  int i, n = 0;
-  for (i = 0; i < NUMBERS; i++) {
-    ssize_t k;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", i);
-    if ((k = readlink(path, name, sizeof name - 1)) < 0) continue;
-    name[k] = 0;
-    n += strstr(name, "[eventpoll]") != NULL;
-  }
-  return n;
-}
+static int sets(void) { return f_descriptors("[eventpoll]"); }
 
 static void tell(void) { fprintf(stderr, "  in %s\n", story); }
 
@@ -146,7 +134,7 @@ static int take_events(unsigned *seed) {
   int64 d;
   int rings = 0, n;
   while ((d = io_canread()) != -1) {
-    if (d == bell[0]) {
+    if (d == end_pipe[0]) {
       rings = 1;
     } else {
       serve(d, 0, seed);
@@ -180,13 +168,13 @@ static void start_workers(pthread_t thread[WAITERS], unsigned *seed) {
 
 static void stop_workers(pthread_t thread[WAITERS]) {
   int i;
-  l_put(bell[1], "x"); /* nobody reads it, so all see it */
+  l_put(end_pipe[1], "x"); /* nobody reads it, so all see it */
   for (i = 0; i < WAITERS; i++) th_join(thread[i]);
 }
 
-static void hang_the_bell(void) {
-  l_pipe(bell, 1);
-  io_setcookie(bell[0], NULL);
+static void make_end_pipe(void) {
+  l_pipe(end_pipe, 1);
+  io_setcookie(end_pipe[0], NULL);
 }
 
 /* Calls that may be interrupted by a fork. None of them allocates memory, because fork must not interrupt malloc. */
@@ -299,7 +287,7 @@ static void live_as_child(unsigned seed, enum kind kind) {
   alarm(LOST / 1000 + 10);
   check_guards();
   forget_inherited(way);
-  hang_the_bell();
+  make_end_pipe();
   move_bytes(&seed, threads);
   CHECK(sets() <= 1 + strays);
   check_guards();
@@ -364,7 +352,7 @@ static void begin(void) {
   l_pipe(handled, 0);
   l_pipe(churned, 0);
   CHECK_INT(io_fd(churned[1]), 1);
-  hang_the_bell();
+  make_end_pipe();
 }
 
 /* Forks and keeps streams open, until the time is over or there were enough forks. */
@@ -415,7 +403,7 @@ int main(int argc, char **argv) {
   io_finishandshutdown();
   check_guards();
   for (i = 0; i < GUARDS; i++) CHECK_INT(close(guards[i].fd), 0);
-  for (i = 0; i < 2; i++) CHECK(close((int)bell[i]) == 0 && close((int)handled[i]) == 0 && close((int)churned[i]) == 0);
+  for (i = 0; i < 2; i++) CHECK(close((int)end_pipe[i]) == 0 && close((int)handled[i]) == 0 && close((int)churned[i]) == 0);
   CHECK_INT(f_open_descriptors(), before);
   printf("%" PRIu64 " streams, %" PRIu64 " bytes in the first process; forks:", streams_ended, bytes_moved);
   for (i = 0; i < KINDS; i++) printf(" %" PRIu64 " by %s%s", counts->forks[i], kinds[i], i + 1 < KINDS ? "," : "; children:");

@@ -56,8 +56,8 @@ impl Event {
         self.data == Token::NOBODY
     }
 
-    /// Whether it was struck out.
-    pub(crate) fn is_struck(self) -> bool {
+    /// Whether it was cleared.
+    pub(crate) fn is_cleared(self) -> bool {
         self.flags == 0
     }
 
@@ -146,7 +146,7 @@ impl Events {
     }
 
     /// Leaves the event at `i` in its place, ready in no direction.
-    pub(crate) fn strike(&mut self, i: usize) {
+    pub(crate) fn clear_at(&mut self, i: usize) {
         if let Some(raw) = self.list.get_mut(i) {
             raw.events = 0;
         }

@@ -185,7 +185,7 @@ impl Batch {
 
     /// The fast path of [`Batch::add`]; false if there is no room. The entry is made in its place.
     #[inline(always)]
-    pub(crate) fn add_quickly(self, e: IobEntry) -> bool {
+    pub(crate) fn add_at_once(self, e: IobEntry) -> bool {
         let (bytesleft, too_many) = self.bytesleft().overflowing_add(e.n);
         if too_many || !self.has_room() {
             return false;

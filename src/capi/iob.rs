@@ -62,7 +62,7 @@ pub(super) unsafe extern "C-unwind" fn close_file(e: *mut IobEntry) {
 unsafe fn add_buffer(b: *mut IoBatch, buf: *const c_void, n: u64, cleanup: Option<Cleanup>) -> c_int {
     // SAFETY: the caller vouches for the batch.
     match unsafe { Batch::new(b) } {
-        Ok(batch) if n > 0 && batch.add_quickly(item::buffer(buf.cast(), n, cleanup)) => 1,
+        Ok(batch) if n > 0 && batch.add_at_once(item::buffer(buf.cast(), n, cleanup)) => 1,
         // SAFETY: as above.
         _ => unsafe { add_buffer_slowly(b, buf, n, cleanup) },
     }
@@ -96,7 +96,7 @@ unsafe fn add_file(b: *mut IoBatch, fd: i64, off: u64, n: u64, cleanup: Cleanup)
     let file = || item::file(fd, off, n, cleanup);
     // SAFETY: the caller vouches for the batch.
     match unsafe { Batch::new(b) } {
-        Ok(batch) if n > 0 && event_loop::is_registered_file(fd) && batch.add_quickly(file()) => 1,
+        Ok(batch) if n > 0 && event_loop::is_registered_file(fd) && batch.add_at_once(file()) => 1,
         // SAFETY: as above.
         _ => unsafe { add_file_slowly(b, fd, off, n, cleanup) },
     }

@@ -6,7 +6,7 @@
 //! The fork handlers only raise attention. The next call that takes the lock does the work ([`super::lock`]). So a fork in
 //! a signal handler runs no code of the loop, and no fork waits for a lock.
 
-use super::looking::list;
+use super::looking::mark_dirty;
 use super::{EventLoop, STATE, attention};
 use crate::backend::Backend;
 use crate::interest::Interest;
@@ -76,7 +76,7 @@ impl EventLoop {
             table::for_each_registered(|number, slot| {
                 slot.leased.set(false);
                 if !slot.missing().is_none() {
-                    list(&mut self.dirty, number, slot, Dirty::Fresh);
+                    mark_dirty(&mut self.dirty, number, slot, Dirty::Fresh);
                 }
             });
         }
@@ -109,7 +109,7 @@ impl EventLoop {
                 let _ = self.queue(number);
             }
             if !want.is_none() {
-                list(&mut self.dirty, number, slot, Dirty::Fresh);
+                mark_dirty(&mut self.dirty, number, slot, Dirty::Fresh);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Changes of interest, queued events and deadlines, and how the backend learns of them.
 
 use super::deliver::queued;
-use super::looking::{list, token};
+use super::looking::{mark_dirty, token};
 use super::{EventLoop, attention, state, try_with_state};
 use crate::backend::{Backend, Refusal, Watch};
 use crate::grow::Grow;
@@ -126,7 +126,7 @@ impl EventLoop {
         }
         // A descriptor on the list that waits to be registered is probed again for writing: nearly always it is ready.
         if dir == Direction::Write || slot.dirty.get() == Dirty::No {
-            list(&mut self.dirty, number, slot, Dirty::Fresh);
+            mark_dirty(&mut self.dirty, number, slot, Dirty::Fresh);
         }
     }
 
@@ -145,7 +145,7 @@ impl EventLoop {
     #[cold]
     pub(super) fn tell_at_once(&mut self, number: u32, slot: &Slot) {
         if keep_errno(|| self.watch(number, slot, slot.watched.get() | slot.want.get())) != Told::Yes {
-            list(&mut self.dirty, number, slot, Dirty::Fresh);
+            mark_dirty(&mut self.dirty, number, slot, Dirty::Fresh);
             self.wake_looker();
         }
     }

@@ -278,7 +278,7 @@ impl EventLoop {
             i += 1;
             let Some(slot) = table::slot(number) else { continue };
             let missing = slot.missing();
-            // A leased descriptor is listed again when it is released.
+            // A leased descriptor goes on the dirty list again when it is released.
             let is_idle = missing.is_none() || slot.leased.get();
             let state = if is_idle { Dirty::No } else { f(self, number, slot, missing) };
             slot.dirty.set(state);
@@ -330,7 +330,7 @@ pub(super) fn token(number: u32, slot: &Slot) -> Token {
 
 /// Puts a number on the dirty list, which has room for every registered descriptor.
 #[inline(always)]
-pub(super) fn list(dirty: &mut Vec<u32>, number: u32, slot: &Slot, state: Dirty) {
+pub(super) fn mark_dirty(dirty: &mut Vec<u32>, number: u32, slot: &Slot, state: Dirty) {
     if slot.dirty.get() == Dirty::No {
         dirty.put(number);
     }

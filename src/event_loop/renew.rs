@@ -1,6 +1,6 @@
 //! Opens the backend, and replaces one that is lost: after a fork, or when the program has closed its descriptors.
 
-use super::looking::{list, token};
+use super::looking::{mark_dirty, token};
 use super::{EventLoop, Kernel};
 use crate::backend::{Backend, Opened, Refusal, Watch};
 use crate::fd::Fd;
@@ -43,7 +43,7 @@ impl EventLoop {
             if !slot.watched.get().is_none() {
                 slot.watched.set(Interest::NONE);
                 if !slot.want.get().is_none() {
-                    list(dirty, number, slot, Dirty::Probed);
+                    mark_dirty(dirty, number, slot, Dirty::Probed);
                 }
             }
         });

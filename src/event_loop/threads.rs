@@ -14,7 +14,7 @@
 //!   until the lease ends.
 
 use super::deliver::{queued, report};
-use super::looking::{Look, list};
+use super::looking::{Look, mark_dirty};
 use super::wait::{Limit, Waiter, wait_on};
 use super::{EventLoop, STATE, attention, state};
 use crate::backend::Event;
@@ -314,14 +314,14 @@ impl EventLoop {
         let mut i = self.cursors[dir.index()];
         while let Some(event) = self.events.get(i) {
             if self.news(event).has(dir) {
-                self.events.strike(i);
+                self.events.clear_at(i);
                 if let Some(slot) = table::slot(event.number()) {
                     report(slot, dir, table::look());
                 }
                 return Some(event.number());
             }
             if !self.stands(event) {
-                self.events.strike(i);
+                self.events.clear_at(i);
                 self.give_up(event);
             }
             self.has_unwanted |= event.is_wake();
@@ -341,7 +341,7 @@ impl EventLoop {
 
     /// Ends an event that is not news any more. Its one-shot registration has fired, so the descriptor is watched again.
     fn give_up(&mut self, event: Event) {
-        let Some(slot) = table::slot(event.number()).filter(|_| !event.is_struck()) else { return };
+        let Some(slot) = table::slot(event.number()).filter(|_| !event.is_cleared()) else { return };
         if slot.generation() != event.generation() {
             self.note_ended(slot);
         } else if !slot.leased.get() {
@@ -357,7 +357,7 @@ impl EventLoop {
         if self.is_looked_at_elsewhere() {
             self.tell_at_once(number, slot);
         } else {
-            list(&mut self.dirty, number, slot, Dirty::Probed);
+            mark_dirty(&mut self.dirty, number, slot, Dirty::Probed);
         }
     }
 

@@ -78,7 +78,7 @@ impl Search {
             directories.extend(self.rpath(by));
         }
         directories.extend(self.library_path.iter().cloned());
-        directories.extend(needs.linking.runpath.iter().flat_map(|path| listed(path, needs)));
+        directories.extend(needs.linking.runpath.iter().flat_map(|path| directories_in(path, needs)));
         let in_directory = |d: &PathBuf| self.for_this_machine(&d.join(OsStr::from_bytes(name)));
         let cached = || self.cache.files(name).iter().find_map(|file| self.for_this_machine(file));
         let found = directories.iter().find_map(in_directory);
@@ -93,7 +93,7 @@ impl Search {
         let (mut at, mut paths) = (by, Vec::new());
         while let Some((object, next)) = self.objects.get(at) {
             if object.linking.runpath.is_none() {
-                paths.extend(object.linking.rpath.iter().flat_map(|path| listed(path, object)));
+                paths.extend(object.linking.rpath.iter().flat_map(|path| directories_in(path, object)));
             }
             if at == 0 {
                 break;
@@ -111,7 +111,7 @@ impl Search {
     }
 }
 
-fn listed(path: &[u8], of: &Elf) -> Vec<PathBuf> {
+fn directories_in(path: &[u8], of: &Elf) -> Vec<PathBuf> {
     path.split(|b| *b == b':').filter(|d| !d.is_empty()).map(|d| expanded(d, of)).collect()
 }
 

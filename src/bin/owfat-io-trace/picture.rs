@@ -22,7 +22,7 @@ const BOTTOM: i64 = 46;
 /// Marks closer to each other than this become one.
 const MARK_WIDTH: i64 = 4;
 /// How many events the text of a mark lists.
-const MOST_LISTED: usize = 12;
+const MOST_LINES: usize = 12;
 /// The most rows of one process. Nobody would read more.
 const MOST_ROWS: usize = 150;
 
@@ -162,17 +162,17 @@ impl Picture {
             for ((_, _), together) in places.range((*shape, i64::MIN)..=(*shape, i64::MAX)) {
                 let Some(first) = together.first() else { continue };
                 let x = self.x(first.at);
-                let title = escaped(&self.listed(together));
+                let title = escaped(&self.lines_of(together));
                 self.add(format_args!("<use href=\"#{shape}\" x=\"{x}\"><title>{title}</title></use>"));
             }
         }
     }
 
-    fn listed(&self, together: &[&Event]) -> String {
+    fn lines_of(&self, together: &[&Event]) -> String {
         let line = |h: &&Event| format!("{}  {}", self.relative(h.at), h.words);
-        let mut lines: Vec<_> = together.iter().take(MOST_LISTED).map(line).collect();
-        if together.len() > MOST_LISTED {
-            lines.push(format!("and {} more", together.len() - MOST_LISTED));
+        let mut lines: Vec<_> = together.iter().take(MOST_LINES).map(line).collect();
+        if together.len() > MOST_LINES {
+            lines.push(format!("and {} more", together.len() - MOST_LINES));
         }
         lines.join("\n")
     }

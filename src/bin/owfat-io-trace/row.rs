@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Up to so many descriptors have a row each.
 const MOST_SINGLE_ROWS: usize = 24;
 /// How many numbers the text of a row lists.
-const MOST_LISTED: usize = 40;
+const MOST_NAMES: usize = 40;
 
 /// A time span, and how many of its kind it stands for.
 #[derive(Clone, Copy)]
@@ -65,10 +65,9 @@ impl Row<'_> {
         if self.0.len() < 2 {
             return String::new();
         }
-        let mut listed: Vec<_> = self.0.iter().take(MOST_LISTED).map(|(d, _)| d.to_string()).collect();
-        listed
-            .extend((self.0.len() > MOST_LISTED).then(|| format!("and {} more", self.0.len() - MOST_LISTED)));
-        listed.join(", ")
+        let mut names: Vec<_> = self.0.iter().take(MOST_NAMES).map(|(d, _)| d.to_string()).collect();
+        names.extend((self.0.len() > MOST_NAMES).then(|| format!("and {} more", self.0.len() - MOST_NAMES)));
+        names.join(", ")
     }
 
     pub(crate) fn events(&self) -> Vec<&Event> {

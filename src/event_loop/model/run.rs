@@ -241,9 +241,9 @@ impl Run<'_> {
         for (p, place) in self.places.iter().enumerate() {
             let slot = self.slot(p);
             assert_eq!(slot.want.get(), place.want, "place {p}");
-            let listed = state.dirty.iter().filter(|&&n| n == self.number(p)).count();
-            assert_eq!(listed, usize::from(slot.dirty.get() != Dirty::No), "place {p}");
-            assert!(slot.missing().is_none() || listed == 1, "nobody watches or probes place {p}");
+            let entries = state.dirty.iter().filter(|&&n| n == self.number(p)).count();
+            assert_eq!(entries, usize::from(slot.dirty.get() != Dirty::No), "place {p}");
+            assert!(slot.missing().is_none() || entries == 1, "nobody watches or probes place {p}");
             if let Some(watched) = self.world.watched(p) {
                 assert_eq!(watched, slot.watched.get(), "place {p}");
             }
