@@ -358,6 +358,9 @@ TEST(what_a_clean_up_function_queues_between_two_entries_is_filtered_once) {
 
 TEST(the_last_clean_up_function_may_add_to_any_batch) {
   int autofree, n, i;
+  int64 pair[2];
+  char all[1024];
+  t_unix_pair(pair);
   for (autofree = 0; autofree < 2; autofree++) {
     for (n = 1; n < 40; n++) {
       begin(autofree);
@@ -371,6 +374,13 @@ TEST(the_last_clean_up_function_may_add_to_any_batch) {
       CHECK_INT(iob_addbuf_internal(&b, text, 10, adds_to_a_full_batch), 1);
       CHECK_INT(iob_write(target, &b, collects), 10 * n + 10);
       B_CHECK(&b, 0, 0, 0, 0);
+      /* A send has no mark in the batch: what is released leaves the array, be it all. */
+      begin(autofree);
+      for (i = 1; i < n; i++) CHECK_INT(iob_addbuf(&b, text, 10), 1);
+      CHECK_INT(iob_addbuf_internal(&b, text, 10, adds_to_a_full_batch), 1);
+      CHECK_INT(iob_send(pair[0], &b), 10 * n + 10);
+      B_CHECK(&b, 0, 0, 0, 0);
+      CHECK_INT(read((int)pair[1], all, sizeof all), 10 * n + 10);
     }
   }
 }
